@@ -1,0 +1,317 @@
+package rdsiam
+
+import (
+	"crypto/x509"
+	"net"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// EndpointKind says what a host name addresses. It decides which root
+// certificates are trusted and which causes an error text names first.
+type EndpointKind uint8
+
+// The kinds of endpoint. An Aurora instance endpoint has the same form as that
+// of an RDS instance, so both are KindInstance.
+const (
+	KindOther         EndpointKind = iota // a name outside the RDS grammar, taken because its region was given
+	KindInstance                          // DB instance
+	KindCluster                           // writer endpoint of an Aurora or Multi-AZ DB cluster
+	KindReader                            // reader endpoint of a cluster
+	KindCustom                            // Aurora custom endpoint: can be dialled, never signed
+	KindShardGroup                        // Aurora Limitless shard group
+	KindProxy                             // RDS Proxy
+	KindProxyEndpoint                     // additional endpoint of an RDS Proxy
+	KindGlobalWriter                      // writer endpoint of an Aurora global database: names no region
+	KindDSQL                              // Aurora DSQL: recognised in order to be refused
+)
+
+// String returns the kind in the words of the RDS documentation, such as
+// "cluster endpoint".
+func (k EndpointKind) String() string {
+	switch k {
+	case KindOther:
+		return "other endpoint"
+	case KindInstance:
+		return "instance endpoint"
+	case KindCluster:
+		return "cluster endpoint"
+	case KindReader:
+		return "reader endpoint"
+	case KindCustom:
+		return "custom endpoint"
+	case KindShardGroup:
+		return "shard group endpoint"
+	case KindProxy:
+		return "proxy"
+	case KindProxyEndpoint:
+		return "proxy endpoint"
+	case KindGlobalWriter:
+		return "global writer endpoint"
+	case KindDSQL:
+		return "Aurora DSQL endpoint"
+	}
+	return "EndpointKind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// Endpoint is the database endpoint that a log-in is for: the host, port and
+// region that are signed into the token, and the rules for verifying the server
+// that answers. Endpoints are comparable values and safe for concurrent use.
+// The zero Endpoint is not valid; [ResolveEndpoint] makes valid ones.
+type Endpoint struct {
+	host           string // signed and verified: lower case, no trailing dot
+	port           uint16
+	region         string
+	partition      string
+	kind           EndpointKind
+	dialledHost    string         // normalised; differs from host behind a tunnel or CNAME
+	rootCAs        *x509.CertPool // from WithRootCAs; nil: chosen by kind and region
+	callerVerifies bool           // WithCallerVerification
+}
+
+// Host returns the signed and verified host name, in lower case, without a
+// trailing dot.
+func (e Endpoint) Host() string { return e.host }
+
+// Port returns the signed port.
+func (e Endpoint) Port() uint16 { return e.port }
+
+// Region returns the AWS region that is signed, such as "us-east-1".
+func (e Endpoint) Region() string { return e.region }
+
+// Partition returns the AWS partition of the region, such as "aws" or "aws-cn".
+func (e Endpoint) Partition() string { return e.partition }
+
+// Kind says what the endpoint addresses.
+func (e Endpoint) Kind() EndpointKind { return e.kind }
+
+// IsZero reports whether e is the zero Endpoint, which is not valid.
+func (e Endpoint) IsZero() bool { return e == Endpoint{} }
+
+// String returns the signed address as host:port, and "" for the zero Endpoint.
+func (e Endpoint) String() string {
+	if e.IsZero() {
+		return ""
+	}
+	return net.JoinHostPort(e.host, strconv.Itoa(int(e.port)))
+}
+
+// EndpointOption changes how [ResolveEndpoint] reads a dialled address, or how
+// the TLS configuration of the endpoint is made. Of two options of the same
+// kind the last one counts.
+type EndpointOption func(*endpointSettings) error
+
+type endpointSettings struct {
+	region         string // "": not given
+	endpoint       string // "": not given
+	rootCAs        *x509.CertPool
+	callerVerifies bool
+}
+
+// WithRegion gives the AWS region of the database, such as "us-east-1". It is
+// needed only where the host name does not tell it: for the writer endpoint of a
+// global database (the region of the current writer) and for names outside
+// the RDS grammar. A region that contradicts the host name is an error, and so is
+// an empty one. The region is never taken from the environment.
+func WithRegion(region string) EndpointOption {
+	return func(s *endpointSettings) error {
+		if !isRegion(region) {
+			return &ConfigError{
+				Setting: "WithRegion", Value: region,
+				Problem: "not the name of a region, which looks like us-east-1 (us-east-1a is an availability zone)",
+				Mend:    "give the region of the database, or leave WithRegion out where the host name tells it",
+			}
+		}
+		s.region = region
+		return nil
+	}
+}
+
+// WithEndpoint gives the endpoint that is signed and that the server must prove
+// to be, as "host" or "host:port", when another address is dialled: a tunnel, a
+// CNAME, an IP address, an Aurora custom endpoint. Without a port it takes the
+// default port of the driver, not the port that is dialled. It does not fit
+// configurations of several hosts, which are different endpoints.
+func WithEndpoint(hostport string) EndpointOption {
+	return func(s *endpointSettings) error {
+		if hostport == "" {
+			return emptyHostError("WithEndpoint", hostport)
+		}
+		s.endpoint = hostport
+		return nil
+	}
+}
+
+// WithRootCAs gives the root certificates to trust, in place of the ones that
+// the kind and region of the endpoint would choose. Regions of AWS GovCloud and
+// China need it. The pool must not be changed afterwards; nil is an error.
+func WithRootCAs(pool *x509.CertPool) EndpointOption {
+	return func(s *endpointSettings) error {
+		if pool == nil {
+			return &ConfigError{
+				Setting: "WithRootCAs",
+				Problem: "the certificate pool is nil",
+				Mend:    "give a pool with the root certificates, or leave WithRootCAs out",
+			}
+		}
+		s.rootCAs = pool
+		return nil
+	}
+}
+
+// WithCallerVerification keeps InsecureSkipVerify in a tls.Config whose
+// VerifyConnection callback verifies the server itself. Without it
+// InsecureSkipVerify is always raised to full verification. A tls.Config that
+// sets InsecureSkipVerify and has no VerifyConnection is refused even with this
+// option: it relaxes who verifies, never whether the connection is verified and
+// encrypted.
+func WithCallerVerification() EndpointOption {
+	return func(s *endpointSettings) error {
+		s.callerVerifies = true
+		return nil
+	}
+}
+
+// ResolveEndpoint tells from the address that is about to be dialled, "host",
+// "host:port" or "[ipv6]:port", which endpoint a token has to be signed for. The
+// case of the host and a trailing dot do not matter; a missing port is defaultPort (5432
+// for PostgreSQL, 3306 for MySQL). It does no I/O.
+//
+// The region comes from [WithRegion] or else from the host name. What can't be
+// signed is refused: sockets always; IP addresses, names outside the RDS grammar
+// and Aurora custom endpoints unless an option says what is behind them; Aurora DSQL
+// endpoints, whose tokens differ. Every error is a [*ConfigError].
+//
+// See "Connecting to your DB instance using IAM authentication" in the Amazon
+// RDS and Aurora user guides for what may be signed.
+func ResolveEndpoint(dialled string, defaultPort uint16, options ...EndpointOption) (Endpoint, error) {
+	settings, err := newEndpointSettings(options)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	if strings.HasPrefix(dialled, "/") || strings.HasPrefix(dialled, "@") {
+		return Endpoint{}, &ConfigError{
+			Setting: "endpoint", Value: shownAddress(dialled),
+			Problem: "a unix socket has no TLS, and the token may travel only inside verified TLS",
+			Mend:    "connect over TCP to the RDS endpoint",
+		}
+	}
+	if settings.endpoint == "" {
+		return settings.resolve("endpoint", dialled, defaultPort)
+	}
+	// Tunnels are dialled by names of their own; only the signed endpoint has to
+	// be well-formed.
+	dialledHost, _, ok := splitAddress(dialled)
+	if !ok {
+		dialledHost = dialled
+	}
+	dialledHost = normalName(dialledHost)
+	if dialledHost == "" {
+		return Endpoint{}, emptyHostError("endpoint", dialled)
+	}
+	endpoint, err := settings.resolve("WithEndpoint", settings.endpoint, defaultPort)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	endpoint.dialledHost = dialledHost
+	return endpoint, nil
+}
+
+func newEndpointSettings(options []EndpointOption) (endpointSettings, error) {
+	var s endpointSettings
+	for _, option := range options {
+		if option == nil {
+			return s, &ConfigError{Setting: "EndpointOption", Problem: "an option is nil", Mend: "leave it out"}
+		}
+		if err := option(&s); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// resolve makes the endpoint that is signed for address. Setting names the
+// source of address in errors.
+func (s endpointSettings) resolve(setting, address string, defaultPort uint16) (Endpoint, error) {
+	host, port, err := parseAddress(setting, address, defaultPort)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	endpoint := Endpoint{host: host, port: port, dialledHost: host, rootCAs: s.rootCAs, callerVerifies: s.callerVerifies}
+	name, known := parseRDSName(host)
+	if err := refuseUnsignable(setting, host, name, known); err != nil {
+		return Endpoint{}, err
+	}
+	endpoint.kind = name.kind
+	endpoint.region, endpoint.partition, err = s.regionOf(setting, host, name, known)
+	if err != nil {
+		return Endpoint{}, err
+	}
+	return endpoint, nil
+}
+
+// refuseUnsignable refuses hosts for which no token of RDS can be valid.
+func refuseUnsignable(setting, host string, name rdsName, known bool) error {
+	problem := &ConfigError{Setting: setting, Value: host}
+	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost") {
+		problem.Problem = "a token is signed for the name of an RDS endpoint, not for an IP address or a local name"
+		problem.Mend = "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint"
+		return problem
+	}
+	if !known {
+		return nil
+	}
+	switch name.kind {
+	case KindDSQL:
+		problem.Problem = "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet"
+		problem.Mend = "use AWS's connector for Aurora DSQL"
+		return problem
+	case KindCustom:
+		problem.Problem = "AWS does not accept tokens that are signed for an Aurora custom endpoint"
+		problem.Mend = "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one"
+		return problem
+	}
+	return nil
+}
+
+// regionOf applies the region rule: given, else read from the host, else an error.
+func (s endpointSettings) regionOf(setting, host string, name rdsName, known bool) (region, partition string, err error) {
+	switch {
+	case !known && s.region == "":
+		return "", "", &ConfigError{
+			Setting: setting, Value: host,
+			Problem: "not the name of an RDS endpoint, so its region and the name to sign are unknown",
+			Mend:    "name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
+		}
+	case !known:
+		partition = partitionOf(s.region)
+		if partition == "" {
+			partition = commercialPartition
+		}
+		return s.region, partition, nil
+	case name.region == "" && s.region == "":
+		return "", "", &ConfigError{
+			Setting: setting, Value: host,
+			Problem: "the writer endpoint of a global database does not tell its region",
+			Mend:    "give the region of the current writer with WithRegion, or its cluster endpoint with WithEndpoint",
+		}
+	case name.region == "":
+		partition, ok := partitionIn(name.domain, s.region)
+		if !ok {
+			return "", "", &ConfigError{
+				Setting: "WithRegion", Value: s.region,
+				Problem: "contradicts the host name " + strconv.Quote(host) + ": regions of that partition are not in " + name.domain,
+				Mend:    "give the region of the current writer",
+			}
+		}
+		return s.region, partition, nil
+	case s.region != "" && s.region != name.region:
+		return "", "", &ConfigError{
+			Setting: "WithRegion", Value: s.region,
+			Problem: "contradicts the host name " + strconv.Quote(host) + ", which is in " + name.region,
+			Mend:    "correct one of them, or leave WithRegion out",
+		}
+	}
+	return name.region, name.partition, nil
+}

@@ -1,0 +1,122 @@
+package rdsiam
+
+import (
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ConfigError is a setting that cannot work or would be unsafe. It is found before
+// anything is sent. A retry never helps.
+type ConfigError struct {
+	Setting string // the setting as the caller spells it, such as "sslmode" or "WithRegion"
+	Value   string // the value seen; never a password or token
+	Problem string // the rule that it breaks, and why
+	Mend    string // what to change
+}
+
+// Error returns setting, value, problem and mend in one line.
+func (e *ConfigError) Error() string {
+	text := "rdsiam: " + e.Setting
+	if e.Value != "" {
+		text += " " + strconv.Quote(e.Value)
+	}
+	text += ": " + e.Problem
+	if e.Mend != "" {
+		text += "; " + e.Mend
+	}
+	return text
+}
+
+// CredentialsError tells that no token could be had because the AWS credentials
+// that sign it are missing, cannot be fetched, or are about to expire. A retry can
+// help: credentials come from services that fail for a while, and are rotated.
+type CredentialsError struct {
+	Login       Login
+	AccessKeyID string    // of the credentials seen, "" where there were none
+	Expires     time.Time // when they expire, zero where that is unknown
+
+	problem string
+	err     error
+}
+
+// Error says what is wrong with the credentials and what to look at.
+func (e *CredentialsError) Error() string {
+	text := "rdsiam: no token for " + e.Login.String() + ": " + e.problem
+	if e.AccessKeyID != "" {
+		text += "; access key " + e.AccessKeyID
+	}
+	if !e.Expires.IsZero() {
+		text += "; expires " + e.Expires.UTC().Format(time.RFC3339)
+	}
+	if e.err != nil {
+		text += ": " + e.err.Error()
+	}
+	return text
+}
+
+// Unwrap returns the error of the credentials provider, if there was one.
+func (e *CredentialsError) Unwrap() error { return e.err }
+
+// isNil reports whether an interface holds nothing to call: nil, or a nil pointer or
+// func of some type.
+func isNil(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Interface:
+		return v.IsNil()
+	}
+	return false
+}
+
+// LoginError tells that a [Connector] could not log in: what was tried, what the
+// server or network said, and what that usually means. See [LoginError.Retryable]
+// for whether a retry helps.
+type LoginError struct {
+	Endpoint    Endpoint
+	User        string
+	TokenAge    time.Duration // when the log-in ended; zero where no token was asked for
+	AccessKeyID string        // of the key that signed the token, "" where none was asked for
+	Code        string        // SQLSTATE of PostgreSQL or error number of MySQL; "" where the server did not answer
+	Refused     bool          // the server refused the log-in
+
+	token Token
+	err   error
+}
+
+// Error says in one line who tried to log in where, what came back, and what that
+// usually means, the likeliest cause first.
+func (e *LoginError) Error() string {
+	text := "rdsiam: log in as " + strconv.Quote(e.User) + " to " + e.Endpoint.String()
+	if region := e.Endpoint.Region(); region != "" {
+		text += " (" + region + ")"
+	}
+	if e.Refused {
+		text += " refused by the server"
+	} else {
+		text += " failed"
+	}
+	if e.AccessKeyID != "" {
+		text += " (access key " + e.AccessKeyID + ", token " + e.TokenAge.Round(time.Second).String() + " old)"
+	}
+	text += ": " + e.token.Mask(oneLine.Replace(strings.TrimSpace(e.err.Error())))
+	if explanation := Explain(e); len(explanation.Causes) > 0 {
+		text += "; " + explanation.line()
+	}
+	return text
+}
+
+// oneLine undoes the layout with which pgx tells of several addresses.
+var oneLine = strings.NewReplacer("\n\t", " ", "\n", " ")
+
+// Unwrap returns the error of the driver, such as a *pgconn.ConnectError or a
+// *mysql.MySQLError, without the token.
+func (e *LoginError) Unwrap() error { return e.err }
+
+// Retryable reports whether the same log-in may succeed later: the network failed,
+// the server was starting, or too many log-ins were under way. It is false for
+// refusals, since a retry with the same account and policy ends the same way and
+// counts against the throttle, and for a context that the caller ended.
+func (e *LoginError) Retryable() bool { return Explain(e).Retryable }

@@ -1,0 +1,172 @@
+package rdsiam
+
+import (
+	"context"
+	"errors"
+	"net"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Explanation says what a failed log-in usually means. RDS tells clients next to
+// nothing: a missing policy, an expired token and a wrong host all read alike.
+type Explanation struct {
+	Code      string  // SQLSTATE or MySQL error number that it goes by, "" where there was none
+	Causes    []Cause // the likeliest first; empty for an error that is not known
+	Retryable bool    // whether the same log-in may succeed later
+}
+
+// Cause is one thing that a failed log-in can mean.
+type Cause struct {
+	Text string // what is wrong
+	Mend string // what to look at or change
+}
+
+// Explain says what err usually means and what to change. It takes the errors of a
+// [Connector] and those that pgx and go-sql-driver/mysql return when a hook logs in.
+// The kind of endpoint, which a [*LoginError] knows, makes it more exact; with a hook,
+// use [Endpoint.Explain].
+//
+// The causes come from the AWS troubleshooting pages and field reports
+// (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html).
+func Explain(err error) Explanation {
+	var failed *LoginError
+	if errors.As(err, &failed) {
+		return explain(Login{Endpoint: failed.Endpoint, User: failed.User}, failed.err)
+	}
+	return explain(Login{}, err)
+}
+
+// Explain is like the function [Explain], for a log-in to this endpoint.
+func (e Endpoint) Explain(err error) Explanation { return explain(Login{Endpoint: e}, err) }
+
+// String lists the causes and mends, one to a line.
+func (e Explanation) String() string {
+	var b strings.Builder
+	for i, cause := range e.Causes {
+		b.WriteString(strconv.Itoa(i+1) + ". " + cause.Text + ": " + cause.Mend + "\n")
+	}
+	return b.String()
+}
+
+// line puts the first causes into one line, for error texts.
+func (e Explanation) line() string {
+	const most = 3
+	var b strings.Builder
+	b.WriteString("likely: ")
+	for i, cause := range e.Causes {
+		if i == most {
+			b.WriteString("; rdsiam.Explain names " + strconv.Itoa(len(e.Causes)-most) + " more")
+			break
+		}
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		if len(e.Causes) > 1 {
+			b.WriteString("(" + strconv.Itoa(i+1) + ") ")
+		}
+		b.WriteString(cause.Text + ": " + cause.Mend)
+	}
+	return b.String()
+}
+
+func explain(login Login, err error) Explanation {
+	if err == nil || errors.Is(err, context.Canceled) {
+		return Explanation{}
+	}
+	seen := newSymptom(login.Endpoint.kind, err)
+	if n := row(seen); n >= 0 {
+		rule := explanations[n]
+		return Explanation{Code: seen.code(rule.codes), Causes: login.fillIn(rule.causes), Retryable: rule.retryable}
+	}
+	var network net.Error
+	return Explanation{Code: seen.code(nil), Retryable: errors.As(err, &network)}
+}
+
+// fillIn puts what is known of the log-in in place of the words in capitals.
+func (l Login) fillIn(causes []Cause) []Cause {
+	var known []string
+	if !l.Endpoint.IsZero() {
+		known = append(known, "PARTITION", l.Endpoint.partition, "REGION", l.Endpoint.region)
+	}
+	if l.User != "" {
+		known = append(known, `"USER"`, `"`+strings.ReplaceAll(l.User, `"`, `""`)+`"`, "USER", l.User)
+	}
+	replacer := strings.NewReplacer(known...)
+	filled := make([]Cause, len(causes))
+	for i, cause := range causes {
+		filled[i] = Cause{cause.Text, replacer.Replace(cause.Mend)}
+	}
+	return filled
+}
+
+// row returns the number of the row of the table that explains seen, or -1.
+func row(seen symptom) int {
+	return slices.IndexFunc(explanations, func(rule explanationRule) bool { return rule.matches(seen) })
+}
+
+// symptom is what an error tells.
+type symptom struct {
+	kind  EndpointKind
+	codes []string
+	text  string // in lower case
+}
+
+func newSymptom(kind EndpointKind, err error) symptom {
+	seen := symptom{kind: kind, text: strings.ToLower(err.Error())}
+	seen.look(err)
+	return seen
+}
+
+// code returns the first code that is among wanted, any code where wanted is nil, and ""
+// where there is none.
+func (s symptom) code(wanted []string) string {
+	for _, code := range s.codes {
+		if wanted == nil || slices.Contains(wanted, code) {
+			return code
+		}
+	}
+	return ""
+}
+
+// mysqlError is how go-sql-driver/mysql words a server's error, which has no method
+// for its number.
+var mysqlError = regexp.MustCompile(`^Error (\d{4,5})(?: \([0-9A-Z]{5}\))?: `)
+
+// look collects the codes of the whole tree: errors.As would stop at the first, and a
+// host that was starting up would hide the refusal of another.
+func (s *symptom) look(err error) {
+	if state, ok := err.(interface{ SQLState() string }); ok {
+		s.codes = append(s.codes, state.SQLState())
+	} else if match := mysqlError.FindStringSubmatch(err.Error()); match != nil && !slices.Contains(s.codes, match[1]) {
+		s.codes = append(s.codes, match[1])
+	}
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := wrapped.Unwrap(); inner != nil {
+			s.look(inner)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapped.Unwrap() {
+			s.look(inner)
+		}
+	}
+}
+
+// explanationRule is a row of the table: it applies if every condition that it sets
+// holds.
+type explanationRule struct {
+	codes     []string       // one of them was seen
+	texts     []string       // one of them is in the error text, in lower case
+	kinds     []EndpointKind // the endpoint is of one of them
+	causes    []Cause
+	retryable bool
+}
+
+func (r explanationRule) matches(seen symptom) bool {
+	return (r.codes == nil || seen.code(r.codes) != "") &&
+		(r.texts == nil || slices.ContainsFunc(r.texts, func(text string) bool { return strings.Contains(seen.text, text) })) &&
+		(r.kinds == nil || slices.Contains(r.kinds, seen.kind))
+}

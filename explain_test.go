@@ -1,0 +1,131 @@
+package rdsiam_test
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// What clients see, from the AWS documentation and field reports, and the endpoint that
+// they see it at.
+var symptoms = []struct {
+	name     string
+	endpoint string
+	err      error
+}{
+	{"policy, token, clock or host", "i.abc123.us-east-1.rds.amazonaws.com", pam},
+	{"the same at a cluster", "c.cluster-abc123.us-east-1.rds.amazonaws.com", pam},
+	{"the same at a name outside RDS", "db.example.com", pam},
+	{"the same at a global database", "g.global-abc123.global.rds.amazonaws.com", pam},
+	{"role without rds_iam, or none", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"28P01", `password authentication failed for user "u"`}},
+	{"server asked for SCRAM", "i.abc123.us-east-1.rds.amazonaws.com", errors.New(`require_auth check failed: authentication method requirement "password" failed: server requested scram-sha-256 authentication`)},
+	{"no TLS", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"28000", `pg_hba.conf rejects connection for host "h", user "u", database "d", no encryption`}},
+	{"no TLS, PostgreSQL 13", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"28000", `pg_hba.conf rejects connection for host "h", user "u", database "d", SSL off`}},
+	{"no pg_hba entry", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"28000", `no pg_hba.conf entry for host "h", user "u", database "d", SSL on`}},
+	{"slow helper", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"57014", "canceling authentication due to timeout"}},
+	{"no database", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"3D000", `database "d" does not exist`}},
+	{"may not connect", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"42501", `permission denied for database "d"`}},
+	{"starting", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"57P03", "the database system is starting up"}},
+	{"full", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"53300", "sorry, too many clients already"}},
+	{"one host starting, the other refusing", "i.abc123.us-east-1.rds.amazonaws.com", errors.Join(stateError{"57P03", "the database system is starting up"}, pam)},
+	{"unknown state", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"XX000", "internal error"}},
+
+	{"MySQL refusal", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1045 (28000): Access denied for user 'u'@'10.0.0.1' (using password: NO)")},
+	{"MySQL refusal, older server", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1698: Access denied for user 'u'@'10.0.0.1'")},
+	{"plugin missing", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1524 (HY000): Plugin 'AWSAuthenticationPlugin' is not loaded")},
+	{"no MySQL database", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1049 (42000): Unknown database 'd'")},
+	{"no privilege on the database", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1044 (42000): Access denied for user 'u'@'%' to database 'd'")},
+	{"MySQL full", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1040 (08004): Too many connections")},
+	{"host blocked", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1129 (HY000): Host '10.0.0.1' is blocked because of many connection errors")},
+	{"clear text off", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("this user requires clear text authentication. If you still want to use it, please add 'allowCleartextPasswords=1' to your DSN")},
+
+	{"proxy refusal", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28000", "The IAM authentication failed for the role u. Check the IAM token for this role and try again."}},
+	{"proxy refusal, other words", "e.endpoint.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28000", "IAM authentication failed for user u"}},
+	{"proxy without credentials", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28000", "This RDS proxy has no credentials for the role u. Check the credentials for this role and try again."}},
+	{"proxy took a password", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28P01", "The password that was provided for the role u is wrong."}},
+	{"proxy without TLS", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28000", "IAM authentication is allowed only with SSL connections."}},
+	{"proxy without TLS, MySQL", "p.proxy-abc123.us-east-1.rds.amazonaws.com", errors.New("Error 3159 (HY000): This RDS Proxy requires TLS connections.")},
+	{"proxy throttles", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28000", "The IAM authentication failed because of too many competing requests."}},
+	{"proxy throttles, MySQL", "p.proxy-abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1040 (HY000): IAM authentication rate limit exceeded")},
+	{"proxy without database", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"08000", "Timed-out waiting to acquire database connection"}},
+	{"PAM refusal at a proxy", "p.proxy-abc123.us-east-1.rds.amazonaws.com", pam},
+	{"28P01 at a proxy", "p.proxy-abc123.us-east-1.rds.amazonaws.com", stateError{"28P01", "no"}},
+	{"MySQL refusal at a proxy", "p.proxy-abc123.us-east-1.rds.amazonaws.com", errors.New("Error 1045 (28000): Access denied for user 'u'@'%' (using password: YES)")},
+
+	{"certificate", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("tls: failed to verify certificate: x509: certificate signed by unknown authority")},
+	{"no TLS at the server", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("tls error: server refused TLS connection")},
+	{"no TLS at the server, MySQL", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("TLS requested but server does not support TLS")},
+	{"no such host", "i.abc123.us-east-1.rds.amazonaws.com", &net.DNSError{Err: "no such host", Name: "i.abc123.us-east-1.rds.amazonaws.com", IsNotFound: true}},
+	{"nobody listens", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("dial tcp 10.0.0.1:5432: connect: connection refused")},
+	{"black hole", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("dial tcp 10.0.0.1:5432: %w", context.DeadlineExceeded)},
+	{"given up", "i.abc123.us-east-1.rds.amazonaws.com", context.Canceled},
+	{"other network error", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}},
+	{"something else", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("something else")},
+}
+
+func TestExplainGolden(t *testing.T) {
+	var b strings.Builder
+	for _, symptom := range symptoms {
+		var options []rdsiam.EndpointOption
+		if strings.Contains(symptom.endpoint, ".global.") || strings.Contains(symptom.endpoint, "example.com") {
+			options = append(options, rdsiam.WithRegion("us-east-1"))
+		}
+		at := endpoint(t, symptom.endpoint, options...)
+		explanation := at.Explain(symptom.err)
+		fmt.Fprintf(&b, "# %s (%s)\n%v\ncode %q, retry %v\n%v\n", symptom.name, at.Kind(), symptom.err, explanation.Code, explanation.Retryable, explanation)
+	}
+	const golden = "testdata/explain.golden"
+	if *update {
+		if err := os.WriteFile(golden, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.String() != string(want) {
+		t.Errorf("differs from %s; look at the difference that -update makes", golden)
+	}
+}
+
+// The hook's user and the Connector's read the same words.
+func TestExplainOfALoginError(t *testing.T) {
+	for _, host := range []string{"i.abc123.us-east-1.rds.amazonaws.com", "p.proxy-abc123.us-east-1.rds.amazonaws.com"} {
+		at := rdsiam.Login{Endpoint: endpoint(t, host), User: "u"}
+		d := &fakeDriver{logins: []rdsiam.Login{at}, err: pam, code: "28000", refused: true}
+		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
+		want := strings.ReplaceAll(at.Endpoint.Explain(pam).String(), "USER", "u")
+		if got := rdsiam.Explain(fmt.Errorf("ping: %w", err)).String(); got != want || got == "" {
+			t.Errorf("%s\n got %s\nwant %s", host, got, want)
+		}
+	}
+	if got := rdsiam.Explain(nil); got.Causes != nil || got.Retryable {
+		t.Errorf("nil is explained: %v", got)
+	}
+}
+
+func TestEveryExplanationHasASymptom(t *testing.T) {
+	used := make(map[int]bool)
+	for _, symptom := range symptoms {
+		var options []rdsiam.EndpointOption
+		if strings.Contains(symptom.endpoint, ".global.") || strings.Contains(symptom.endpoint, "example.com") {
+			options = append(options, rdsiam.WithRegion("us-east-1"))
+		}
+		used[rdsiam.ExplanationRow(endpoint(t, symptom.endpoint, options...).Kind(), symptom.err)] = true
+	}
+	for row := range rdsiam.ExplanationRows() {
+		if !used[row] {
+			t.Errorf("no test reaches row %d of the table", row)
+		}
+	}
+}

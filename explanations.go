@@ -1,0 +1,210 @@
+package rdsiam
+
+// The causes that several rows share. PARTITION, REGION and USER in mends are replaced by
+// those of the log-in where they are known.
+var (
+	causePolicy = Cause{"the identity lacks rds-db:connect for this database user",
+		"allow it on arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER, where RESOURCE_ID is the db-… id of an RDS instance or the cluster-… id of a cluster, never a name, and the user has the case of the database"}
+	causeIdentity = Cause{"the token was signed with another identity than you think, or in another account",
+		"compare the access key id with that of aws sts get-caller-identity; the key must belong to the database's account"}
+	causeCredentials = Cause{"the credentials that signed the token expired or were revoked",
+		"check their expiry and that of the role session"}
+	causeSignedName = Cause{"the signed endpoint is not the database's own",
+		"behind a CNAME, custom endpoint or tunnel name the instance or cluster endpoint and its port with rdsiam.WithEndpoint"}
+	causeClock = Cause{"the clock of this machine is wrong",
+		"compare it with the Date header of any AWS response"}
+	causeThrottle = Cause{"log-ins with new tokens are throttled (about 200 a second)",
+		"see the CloudWatch metric IamDbAuthConnectionFailureThrottling; keep connections for longer"}
+	causeServerLog = Cause{"something that only the server knows",
+		"turn on the log type iam-db-auth-error, which names the reason"}
+	causeIAMOff = Cause{"IAM database authentication is off or still pending",
+		"see IAMDatabaseAuthenticationEnabled and PendingModifiedValues of the instance or cluster"}
+	causeProxyPolicy = Cause{"the identity lacks rds-db:connect for this user on the proxy",
+		"allow it on the prx-… id, the last part of the proxy's ARN, not on the database's"}
+	causeProxyAuth = Cause{"the proxy has no IAM authentication, or no secret, for this user",
+		"set IAMAuth to REQUIRED and add a secret for the user, or set the proxy's DefaultAuthScheme to IAM_AUTH"}
+	causeGlobalRegion = Cause{"the writer of the global database is in another region than the token was signed for",
+		"give the region of the current writer with rdsiam.WithRegion"}
+)
+
+var proxyKinds = []EndpointKind{KindProxy, KindProxyEndpoint}
+
+// explanations is the table of what clients see and what it means: the first row that
+// applies counts, so exact texts stand before bare codes.
+var explanations = []explanationRule{
+	// RDS Proxy words its refusals.
+	{
+		texts: []string{"too many competing requests", "iam authentication rate limit exceeded"},
+		causes: []Cause{{"the proxy throttles IAM log-ins",
+			"retry with growing pauses; keep connections for longer"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"the iam authentication failed for the role", "iam authentication failed for user"},
+		causes: []Cause{causeProxyPolicy, causeCredentials, causeIdentity, causeClock,
+			{"the proxy got a token for the database's endpoint", "sign for the proxy's own host name"}},
+	},
+	{
+		texts:  []string{"this rds proxy has no credentials for the role"},
+		causes: []Cause{causeProxyAuth},
+	},
+	{
+		texts: []string{"the password that was provided for the role"},
+		causes: []Cause{causeProxyAuth,
+			{"the proxy takes the token for a password", "set IAMAuth of the proxy to REQUIRED"}},
+	},
+	{
+		texts: []string{"iam authentication is allowed only with ssl connections", "iam is allowed only with ssl connections",
+			"this rds proxy requires tls connections"},
+		causes: []Cause{{"the proxy was reached without TLS", "let rdsiam set the TLS configuration"}},
+	},
+	{
+		texts: []string{"timed-out waiting to acquire database connection"},
+		causes: []Cause{{"the proxy got no connection to the database in time",
+			"see the proxy's ConnectionBorrowTimeout and the load of the database"}},
+		retryable: true,
+	},
+
+	// PostgreSQL.
+	{
+		codes: []string{"28000"}, texts: []string{"no encryption", "ssl off"},
+		causes: []Cause{{"the connection was not encrypted, and this user must encrypt",
+			"let rdsiam set the TLS configuration; if a PAM refusal stands beside this error, that one is the cause"}},
+	},
+	{
+		codes: []string{"28000"}, texts: []string{"no pg_hba.conf entry"},
+		causes: []Cause{{"the server takes no log-in of this user to this database from here",
+			"see the database name, and pg_hba_file_rules on the server"}},
+	},
+	{
+		codes: []string{"28000"}, kinds: []EndpointKind{KindGlobalWriter},
+		causes: []Cause{causeGlobalRegion, causePolicy, causeIdentity, causeCredentials, causeClock, causeServerLog},
+	},
+	{
+		codes: []string{"28000"}, kinds: []EndpointKind{KindOther},
+		causes: []Cause{causePolicy, causeSignedName, causeIdentity, causeCredentials, causeClock, causeThrottle, causeServerLog},
+	},
+	{
+		codes: []string{"28000"}, kinds: proxyKinds,
+		causes: []Cause{causeProxyPolicy, causeProxyAuth, causeIdentity, causeCredentials, causeClock},
+	},
+	{
+		codes:  []string{"28000"},
+		causes: []Cause{causePolicy, causeIdentity, causeCredentials, causeClock, causeThrottle, causeServerLog},
+	},
+	{
+		codes: []string{"28P01"}, kinds: proxyKinds,
+		causes: []Cause{causeProxyAuth},
+	},
+	{
+		codes: []string{"28P01"},
+		causes: []Cause{
+			{"the role does not exist or is no member of rds_iam, so that the token was taken for a password",
+				`run GRANT rds_iam TO "USER" as the master user`},
+			causeIAMOff},
+	},
+	{
+		texts: []string{`authentication method requirement "password" failed`},
+		causes: []Cause{
+			{"the server asked for a password by SCRAM or MD5, as it does for a role that does not exist or is no member of rds_iam; it was told nothing",
+				`run GRANT rds_iam TO "USER" as the master user`},
+			causeIAMOff},
+	},
+	{
+		texts: []string{"canceling authentication due to timeout"},
+		causes: []Cause{{"the server's IAM helper was too slow, often for want of memory",
+			"see the free memory of the instance: IAM authentication takes 300 to 1000 MiB"}},
+		retryable: true,
+	},
+	{
+		codes:  []string{"3D000"},
+		causes: []Cause{{"there is no database of this name; the token was accepted", "correct the database name"}},
+	},
+	{
+		codes: []string{"42501"},
+		causes: []Cause{{"the role may not connect to this database; the token was accepted",
+			`run GRANT CONNECT ON DATABASE … TO "USER"`}},
+	},
+	{
+		codes: []string{"57P03", "57P01", "57P02"},
+		causes: []Cause{{"the server is starting, stopping or failing over",
+			"retry with growing pauses"}},
+		retryable: true,
+	},
+	{
+		codes:     []string{"53300"},
+		causes:    []Cause{{"the server has no connection left", "open fewer, or raise max_connections"}},
+		retryable: true,
+	},
+
+	// MySQL and MariaDB.
+	{
+		codes: []string{"1045", "1698"}, kinds: proxyKinds,
+		causes: []Cause{causeProxyPolicy, causeProxyAuth, causeIdentity, causeCredentials, causeClock},
+	},
+	{
+		codes: []string{"1045", "1698"},
+		causes: []Cause{causePolicy,
+			{"there is no such account, or it does not use the plugin AWSAuthenticationPlugin",
+				"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"},
+			causeIdentity, causeCredentials, causeSignedName, causeClock, causeThrottle, causeServerLog},
+	},
+	{
+		codes:  []string{"1524"},
+		causes: []Cause{causeIAMOff},
+	},
+	{
+		codes:  []string{"1049"},
+		causes: []Cause{{"there is no database of this name; the token was accepted", "correct the database name"}},
+	},
+	{
+		codes: []string{"1044"},
+		causes: []Cause{{"the account may not use this database; the token was accepted",
+			"grant it a privilege there"}},
+	},
+	{
+		codes:     []string{"1040", "1203"},
+		causes:    []Cause{{"the server has no connection left", "open fewer, or raise max_connections"}},
+		retryable: true,
+	},
+	{
+		codes: []string{"1129"},
+		causes: []Cause{{"the server blocks this client for too many failed connections",
+			"run FLUSH HOSTS on the server once the cause is gone"}},
+	},
+	{
+		texts: []string{"this user requires clear text authentication"},
+		causes: []Cause{{"the driver may not send a token, since AllowCleartextPasswords is off",
+			"log in through rdsmysql, which sets it together with verified TLS"}},
+	},
+
+	// Before the server answers.
+	{
+		texts: []string{"certificate", "x509:"},
+		causes: []Cause{{"the server's certificate did not verify",
+			"RDS instances and clusters need the roots of their region, RDS Proxy those of the system; the name must be that of the endpoint (rdsiam.WithEndpoint, rdsiam.WithRootCAs)"}},
+	},
+	{
+		texts: []string{"server refused tls connection", "tls requested but server does not support tls"},
+		causes: []Cause{{"the server does not offer TLS, so no token was sent",
+			"check that the address is that of the database and that its ssl parameter is on"}},
+	},
+	{
+		texts: []string{"no such host"},
+		causes: []Cause{{"the host name does not resolve",
+			"check the spelling, and that this machine uses the resolver of the database's VPC"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"connection refused"},
+		causes: []Cause{{"nothing listens at this address and port",
+			"check the port, and whether the database is running"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"i/o timeout", "context deadline exceeded", "timeout:"},
+		causes: []Cause{{"no answer in time",
+			"check the security groups and routes between this machine and the database"}},
+		retryable: true,
+	},
+}

@@ -1,0 +1,22 @@
+package rdsiam
+
+import "time"
+
+// ExplanationRows returns how many rows the table of explanations has.
+func ExplanationRows() int { return len(explanations) }
+
+// ExplanationRow returns the row that explains err, or -1.
+func ExplanationRow(kind EndpointKind, err error) int { return row(newSymptom(kind, err)) }
+
+// ReusedTokens returns how many tokens a source keeps.
+func ReusedTokens(source TokenSource) (n int) {
+	source.(*signingSource).slots.Range(func(any, any) bool { n++; return true })
+	return n
+}
+
+// Reusable reports whether a token may be given out again.
+func Reusable(signed, expires, now time.Time) bool {
+	slot := new(reusedToken)
+	slot.current.Store(&Token{signed: signed, expires: expires})
+	return (&signingSource{reuse: defaultReuse}).reusable(slot, now) != nil
+}

@@ -1,0 +1,259 @@
+// Package rdsiam logs in to Amazon RDS and Aurora with an AWS identity instead of a
+// password: a SigV4-signed token, good for 15 minutes, takes the password's place.
+//
+// # Quick start
+//
+// A service opens its database in three lines. ParseDSN is that of the driver's own
+// package: rdspgx for PostgreSQL, rdsmysql for MySQL and MariaDB.
+//
+//	pg, err := rdspgx.ParseDSN("postgres://app@prod.abc123.eu-west-1.rds.amazonaws.com/app")
+//	tokens := rdsiam.NewTokenSource(cfg.Credentials) // cfg is an aws.Config
+//	db := sql.OpenDB(rdsiam.NewConnector(pg, tokens))
+//
+// pgx, pgxpool and go-sql-driver/mysql take a hook instead: rdspgx.BeforeConnect and
+// rdsmysql.BeforeConnect.
+//
+// # Endpoints and regions
+//
+// The host name says which region signs; no setting and no environment variable is
+// consulted for it. Behind a CNAME, a tunnel or a custom endpoint, [WithEndpoint]
+// names the real endpoint: it is what is signed, and what the server's certificate
+// is verified against. See [ResolveEndpoint].
+//
+// # TLS
+//
+// A token travels only through a connection whose certificate was verified for the
+// endpoint it was signed for. Settings that would allow less are raised where that
+// is what their author must have meant, and refused otherwise. Roots for the
+// commercial regions are built in. See [Endpoint.TLSConfig].
+//
+// # Tokens and credentials
+//
+// A token lives 15 minutes or as long as the credentials that signed it. It is made
+// when a connection is opened, and given out again for a minute, because RDS
+// throttles log-ins with new tokens. Nothing runs in the background. See
+// [NewTokenSource].
+//
+// # Errors
+//
+// [*ConfigError] is found before anything is sent, [*CredentialsError] before the
+// server is asked, [*CertificateError] while it is verified, and [*LoginError] is
+// what a [Connector] returns for everything that fails after that. [Explain] says
+// what the terse refusals of RDS usually mean and what to change.
+//
+// # Compatibility
+//
+// Until version 1.0 the API may change; the changelog says how.
+package rdsiam
+
+import (
+	"context"
+
+	"database/sql/driver"
+	"errors"
+	"time"
+)
+
+// Driver opens connections for a [Connector]. The packages rdspgx and rdsmysql have
+// one each; programs use it but seldom implement it. Implementations are safe for
+// concurrent use.
+type Driver interface {
+	// Open connects and logs in. It asks the source, by [Login.Token], once for
+	// each host that it tries, and returns the error of the underlying driver
+	// with every trace of the token removed.
+	Open(context.Context, TokenSource) (driver.Conn, error)
+
+	// Login says whom Open logs in as and where, the first host where there are
+	// several, as far as that is known before a connection is made.
+	Login() Login
+
+	// Refused returns the code that the server answered with, if err, an error of
+	// Open, holds one: the SQLSTATE of PostgreSQL, the error number of MySQL. ok
+	// reports whether it refused the log-in with it.
+	Refused(err error) (code string, ok bool)
+
+	// Driver returns the underlying driver, for [database/sql.DB.Driver].
+	Driver() driver.Driver
+}
+
+// Connector is a [driver.Connector] that logs in with tokens, for [database/sql.OpenDB]. It is
+// safe for concurrent use.
+type Connector struct {
+	driver  Driver
+	tokens  TokenSource
+	observe func(context.Context, Event)
+	err     error
+}
+
+var _ driver.Connector = (*Connector)(nil)
+
+// ConnectorOption changes what [NewConnector] makes.
+type ConnectorOption func(*Connector)
+
+// WithObserver has observe called for every step of a log-in, in the goroutine that
+// logs in: it must return soon, and be safe for concurrent use. See [Event].
+func WithObserver(observe func(context.Context, Event)) ConnectorOption {
+	return func(c *Connector) { c.observe = observe }
+}
+
+// NewConnector returns a Connector that opens connections with d and logs in with
+// tokens. The driver's constructors have reported every configuration error; a nil
+// d or tokens is reported by the first Connect.
+func NewConnector(d Driver, tokens TokenSource, options ...ConnectorOption) *Connector {
+	c := &Connector{driver: d, tokens: tokens}
+	switch {
+	case isNil(d):
+		c.err = &ConfigError{Setting: "driver", Problem: "is nil",
+			Mend: "check the error of ParseDSN or New, and pass the driver that it returned"}
+	case isNil(tokens):
+		c.err = &ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
+	}
+	for _, option := range options {
+		if option != nil {
+			option(c)
+		}
+	}
+	return c
+}
+
+// Connect opens a connection and logs in. It returns within the context's deadline.
+// An error is a [*ConfigError], a [*CredentialsError], or a [*LoginError].
+func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	a := &attempt{connector: c, started: time.Now(), login: c.driver.Login()}
+	a.report(ctx, Event{Kind: LoginStarted})
+	conn, err := c.driver.Open(ctx, a)
+	if err == nil {
+		a.report(ctx, Event{Kind: LoginSucceeded, Duration: time.Since(a.started)})
+		return conn, nil
+	}
+	err, refused := a.explain(ctx, err)
+	kind := LoginFailed
+	if refused {
+		kind = LoginRefused
+	}
+	a.report(ctx, Event{Kind: kind, Duration: time.Since(a.started), Err: err})
+	return nil, err
+}
+
+// Driver returns the underlying driver. It is nil if NewConnector was given a nil
+// Driver.
+func (c *Connector) Driver() driver.Driver {
+	if isNil(c.driver) {
+		return nil
+	}
+	return c.driver.Driver()
+}
+
+// attempt is one Connect: the token source that the driver asks, which remembers what
+// it gave for events and errors. A driver calls it from one goroutine.
+type attempt struct {
+	connector *Connector
+	started   time.Time
+	login     Login
+	token     Token
+}
+
+// Token asks the Connector's source.
+func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
+	a.login = login
+	asked := time.Now()
+	token, err := a.connector.tokens.Token(ctx, login)
+	event := Event{Kind: TokenSigned, Duration: time.Since(asked), Err: err}
+	switch {
+	case err != nil:
+		event.Kind = TokenFailed
+	case token.reused:
+		event.Kind = TokenReused
+	}
+	a.token = token
+	a.report(ctx, event)
+	return token, err
+}
+
+func (a *attempt) report(ctx context.Context, event Event) {
+	if a.connector.observe == nil {
+		return
+	}
+	event.Login = a.login
+	event.AccessKeyID = a.token.accessKeyID
+	event.TokenAge = a.token.age()
+	a.connector.observe(ctx, event)
+}
+
+// explain makes the error that Connect returns of the driver's.
+func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool) {
+	var config *ConfigError
+	var credentials *CredentialsError
+	if errors.As(err, &config) {
+		return config, false
+	}
+	if errors.As(err, &credentials) {
+		return credentials, false
+	}
+	code, refused := a.connector.driver.Refused(err)
+	return &LoginError{
+		Endpoint:    a.login.Endpoint,
+		User:        a.login.User,
+		TokenAge:    a.token.age(),
+		AccessKeyID: a.token.accessKeyID,
+		Code:        code,
+		Refused:     refused,
+		token:       a.token,
+		err:         contextError(ctx, err),
+	}, refused
+}
+
+// Event is a step of a log-in, for metrics and logs. It never holds a token.
+type Event struct {
+	Kind  EventKind
+	Login Login // whom and where, as far as known at this step
+
+	// Duration is that of the whole log-in for LoginSucceeded, LoginRefused and
+	// LoginFailed, that of getting the token for TokenSigned, TokenReused and
+	// TokenFailed, and zero for LoginStarted.
+	Duration time.Duration
+
+	AccessKeyID string        // of the key that signed the last token, "" while there is none
+	TokenAge    time.Duration // of the last token, zero while there is none
+	Err         error         // what Connect or the token source returned
+}
+
+// EventKind says which step of a log-in an [Event] tells of.
+type EventKind uint8
+
+// The steps of a log-in. Each Connect reports LoginStarted first and one of
+// LoginSucceeded, LoginRefused and LoginFailed last; a Token event for each host
+// that is tried comes between.
+const (
+	LoginStarted   EventKind = iota + 1
+	TokenSigned              // the source made a new token
+	TokenReused              // the source gave out a token again
+	TokenFailed              // the source had no token
+	LoginSucceeded           //
+	LoginRefused             // the server refused the log-in
+	LoginFailed              // anything else: network, TLS, credentials, settings
+)
+
+// String returns the name of the step, such as "log-in refused".
+func (k EventKind) String() string {
+	switch k {
+	case LoginStarted:
+		return "log-in started"
+	case TokenSigned:
+		return "token signed"
+	case TokenReused:
+		return "token reused"
+	case TokenFailed:
+		return "no token"
+	case LoginSucceeded:
+		return "log-in succeeded"
+	case LoginRefused:
+		return "log-in refused"
+	case LoginFailed:
+		return "log-in failed"
+	}
+	return "unknown event"
+}

@@ -1,0 +1,138 @@
+package rdsiam
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	_ "embed"
+	"encoding/pem"
+	"strings"
+	"sync"
+)
+
+// rdsRoots holds the root certificates of RDS in the commercial regions, one
+// section for each region. See internal/cmd/rdsroots for how to renew it.
+//
+//go:generate go run ./internal/cmd/rdsroots -in global-bundle.pem -sha256 e5bb2084ccf45087bda1c9bffdea0eb15ee67f0b91646106e466714f9de3c7e3 -date 2026-09-21 -out roots/rds.pem
+//go:embed roots/rds.pem
+var rdsRoots string
+
+// parsedRoots remembers the roots of each region that was asked for: a few
+// regions of the bundle at most. What is in it is never changed.
+var parsedRoots sync.Map // region → []*x509.Certificate
+
+// rootsOrigin says where the trusted roots of a connection come from.
+type rootsOrigin uint8
+
+const (
+	originOption          rootsOrigin = iota // WithRootCAs
+	originConfig                             // RootCAs of the caller's tls.Config
+	originCallback                           // VerifyConnection of the caller decides alone
+	originRegion                             // embedded RDS roots of the region
+	originRegionAndSystem                    // these and the system's
+	originSystem                             // the system's
+)
+
+// rootsOrigin applies the precedence: option, then the caller's configuration,
+// then what the kind of endpoint needs.
+func (e Endpoint) rootsOrigin(base *tls.Config) rootsOrigin {
+	switch {
+	case base != nil && base.InsecureSkipVerify && e.callerVerifies:
+		return originCallback
+	case e.rootCAs != nil:
+		return originOption
+	case base != nil && base.RootCAs != nil:
+		return originConfig
+	}
+	switch e.kind {
+	case KindInstance:
+		return originRegion
+	case KindProxy, KindProxyEndpoint:
+		// RDS Proxy has certificates of AWS Certificate Manager.
+		return originSystem
+	}
+	// Aurora clusters with an internet access gateway have names like all
+	// clusters and a certificate of another authority than RDS.
+	return originRegionAndSystem
+}
+
+// trustRoots fills config.RootCAs, with nil for the roots of the system. The pools
+// are new ones: a caller that adds to one changes nothing for others.
+func (e Endpoint) trustRoots(config *tls.Config) error {
+	pool := x509.NewCertPool()
+	switch e.rootsOrigin(config) {
+	case originOption:
+		config.RootCAs = e.rootCAs
+		return nil
+	case originConfig, originCallback, originSystem:
+		return nil
+	case originRegionAndSystem:
+		// Without roots of the system the ones of RDS still verify nearly every cluster.
+		if system, err := x509.SystemCertPool(); err == nil {
+			pool = system
+		}
+	}
+	roots := regionRoots(e.region)
+	if len(roots) == 0 {
+		return e.noRootsError()
+	}
+	for _, root := range roots {
+		pool.AddCert(root)
+	}
+	config.RootCAs = pool
+	return nil
+}
+
+func (e Endpoint) noRootsError() error {
+	problem := &ConfigError{
+		Setting: "endpoint", Value: e.String(),
+		Problem: "the embedded RDS roots (bundle of " + bundleDate() + ") have none for the region " + e.region,
+		Mend:    "give the bundle that AWS publishes for the region with WithRootCAs",
+	}
+	switch e.partition {
+	case "aws":
+		problem.Mend += ": https://truststore.pki.rds.amazonaws.com/" + e.region + "/" + e.region + "-bundle.pem"
+	case "aws-us-gov":
+		problem.Mend += ": https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"
+	case "aws-cn":
+		problem.Mend += ": https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem"
+	}
+	return problem
+}
+
+// regionRoots returns the embedded roots of region, nil if there are none.
+func regionRoots(region string) []*x509.Certificate {
+	if roots, ok := parsedRoots.Load(region); ok {
+		return roots.([]*x509.Certificate)
+	}
+	roots := parseRoots(regionSection(region))
+	if roots != nil {
+		parsedRoots.Store(region, roots)
+	}
+	return roots
+}
+
+// regionSection cuts the certificates of one region out of the bundle, so that
+// the others are never parsed.
+func regionSection(region string) string {
+	_, rest, _ := strings.Cut(rdsRoots, "\nregion: "+region+"\n")
+	section, _, _ := strings.Cut(rest, "\nregion: ")
+	return section
+}
+
+// parseRoots leaves out what does not parse; a test covers the whole bundle.
+func parseRoots(section string) []*x509.Certificate {
+	var roots []*x509.Certificate
+	for block, rest := pem.Decode([]byte(section)); block != nil; block, rest = pem.Decode(rest) {
+		if root, err := x509.ParseCertificate(block.Bytes); err == nil {
+			roots = append(roots, root)
+		}
+	}
+	return roots
+}
+
+// bundleDate returns the day of the embedded bundle, as 2006-01-02.
+func bundleDate() string {
+	_, rest, _ := strings.Cut(rdsRoots, "\nbundle date: ")
+	date, _, _ := strings.Cut(rest, "\n")
+	return date
+}

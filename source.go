@@ -1,0 +1,285 @@
+package rdsiam
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
+)
+
+const (
+	defaultReuse = time.Minute
+
+	// minRemaining is what a token must still be good for when it is handed out:
+	// a connection that waits for a slow handshake must not arrive too late.
+	minRemaining = 30 * time.Second
+
+	// refreshRemaining is what credentials have left when they are refreshed. It
+	// is longer than minRemaining, so that the old ones bridge a failed refresh.
+	refreshRemaining = time.Minute
+)
+
+// TokenOption changes what [NewTokenSource] makes.
+type TokenOption func(*signingSource)
+
+// WithReuse sets for how long a token is given out again for the same endpoint,
+// region and user, one minute by default. Zero or less signs one for each log-in.
+// A token is never given out with under 30 seconds left.
+//
+// Reuse is not for speed. RDS throttles log-ins with new tokens at about 200 a
+// second, and a fleet that reconnects after a failover reaches that.
+func WithReuse(d time.Duration) TokenOption {
+	return func(s *signingSource) { s.reuse = d }
+}
+
+// NewTokenSource returns a source that signs tokens with the credentials of
+// provider, usually the Credentials of an [aws.Config]. It is safe for concurrent
+// use, does no work until the first token is asked for, and starts no goroutine.
+//
+// One source stands for one AWS identity: tokens are reused within it (see
+// [WithReuse]), never across sources. Whatever provider returns is used until it
+// expires: a provider that is not an [*aws.CredentialsCache] is wrapped in one, so
+// that an AssumeRole provider does not call STS for every connection.
+//
+// A token is good for 15 minutes or until its credentials expire, whichever is
+// sooner (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html).
+// Credentials with under a minute left are refreshed, once for each credential,
+// since other AWS clients share them. The source returns a [*CredentialsError] where
+// they then have under 30 seconds left and where there are none, and a
+// [*ConfigError] for a nil provider.
+func NewTokenSource(provider aws.CredentialsProvider, options ...TokenOption) TokenSource {
+	s := &signingSource{reuse: defaultReuse}
+	if cache, ok := provider.(*aws.CredentialsCache); ok {
+		s.credentials = cache
+	} else if !isNil(provider) {
+		s.credentials = aws.NewCredentialsCache(provider)
+	}
+	for _, option := range options {
+		if option != nil {
+			option(s)
+		}
+	}
+	return s
+}
+
+// signingSource signs tokens, and gives them out again for a while.
+type signingSource struct {
+	credentials *aws.CredentialsCache // nil: NewTokenSource got no provider
+	reuse       time.Duration
+
+	expiringMutex sync.Mutex
+	expiring      aws.Credentials // the last that were refreshed for having too little left
+
+	last  atomic.Pointer[reusedToken] // the slot asked for last: most programs have one
+	slots sync.Map                    // tokenKey → *reusedToken
+	sweep atomic.Int64                // Unix seconds from which slots are swept again
+}
+
+type tokenKey struct {
+	host   string
+	port   uint16
+	region string
+	user   string
+}
+
+// reusedToken is the slot of one key.
+type reusedToken struct {
+	key     tokenKey
+	current atomic.Pointer[Token]
+
+	signing sync.Mutex
+	dropped bool // guarded by signing; true: no longer in slots
+}
+
+// Token returns a token for login, a reused one where there is one.
+func (s *signingSource) Token(ctx context.Context, login Login) (Token, error) {
+	key := tokenKey{login.Endpoint.host, login.Endpoint.port, login.Endpoint.region, login.User}
+	if slot := s.find(key); slot != nil {
+		if token := s.reusable(slot, time.Now()); token != nil {
+			return *token, nil
+		}
+	}
+	if err := login.Validate(); err != nil {
+		return Token{}, err
+	}
+	credentials, err := s.retrieve(ctx, login)
+	if err != nil {
+		return Token{}, err
+	}
+	if s.reuse <= 0 {
+		return sign(ctx, login, credentials)
+	}
+	return s.signOnce(ctx, key, login, credentials)
+}
+
+func (s *signingSource) find(key tokenKey) *reusedToken {
+	if slot := s.last.Load(); slot != nil && slot.key == key {
+		return slot
+	}
+	value, ok := s.slots.Load(key)
+	if !ok {
+		return nil
+	}
+	slot := value.(*reusedToken)
+	s.last.Store(slot)
+	return slot
+}
+
+// reusable returns the slot's token if it may be given out again.
+func (s *signingSource) reusable(slot *reusedToken, now time.Time) *Token {
+	token := slot.current.Load()
+	if token == nil ||
+		now.Before(token.signed) || // a clock that was set back must not prolong a life
+		!now.Before(token.signed.Add(s.reuse)) ||
+		!now.Before(token.expires.Add(-minRemaining)) {
+		return nil
+	}
+	return token
+}
+
+// signOnce signs a token for key, or returns the one that another caller signed in
+// the meantime.
+func (s *signingSource) signOnce(ctx context.Context, key tokenKey, login Login, credentials aws.Credentials) (Token, error) {
+	slot := s.lockSlot(key)
+	defer slot.signing.Unlock()
+	if token := s.reusable(slot, time.Now()); token != nil {
+		return *token, nil
+	}
+	token, err := sign(ctx, login, credentials)
+	if err != nil {
+		return Token{}, err
+	}
+	again := token
+	again.reused = true
+	slot.current.Store(&again)
+	s.last.Store(slot)
+	s.dropStale(time.Now())
+	return token, nil
+}
+
+// lockSlot returns the slot of key with its signing mutex held. The mutex is held
+// for the microseconds of a signature: what can block, getting credentials, is done
+// before, so that nobody who gives up has to wait.
+func (s *signingSource) lockSlot(key tokenKey) *reusedToken {
+	for {
+		value, _ := s.slots.LoadOrStore(key, &reusedToken{key: key})
+		slot := value.(*reusedToken)
+		slot.signing.Lock()
+		if !slot.dropped {
+			return slot
+		}
+		slot.signing.Unlock()
+	}
+}
+
+// dropStale forgets the tokens that will not be given out again, once in a reuse
+// window. Without it a process that visits many databases would keep a token of
+// each for ever.
+func (s *signingSource) dropStale(now time.Time) {
+	due := s.sweep.Load()
+	if now.Unix() < due || !s.sweep.CompareAndSwap(due, now.Add(s.reuse).Unix()+1) {
+		return
+	}
+	s.slots.Range(func(key, value any) bool {
+		slot := value.(*reusedToken)
+		if !slot.signing.TryLock() {
+			return true // about to get a fresh token
+		}
+		defer slot.signing.Unlock()
+		if s.reusable(slot, now) == nil {
+			slot.dropped = true
+			s.slots.Delete(key)
+		}
+		return true
+	})
+}
+
+// sign makes a token of credentials. BuildAuthToken does no I/O when the
+// credentials are at hand.
+func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token, error) {
+	provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
+	text, err := auth.BuildAuthToken(ctx, login.Endpoint.String(), login.Endpoint.region, login.User, provider)
+	if err != nil {
+		return Token{}, fmt.Errorf("rdsiam: sign a token for %s: %w", login, err)
+	}
+	token := NewToken(withSlash(text), time.Time{})
+	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
+		token.expires = credentials.Expires.Round(0)
+	}
+	return token, nil
+}
+
+// withSlash puts the slash before the query, which the documented form has and the
+// SDK leaves out. Some Aurora PostgreSQL clusters refuse a token without it. The
+// canonical request has the path "/" either way, so the signature stays the same.
+// https://github.com/aws/aws-sdk-go-v2/issues/3365
+func withSlash(text string) string {
+	address, query, _ := strings.Cut(text, "?")
+	return strings.TrimSuffix(address, "/") + "/?" + query
+}
+
+// retrieve returns credentials that are good for long enough to log in.
+func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credentials, error) {
+	if s.credentials == nil {
+		return aws.Credentials{}, &ConfigError{Setting: "credentials provider", Problem: "is nil",
+			Mend: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
+	}
+	credentials, err := s.credentials.Retrieve(ctx)
+	if err == nil && expireWithin(credentials, refreshRemaining) {
+		s.refresh(credentials)
+		credentials, err = s.credentials.Retrieve(ctx)
+	}
+	if err != nil && ctx.Err() == nil {
+		if old, ok := s.bridge(); ok {
+			return old, nil
+		}
+	}
+	switch {
+	case err != nil:
+		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: contextError(ctx, err)}
+	case !credentials.HasKeys():
+		return aws.Credentials{}, &CredentialsError{Login: login, problem: "the credentials provider returned no access key"}
+	case expireWithin(credentials, minRemaining):
+		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires.Round(0),
+			problem: "the AWS credentials expire in under 30 seconds, also after a refresh"}
+	}
+	return credentials, nil
+}
+
+func expireWithin(credentials aws.Credentials, d time.Duration) bool {
+	return credentials.CanExpire && time.Now().Add(d).After(credentials.Expires)
+}
+
+// refresh makes the next Retrieve ask the provider, once for each credential.
+func (s *signingSource) refresh(credentials aws.Credentials) {
+	s.expiringMutex.Lock()
+	defer s.expiringMutex.Unlock()
+	if credentials.AccessKeyID == s.expiring.AccessKeyID && credentials.Expires.Equal(s.expiring.Expires) {
+		return
+	}
+	s.expiring = credentials
+	s.credentials.Invalidate()
+}
+
+// bridge returns the credentials that were to be refreshed, while they are good for
+// a log-in, for the time of a failing provider.
+func (s *signingSource) bridge() (aws.Credentials, bool) {
+	s.expiringMutex.Lock()
+	defer s.expiringMutex.Unlock()
+	return s.expiring, s.expiring.HasKeys() && !expireWithin(s.expiring, minRemaining)
+}
+
+// contextError prefers the caller's own cancellation to the SDK's wording of it,
+// which errors.Is does not connect with the context.
+func contextError(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return errors.Join(cause, err)
+	}
+	return err
+}

@@ -1,0 +1,467 @@
+package rdsiam_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// provider counts what it is asked for, and gives what give returns.
+type provider struct {
+	retrieved atomic.Int64
+	give      func(n int64) (aws.Credentials, error)
+	entered   chan struct{} // if not nil, told of each call
+	hold      chan struct{} // if not nil, each call waits for it
+}
+
+func (p *provider) Retrieve(context.Context) (aws.Credentials, error) {
+	n := p.retrieved.Add(1)
+	if p.entered != nil {
+		p.entered <- struct{}{}
+	}
+	if p.hold != nil {
+		<-p.hold
+	}
+	return p.give(n)
+}
+
+func keys(n int64) aws.Credentials {
+	return aws.Credentials{AccessKeyID: fmt.Sprintf("AKID%d", n), SecretAccessKey: "secret", SessionToken: "session"}
+}
+
+// lasting gives credentials that expire d after they were given.
+func lasting(d time.Duration) func(int64) (aws.Credentials, error) {
+	return func(n int64) (aws.Credentials, error) {
+		credentials := keys(n)
+		credentials.CanExpire, credentials.Expires = true, time.Now().Add(d)
+		return credentials, nil
+	}
+}
+
+func forever(n int64) (aws.Credentials, error) { return keys(n), nil }
+
+func endpoint(tb testing.TB, hostport string, options ...rdsiam.EndpointOption) rdsiam.Endpoint {
+	tb.Helper()
+	e, err := rdsiam.ResolveEndpoint(hostport, 5432, options...)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return e
+}
+
+func login(tb testing.TB) rdsiam.Login {
+	return rdsiam.Login{Endpoint: endpoint(tb, "prod.cluster-abc123.us-east-1.rds.amazonaws.com"), User: "app_user"}
+}
+
+func mustToken(tb testing.TB, source rdsiam.TokenSource, l rdsiam.Login) rdsiam.Token {
+	tb.Helper()
+	token, err := source.Token(context.Background(), l)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return token
+}
+
+// The instant, key and signature are a fixed point that awscli, boto3, the JavaScript
+// SDK and the Go SDK agree on.
+func TestTokenSignatureIsThatOfOtherSDKs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		time.Sleep(time.Until(time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)))
+		source := rdsiam.NewTokenSource(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"}, nil
+		}))
+		token := mustToken(t, source, login(t))
+		const want = "prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432/?Action=connect&DBUser=app_user" +
+			"&X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F20260102%2Fus-east-1%2Frds-db%2Faws4_request" +
+			"&X-Amz-Date=20260102T030405Z&X-Amz-Expires=900&X-Amz-SignedHeaders=host" +
+			"&X-Amz-Signature=b9afe92b54e9107e31c37b65717b753d484b3be7952d850756acf291ee32e309"
+		if got := token.Reveal(); got != want {
+			t.Errorf("token\n got %s\nwant %s", got, want)
+		}
+		if want := time.Date(2026, 1, 2, 3, 19, 5, 0, time.UTC); !token.Expires().Equal(want) {
+			t.Errorf("expires %v, want %v", token.Expires(), want)
+		}
+		if token.AccessKeyID() != "AKIDEXAMPLE" || token.Reused() {
+			t.Errorf("access key %q, reused %v", token.AccessKeyID(), token.Reused())
+		}
+	})
+}
+
+// When this fails, the SDK puts the slash there itself and withSlash can go.
+func TestCanarySDKStillLeavesOutTheSlash(t *testing.T) {
+	credentials := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys(1), nil })
+	text, err := auth.BuildAuthToken(context.Background(), "h.abc123.us-east-1.rds.amazonaws.com:5432", "us-east-1", "u", credentials)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(text, ":5432?Action") {
+		t.Errorf("the SDK's token begins %.60q", text)
+	}
+}
+
+func TestTokenIsReusedWithinTheWindowOnly(t *testing.T) {
+	tests := []struct {
+		name    string
+		options []rdsiam.TokenOption
+		after   time.Duration
+		reused  bool
+	}{
+		{"default, at once", nil, 0, true},
+		{"default, just within", nil, time.Minute - time.Nanosecond, true},
+		{"default, at its end", nil, time.Minute, false},
+		{"longer", []rdsiam.TokenOption{rdsiam.WithReuse(5 * time.Minute)}, 4 * time.Minute, true},
+		{"never with under 30 s left", []rdsiam.TokenOption{rdsiam.WithReuse(time.Hour)}, 14*time.Minute + 30*time.Second, false},
+		{"just over 30 s left", []rdsiam.TokenOption{rdsiam.WithReuse(time.Hour)}, 14*time.Minute + 30*time.Second - time.Nanosecond, true},
+		{"off", []rdsiam.TokenOption{rdsiam.WithReuse(0)}, time.Second, false},
+		{"negative is off", []rdsiam.TokenOption{rdsiam.WithReuse(-1)}, time.Second, false},
+		{"a nil option is none", []rdsiam.TokenOption{nil}, 0, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				source := rdsiam.NewTokenSource(&provider{give: forever}, test.options...)
+				first := mustToken(t, source, login(t))
+				time.Sleep(test.after)
+				second := mustToken(t, source, login(t))
+				if first.Reused() || second.Reused() != test.reused {
+					t.Errorf("reused: first %v, second %v, want false, %v", first.Reused(), second.Reused(), test.reused)
+				}
+				if same := first.Reveal() == second.Reveal(); test.after > 0 && same != test.reused {
+					t.Errorf("same text: %v, want %v", same, test.reused)
+				}
+			})
+		})
+	}
+}
+
+func TestTokensAreKeptApart(t *testing.T) {
+	source := rdsiam.NewTokenSource(&provider{give: forever})
+	base := login(t)
+	logins := map[string]rdsiam.Login{
+		"base":   base,
+		"user":   {Endpoint: base.Endpoint, User: "App_User"},
+		"port":   {Endpoint: endpoint(t, "prod.cluster-abc123.us-east-1.rds.amazonaws.com:5433"), User: base.User},
+		"host":   {Endpoint: endpoint(t, "other.cluster-abc123.us-east-1.rds.amazonaws.com"), User: base.User},
+		"region": {Endpoint: endpoint(t, "db.example.com", rdsiam.WithRegion("eu-west-1")), User: base.User},
+		"other":  {Endpoint: endpoint(t, "db.example.com", rdsiam.WithRegion("eu-west-2")), User: base.User},
+	}
+	seen := make(map[string]string)
+	for range 2 {
+		for name, l := range logins {
+			text := mustToken(t, source, l).Reveal()
+			for other, otherText := range seen {
+				if (text == otherText) != (name == other) {
+					t.Errorf("tokens of %s and %s: same = %v", name, other, text == otherText)
+				}
+			}
+			seen[name] = text
+		}
+	}
+}
+
+func TestOneRetrieveAndOneSignatureForTenThousandLogIns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{give: lasting(time.Hour)}
+		source := rdsiam.NewTokenSource(p)
+		var signed atomic.Int64
+		storm := func() {
+			var wait sync.WaitGroup
+			for range 10_000 {
+				wait.Go(func() {
+					if !mustToken(t, source, login(t)).Reused() {
+						signed.Add(1)
+					}
+				})
+			}
+			wait.Wait()
+		}
+		storm()
+		if r, s := p.retrieved.Load(), signed.Load(); r != 1 || s != 1 {
+			t.Errorf("first storm: %d retrievals, %d signatures, want 1, 1", r, s)
+		}
+		time.Sleep(30 * time.Minute)
+		storm()
+		if r, s := p.retrieved.Load(), signed.Load(); r != 1 || s != 2 {
+			t.Errorf("half an hour on: %d retrievals, %d signatures, want 1, 2", r, s)
+		}
+		time.Sleep(time.Hour)
+		storm()
+		if r, s := p.retrieved.Load(), signed.Load(); r != 2 || s != 3 {
+			t.Errorf("credentials expired: %d retrievals, %d signatures, want 2, 3", r, s)
+		}
+	})
+}
+
+func TestAFailingProviderIsAskedOnceForAllWhoWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := errors.New("sts is down")
+		p := &provider{hold: make(chan struct{}), give: func(int64) (aws.Credentials, error) { return aws.Credentials{}, down }}
+		source := rdsiam.NewTokenSource(p)
+		var failed atomic.Int64
+		var wait sync.WaitGroup
+		for range 1000 {
+			wait.Go(func() {
+				_, err := source.Token(t.Context(), login(t))
+				var credentials *rdsiam.CredentialsError
+				if errors.As(err, &credentials) && errors.Is(err, down) {
+					failed.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		close(p.hold)
+		wait.Wait()
+		if failed.Load() != 1000 || p.retrieved.Load() != 1 {
+			t.Errorf("%d failed as they should, %d retrievals, want 1000, 1", failed.Load(), p.retrieved.Load())
+		}
+	})
+}
+
+func TestACallerThatGivesUpReleasesOnlyItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{give: forever, hold: make(chan struct{})}
+		source := rdsiam.NewTokenSource(p)
+		impatient, giveUp := context.WithCancel(t.Context())
+		gaveUp, got := make(chan error, 1), make(chan error, 1)
+		go func() { _, err := source.Token(impatient, login(t)); gaveUp <- err }()
+		synctest.Wait()
+		go func() { _, err := source.Token(t.Context(), login(t)); got <- err }()
+		synctest.Wait()
+		giveUp()
+		if err := <-gaveUp; !errors.Is(err, context.Canceled) {
+			t.Errorf("the one that gave up got %v", err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-got:
+			t.Fatalf("the patient one was released: %v", err)
+		default:
+		}
+		close(p.hold)
+		if err := <-got; err != nil {
+			t.Errorf("the patient one got %v", err)
+		}
+		if n := p.retrieved.Load(); n != 1 {
+			t.Errorf("%d retrievals, want 1", n)
+		}
+	})
+}
+
+func TestTokenExpiresWithItsCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, test := range []struct{ credentials, want time.Duration }{
+			{time.Hour, 15 * time.Minute},
+			{15 * time.Minute, 15 * time.Minute},
+			{5 * time.Minute, 5 * time.Minute},
+			{90 * time.Second, 90 * time.Second},
+		} {
+			for name, source := range map[string]rdsiam.TokenSource{
+				"bare":   rdsiam.NewTokenSource(&provider{give: lasting(test.credentials)}),
+				"cached": rdsiam.NewTokenSource(aws.NewCredentialsCache(&provider{give: lasting(test.credentials)})),
+			} {
+				if got := time.Until(mustToken(t, source, login(t)).Expires()); got != test.want {
+					t.Errorf("%s credentials for %v: token good for %v, want %v", name, test.credentials, got, test.want)
+				}
+			}
+		}
+	})
+}
+
+// Credentials that are about to expire are refreshed once each, however many ask, and
+// they still serve while the refresh fails.
+func TestExpiringCredentials(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := false
+		p := &provider{give: func(n int64) (aws.Credentials, error) {
+			if down {
+				return aws.Credentials{}, errors.New("imds is down")
+			}
+			return lasting(time.Hour)(n)
+		}}
+		shared := aws.NewCredentialsCache(p) // as in aws.Config: hands out credentials to the last second
+		source := rdsiam.NewTokenSource(shared, rdsiam.WithReuse(0))
+
+		mustToken(t, source, login(t))
+		time.Sleep(59*time.Minute + time.Second)
+		if token := mustToken(t, source, login(t)); token.AccessKeyID() != "AKID2" || p.retrieved.Load() != 2 {
+			t.Errorf("59 s before the expiry: key %s after %d retrievals, want AKID2 after 2", token.AccessKeyID(), p.retrieved.Load())
+		}
+
+		time.Sleep(59*time.Minute + time.Second)
+		down = true
+		for range 3 {
+			if token := mustToken(t, source, login(t)); token.AccessKeyID() != "AKID2" {
+				t.Errorf("while the provider is down: key %s, want the old AKID2", token.AccessKeyID())
+			}
+		}
+		time.Sleep(29*time.Second + time.Nanosecond)
+		_, err := source.Token(t.Context(), login(t))
+		var credentials *rdsiam.CredentialsError
+		if !errors.As(err, &credentials) || !strings.Contains(err.Error(), "imds is down") {
+			t.Errorf("with under 30 s left and the provider down: %v", err)
+		}
+		down = false
+		if token := mustToken(t, source, login(t)); token.Expires().Sub(token.Signed()) != 15*time.Minute {
+			t.Errorf("provider back: token good for %v", token.Expires().Sub(token.Signed()))
+		}
+	})
+}
+
+func TestCredentialsThatStayTooShortAreRefreshedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		expires := time.Now().Add(20 * time.Second)
+		p := &provider{give: func(int64) (aws.Credentials, error) {
+			credentials := keys(1)
+			credentials.CanExpire, credentials.Expires = true, expires
+			return credentials, nil
+		}}
+		source := rdsiam.NewTokenSource(aws.NewCredentialsCache(p))
+		for range 5 {
+			_, err := source.Token(t.Context(), login(t))
+			var credentials *rdsiam.CredentialsError
+			if !errors.As(err, &credentials) || credentials.AccessKeyID != "AKID1" || !credentials.Expires.Equal(expires) {
+				t.Fatalf("got %v", err)
+			}
+			const want = "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: " +
+				"the AWS credentials expire in under 30 seconds, also after a refresh; access key AKID1; expires 2000-01-01T00:00:20Z"
+			if err.Error() != want {
+				t.Errorf("text\n got %s\nwant %s", err, want)
+			}
+		}
+		if n := p.retrieved.Load(); n != 2 {
+			t.Errorf("%d retrievals, want 2: the first and one refresh", n)
+		}
+	})
+}
+
+func TestNothingGrowsWithTheNumberOfEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := rdsiam.NewTokenSource(&provider{give: forever})
+		one := func(i int) {
+			mustToken(t, source, rdsiam.Login{Endpoint: endpoint(t, fmt.Sprintf("db%d.abc123.us-east-1.rds.amazonaws.com", i)), User: "u"})
+		}
+		for i := range 10_000 {
+			one(i)
+		}
+		if n := rdsiam.ReusedTokens(source); n != 10_000 {
+			t.Errorf("%d tokens kept within the window, want 10,000", n)
+		}
+		time.Sleep(3 * time.Minute)
+		one(0)
+		if n := rdsiam.ReusedTokens(source); n != 1 {
+			t.Errorf("%d tokens kept after the window, want 1", n)
+		}
+	})
+}
+
+// A sweep must not drop the slot in which another caller is about to put a token.
+func TestSweepAndSignTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		source := rdsiam.NewTokenSource(&provider{give: forever})
+		logins := make([]rdsiam.Login, 20)
+		for i := range logins {
+			logins[i] = rdsiam.Login{Endpoint: endpoint(t, fmt.Sprintf("db%d.abc123.us-east-1.rds.amazonaws.com", i)), User: "u"}
+		}
+		for round := range 50 {
+			var signed atomic.Int64
+			var wait sync.WaitGroup
+			for range 20 {
+				for _, l := range logins {
+					wait.Go(func() {
+						if !mustToken(t, source, l).Reused() {
+							signed.Add(1)
+						}
+					})
+				}
+			}
+			wait.Wait()
+			if n := signed.Load(); n != int64(len(logins)) {
+				t.Fatalf("round %d: %d signatures for %d endpoints", round, n, len(logins))
+			}
+			time.Sleep(2 * time.Minute)
+		}
+	})
+}
+
+func TestSourceRefusesWhatCannotWork(t *testing.T) {
+	var noCache *aws.CredentialsCache
+	var noFunc aws.CredentialsProviderFunc
+	good := login(t)
+	tests := []struct {
+		name     string
+		provider aws.CredentialsProvider
+		login    rdsiam.Login
+		want     string
+	}{
+		{"nil provider", nil, good, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"},
+		{"nil cache", noCache, good, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"},
+		{"nil func", noFunc, good, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"},
+		{"no keys", aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, nil }), good, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the credentials provider returned no access key"},
+		{"zero endpoint", &provider{give: forever}, rdsiam.Login{User: "u"}, "rdsiam: endpoint: is not set; make it with rdsiam.ResolveEndpoint"},
+		{"no user", &provider{give: forever}, rdsiam.Login{Endpoint: good.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
+		{"NUL in user", &provider{give: forever}, rdsiam.Login{Endpoint: good.Endpoint, User: "a\x00b"}, `rdsiam: user "a\x00b": contains a NUL byte, which ends a name on the wire; name the database user as the database spells it`},
+		{"user not UTF-8", &provider{give: forever}, rdsiam.Login{Endpoint: good.Endpoint, User: "a\xff"}, `rdsiam: user "a\xff": is not valid UTF-8; name the database user as the database spells it`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			token, err := rdsiam.NewTokenSource(test.provider).Token(t.Context(), test.login)
+			if err == nil || err.Error() != test.want {
+				t.Errorf("error\n got %v\nwant %s", err, test.want)
+			}
+			if token.Reveal() != "" {
+				t.Error("a token beside the error")
+			}
+			if p, ok := test.provider.(*provider); ok && p.retrieved.Load() != 0 {
+				t.Error("the provider was asked")
+			}
+		})
+	}
+}
+
+func TestAClockSetBackDoesNotProlongReuse(t *testing.T) {
+	now := time.Now()
+	for _, test := range []struct {
+		signed time.Duration
+		want   bool
+	}{{-time.Second, true}, {time.Hour, false}} {
+		if got := rdsiam.Reusable(now.Add(test.signed), now.Add(test.signed).Add(15*time.Minute), now); got != test.want {
+			t.Errorf("signed %v from now: reusable = %v, want %v", test.signed, got, test.want)
+		}
+	}
+}
+
+func BenchmarkTokenReused(b *testing.B) {
+	source := rdsiam.NewTokenSource(&provider{give: forever})
+	l := login(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := source.Token(context.Background(), l); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkTokenReusedManyEndpoints(b *testing.B) {
+	source := rdsiam.NewTokenSource(&provider{give: forever}, rdsiam.WithReuse(14*time.Minute))
+	logins := make([]rdsiam.Login, 64)
+	for i := range logins {
+		logins[i] = rdsiam.Login{Endpoint: endpoint(b, fmt.Sprintf("db%d.abc123.us-east-1.rds.amazonaws.com", i)), User: "u"}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		if _, err := source.Token(context.Background(), logins[i%len(logins)]); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package rdsiam
+
+import (
+	"crypto/tls"
+	"strconv"
+)
+
+// TLSConfig returns the tls.Config with which a connection to e is safe for a
+// token: certificates are verified against the name of the endpoint, from TLS 1.2
+// up. It is the one rule for every driver. Base is what the caller asked for; nil
+// means nothing. It is never changed, and everything else in it is kept: client
+// certificates, VerifyConnection, VerifyPeerCertificate, NextProtos, the
+// session cache.
+//
+// ServerName may be empty, the dialled host or the host of the endpoint.
+// InsecureSkipVerify is raised to full verification, except with
+// [WithCallerVerification]. Roots come from [WithRootCAs], else from base.RootCAs,
+// else from the kind of the endpoint: the embedded RDS roots of the region for
+// instances; these and the system's for clusters, shard groups and names outside
+// the RDS grammar; the system's for RDS Proxy, whose certificates are public ones.
+//
+// The error is a [*ConfigError]: a ServerName of another server, no verification
+// at all, a TLS version below 1.2, a region without embedded roots, or the zero
+// Endpoint.
+//
+// See "Using SSL/TLS to encrypt a connection to a DB instance" in the Amazon RDS
+// user guide.
+func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
+	if e.IsZero() {
+		return nil, &ConfigError{
+			Setting: "Endpoint",
+			Problem: "the zero Endpoint names no server to verify",
+			Mend:    "make it with ResolveEndpoint",
+		}
+	}
+	config := &tls.Config{}
+	if base != nil {
+		config = base.Clone()
+	}
+	if err := e.verifyServerName(config); err != nil {
+		return nil, err
+	}
+	if err := raiseVersion(config); err != nil {
+		return nil, err
+	}
+	if err := e.raiseVerification(config); err != nil {
+		return nil, err
+	}
+	if err := e.trustRoots(config); err != nil {
+		return nil, err
+	}
+	return config, nil
+}
+
+func (e Endpoint) verifyServerName(config *tls.Config) error {
+	switch normalName(config.ServerName) {
+	case "", e.dialledHost, e.host:
+		config.ServerName = e.host
+		return nil
+	}
+	return &ConfigError{
+		Setting: "tls.Config.ServerName", Value: config.ServerName,
+		Problem: "not the endpoint that the token is for, which is " + strconv.Quote(e.host),
+		Mend:    "leave ServerName empty, or name the endpoint that is signed with WithEndpoint",
+	}
+}
+
+func raiseVersion(config *tls.Config) error {
+	if config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12 {
+		return &ConfigError{
+			Setting: "tls.Config.MaxVersion", Value: tls.VersionName(config.MaxVersion),
+			Problem: "a token may travel only inside TLS 1.2 or newer",
+			Mend:    "leave MaxVersion zero",
+		}
+	}
+	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
+	return nil
+}
+
+func (e Endpoint) raiseVerification(config *tls.Config) error {
+	if !config.InsecureSkipVerify || !e.callerVerifies {
+		config.InsecureSkipVerify = false
+		return nil
+	}
+	if config.VerifyConnection == nil {
+		return &ConfigError{
+			Setting: "WithCallerVerification",
+			Problem: "the tls.Config sets InsecureSkipVerify and has no VerifyConnection, so nobody would verify the server",
+			Mend:    "verify the server in VerifyConnection, which also runs for resumed sessions, or leave the option out",
+		}
+	}
+	return nil
+}

@@ -1,0 +1,219 @@
+package rdsiam
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// tokenLifetime is how long RDS accepts a token at the most.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Connecting.html
+const tokenLifetime = 15 * time.Minute
+
+// Login names what a token is asked for: one database user at one endpoint.
+type Login struct {
+	Endpoint Endpoint
+	User     string // database user, spelt exactly as the database spells it
+}
+
+// Token is a password that RDS accepts for one [Login], for 15 minutes at the
+// most. It never prints itself: every fmt verb, slog, JSON and text marshalling
+// show whose key signed it and until when it is good, nothing else. The zero
+// Token is empty and is refused by every driver.
+type Token struct {
+	// text is behind a func because reflection-based printers follow pointers
+	// and print strings, but print a func as an address.
+	text            func() string
+	accessKeyID     string
+	signed, expires time.Time
+	reused          bool
+}
+
+// TokenSource gives the tokens that drivers and hooks log in with.
+// [NewTokenSource] makes the usual one. Implementations are safe for concurrent
+// use and return within the context's deadline.
+type TokenSource interface {
+	Token(context.Context, Login) (Token, error)
+}
+
+// TokenSourceFunc makes a [TokenSource] of a function, for tokens that come from
+// elsewhere: a sidecar, a vault, another SDK. The function wraps the text with
+// [NewToken].
+type TokenSourceFunc func(context.Context, Login) (Token, error)
+
+// Token calls f.
+func (f TokenSourceFunc) Token(ctx context.Context, login Login) (Token, error) {
+	return f(ctx, login)
+}
+
+// NewToken returns a Token for text that was made elsewhere. It is good until
+// expires; the zero time stands for what the text itself says (X-Amz-Date and
+// X-Amz-Expires), or, where it says nothing, for an unknown expiry that is never
+// checked. White space around the text, such as the line feed that a command
+// prints, is dropped.
+func NewToken(text string, expires time.Time) Token {
+	text = strings.TrimSpace(text)
+	token := Token{text: func() string { return text }}
+	token.accessKeyID, _, _ = strings.Cut(parameter(text, "X-Amz-Credential"), "/")
+	if signed, err := time.Parse("20060102T150405Z", parameter(text, "X-Amz-Date")); err == nil {
+		token.signed = signed
+		token.expires = signed.Add(tokenLifetime)
+		if seconds, err := strconv.Atoi(parameter(text, "X-Amz-Expires")); err == nil && seconds >= 0 && seconds < int(tokenLifetime.Seconds()) {
+			token.expires = signed.Add(time.Duration(seconds) * time.Second)
+		}
+	}
+	if !expires.IsZero() {
+		// Wall clock only: the monotonic clock stands still while a laptop
+		// sleeps or a Lambda function is frozen, and tokens age all the same.
+		token.expires = expires.Round(0)
+	}
+	return token
+}
+
+// parameter returns the decoded value of a query parameter of the presigned URL that
+// a token is, or "".
+func parameter(text, name string) string {
+	_, query, _ := strings.Cut(text, "?")
+	for query != "" {
+		var pair string
+		pair, query, _ = strings.Cut(query, "&")
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			value, _ = url.QueryUnescape(value)
+			return value
+		}
+	}
+	return ""
+}
+
+// Reveal returns the text of the token, the password to send to the server. It is
+// the only way to the text; what calls it must neither log nor store it.
+func (t Token) Reveal() string {
+	if t.text == nil {
+		return ""
+	}
+	return t.text()
+}
+
+// Expires returns the instant from which the server refuses the token: 15 minutes
+// after signing, or earlier if the credentials that signed it expire earlier. It
+// is the zero time where that is unknown.
+func (t Token) Expires() time.Time { return t.expires }
+
+// Signed returns the instant, in whole seconds, at which the token was signed; the
+// zero time where that is unknown.
+func (t Token) Signed() time.Time { return t.signed }
+
+// AccessKeyID returns the id of the key that signed the token, which is no secret,
+// or "" where that is unknown.
+func (t Token) AccessKeyID() string { return t.accessKeyID }
+
+// age returns how long ago the token was signed, zero where that is unknown.
+func (t Token) age() time.Duration {
+	if t.signed.IsZero() {
+		return 0
+	}
+	return max(0, time.Since(t.signed))
+}
+
+// Reused reports whether the source had given out this token before.
+func (t Token) Reused() bool { return t.reused }
+
+// Mask returns text with every occurrence of the token, and of the signature and
+// session token inside it, replaced. Drivers pass it what a server sent back.
+func (t Token) Mask(text string) string {
+	token := t.Reveal()
+	if token == "" || text == "" {
+		return text
+	}
+	const masked = "[token masked]"
+	secrets := []string{token, strings.Replace(token, "/?", "?", 1), url.QueryEscape(token)}
+	for _, name := range []string{"X-Amz-Signature", "X-Amz-Security-Token"} {
+		if value := parameter(token, name); value != "" {
+			secrets = append(secrets, value, url.QueryEscape(value))
+		}
+	}
+	for _, secret := range secrets {
+		text = strings.ReplaceAll(text, secret, masked)
+	}
+	return text
+}
+
+// String describes the token without revealing it.
+func (t Token) String() string {
+	switch {
+	case t.Reveal() == "":
+		return "rdsiam.Token(empty)"
+	case t.expires.IsZero():
+		return "rdsiam.Token(expiry unknown)"
+	case t.accessKeyID == "":
+		return fmt.Sprintf("rdsiam.Token(expires %s)", t.expires.UTC().Format(time.RFC3339))
+	}
+	return fmt.Sprintf("rdsiam.Token(access key %s, expires %s)", t.accessKeyID, t.expires.UTC().Format(time.RFC3339))
+}
+
+// Format implements [fmt.Formatter]: every verb prints what String returns.
+func (t Token) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(t.String())) }
+
+// LogValue implements [slog.LogValuer] with what String returns.
+func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
+
+// MarshalText implements [encoding.TextMarshaler] with what String returns.
+func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
+
+// MarshalJSON implements [json.Marshaler] with what String returns.
+func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
+
+// Token asks source for the token of this log-in and refuses what cannot log in:
+// an invalid user or endpoint, a nil source, an empty or expired token. Drivers and
+// hooks call it in place of source.Token. Its errors are a [*ConfigError] where the
+// settings are wrong, and otherwise those of the source.
+func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
+	if isNil(source) {
+		return Token{}, &ConfigError{Setting: "token source", Problem: "is nil",
+			Mend: "pass the result of rdsiam.NewTokenSource"}
+	}
+	if err := l.Validate(); err != nil {
+		return Token{}, err
+	}
+	token, err := source.Token(ctx, l)
+	if err != nil {
+		return Token{}, err
+	}
+	if token.Reveal() == "" {
+		return Token{}, &ConfigError{Setting: "token source", Problem: "returned an empty token and no error for " + l.String(),
+			Mend: "return either a token or the reason why there is none"}
+	}
+	if !token.expires.IsZero() && !time.Now().Before(token.expires) {
+		return Token{}, &CredentialsError{Login: l, Expires: token.expires,
+			problem: "the token source returned a token that has expired"}
+	}
+	return token, nil
+}
+
+// Validate reports a log-in that no server could accept: a zero endpoint, or a user
+// that is empty, has a NUL byte, or is not UTF-8. The error is a [*ConfigError].
+func (l Login) Validate() error {
+	switch {
+	case l.Endpoint.IsZero():
+		return &ConfigError{Setting: "endpoint", Problem: "is not set", Mend: "make it with rdsiam.ResolveEndpoint"}
+	case l.User == "":
+		return &ConfigError{Setting: "user", Problem: "is empty, and the token is signed for a user",
+			Mend: "name the database user in the DSN or configuration"}
+	case strings.ContainsRune(l.User, 0):
+		return &ConfigError{Setting: "user", Value: l.User, Problem: "contains a NUL byte, which ends a name on the wire",
+			Mend: "name the database user as the database spells it"}
+	case !utf8.ValidString(l.User):
+		return &ConfigError{Setting: "user", Value: l.User, Problem: "is not valid UTF-8",
+			Mend: "name the database user as the database spells it"}
+	}
+	return nil
+}
+
+// String returns the log-in as user@host:port.
+func (l Login) String() string { return l.User + "@" + l.Endpoint.String() }

@@ -1,0 +1,199 @@
+package rdsiam_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// signed returns a token as the source makes it, and what of it is secret.
+func signed(tb testing.TB) (token rdsiam.Token, secrets []string) {
+	tb.Helper()
+	source := rdsiam.NewTokenSource(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "secret", SessionToken: "Session/Token+Value=="}, nil
+	}))
+	token = mustToken(tb, source, login(tb))
+	_, query, _ := strings.Cut(token.Reveal(), "?")
+	parameters, err := url.ParseQuery(query)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	signature := parameters.Get("X-Amz-Signature")
+	if len(signature) != 64 || parameters.Get("X-Amz-Security-Token") != "Session/Token+Value==" {
+		tb.Fatal("the token is not what this test is about")
+	}
+	return token, []string{signature, "Session/Token+Value==", url.QueryEscape("Session/Token+Value=="), query}
+}
+
+func noSecrets(tb testing.TB, where, text string, secrets []string) {
+	tb.Helper()
+	for _, secret := range secrets {
+		if strings.Contains(text, secret) {
+			tb.Errorf("%s shows %q:\n%s", where, secret, text)
+		}
+	}
+}
+
+func TestNothingPrintsAToken(t *testing.T) {
+	token, secrets := signed(t)
+	type nested struct {
+		inner  rdsiam.Token
+		Outer  rdsiam.Token
+		points *rdsiam.Token
+		any    any
+	}
+	values := map[string]any{
+		"value": token, "pointer": &token, "nested": nested{token, token, &token, token},
+		"pointer to nested": &nested{token, token, &token, token}, "slice": []rdsiam.Token{token},
+		"map": map[string]rdsiam.Token{"k": token}, "array": [1]any{token}, "in an error": fmt.Errorf("no: %v", token),
+		"joined": errors.Join(fmt.Errorf("no: %+v", nested{inner: token})),
+	}
+	for name, value := range values {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x", "%X", "%d", "%t", "%T", "%p", "%10.3s", "%U", "%c", "%o", "%b", "%e", "%w", "%z"} {
+			noSecrets(t, name+" with "+verb, fmt.Sprintf(verb, value), secrets)
+		}
+		noSecrets(t, name+" with Print", fmt.Sprint(value), secrets)
+		if text, err := json.Marshal(value); err == nil {
+			noSecrets(t, name+" as JSON", string(text), secrets)
+		}
+		if text, err := xml.Marshal(value); err == nil {
+			noSecrets(t, name+" as XML", string(text), secrets)
+		}
+		var log bytes.Buffer
+		for _, handler := range []slog.Handler{slog.NewJSONHandler(&log, nil), slog.NewTextHandler(&log, nil)} {
+			slog.New(handler).Info("token", "token", value, slog.Group("group", "token", value))
+		}
+		noSecrets(t, name+" in slog", log.String(), secrets)
+	}
+	// The test above would pass if nothing were printed at all.
+	want := "rdsiam.Token(access key AKIDEXAMPLE, expires " + token.Expires().UTC().Format(time.RFC3339) + ")"
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+		if got := fmt.Sprintf(verb, token); got != want {
+			t.Errorf("%s prints %q, want %q", verb, got, want)
+		}
+	}
+	if text, _ := json.Marshal(token); string(text) != `"`+want+`"` {
+		t.Errorf("JSON is %s", text)
+	}
+	if text, _ := token.MarshalText(); string(text) != want {
+		t.Errorf("text is %s", text)
+	}
+}
+
+func TestTokenString(t *testing.T) {
+	soon := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	for want, token := range map[string]rdsiam.Token{
+		"rdsiam.Token(empty)":                        {},
+		"rdsiam.Token(expiry unknown)":               rdsiam.NewToken("opaque", time.Time{}),
+		"rdsiam.Token(expires 2030-01-02T03:04:05Z)": rdsiam.NewToken("opaque", soon),
+	} {
+		if got := token.String(); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+func TestNewTokenReadsTheText(t *testing.T) {
+	const text = "h:5432/?Action=connect&DBUser=u&X-Amz-Credential=AKID%2F20260102%2Fus-east-1%2Frds-db%2Faws4_request&X-Amz-Date=20260102T030405Z&X-Amz-Expires=900&X-Amz-Signature=00"
+	signed := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	tests := []struct {
+		name, text string
+		expires    time.Time
+		want       time.Time
+		key        string
+	}{
+		{"from the text", text, time.Time{}, signed.Add(15 * time.Minute), "AKID"},
+		{"white space around", "\n " + text + "\r\n", time.Time{}, signed.Add(15 * time.Minute), "AKID"},
+		{"shorter", strings.Replace(text, "=900", "=60", 1), time.Time{}, signed.Add(time.Minute), "AKID"},
+		{"longer than RDS accepts", strings.Replace(text, "=900", "=3600", 1), time.Time{}, signed.Add(15 * time.Minute), "AKID"},
+		{"negative", strings.Replace(text, "=900", "=-1", 1), time.Time{}, signed.Add(15 * time.Minute), "AKID"},
+		{"given", text, signed.Add(time.Minute), signed.Add(time.Minute), "AKID"},
+		{"opaque", "opaque", time.Time{}, time.Time{}, ""},
+		{"empty", "", time.Time{}, time.Time{}, ""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			token := rdsiam.NewToken(test.text, test.expires)
+			if !token.Expires().Equal(test.want) || token.AccessKeyID() != test.key {
+				t.Errorf("expires %v, key %q, want %v, %q", token.Expires(), token.AccessKeyID(), test.want, test.key)
+			}
+			if token.Reveal() != strings.TrimSpace(test.text) {
+				t.Errorf("reveals %q", token.Reveal())
+			}
+		})
+	}
+}
+
+func TestMask(t *testing.T) {
+	token, secrets := signed(t)
+	for name, text := range map[string]string{
+		"token":           "no PAM for " + token.Reveal() + " today",
+		"without slash":   strings.Replace(token.Reveal(), "/?", "?", 1),
+		"escaped":         url.QueryEscape(token.Reveal()),
+		"signature":       "bad signature " + secrets[0] + ".",
+		"session token":   "bad session " + secrets[1],
+		"escaped session": "bad session " + secrets[2],
+	} {
+		masked := token.Mask(text)
+		noSecrets(t, name, masked, secrets)
+		if !strings.Contains(masked, "[token masked]") {
+			t.Errorf("%s: %q", name, masked)
+		}
+	}
+	const harmless = `password authentication failed for user "app_user"`
+	if got := token.Mask(harmless); got != harmless {
+		t.Errorf("harmless text became %q", got)
+	}
+	if got := (rdsiam.Token{}).Mask(harmless); got != harmless {
+		t.Errorf("the zero token made it %q", got)
+	}
+}
+
+func TestLoginTokenChecksTheSource(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		give := func(token rdsiam.Token, err error) rdsiam.TokenSource {
+			return rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) { return token, err })
+		}
+		good := rdsiam.NewToken("token", time.Now().Add(time.Nanosecond))
+		var nilFunc rdsiam.TokenSourceFunc
+		at := login(t)
+		tests := []struct {
+			name   string
+			source rdsiam.TokenSource
+			login  rdsiam.Login
+			want   string
+		}{
+			{"good", give(good, nil), at, ""},
+			{"of unknown expiry", give(rdsiam.NewToken("token", time.Time{}), nil), at, ""},
+			{"nil", nil, at, "rdsiam: token source: is nil; pass the result of rdsiam.NewTokenSource"},
+			{"nil func", nilFunc, at, "rdsiam: token source: is nil; pass the result of rdsiam.NewTokenSource"},
+			{"empty", give(rdsiam.Token{}, nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
+			{"blank", give(rdsiam.NewToken("\n", time.Time{}), nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
+			{"expired", give(rdsiam.NewToken("token", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; expires 2000-01-01T00:00:00Z"},
+			{"error", give(good, errors.New("vault is sealed")), at, "vault is sealed"},
+			{"bad login", give(good, nil), rdsiam.Login{Endpoint: at.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
+		}
+		for _, test := range tests {
+			token, err := test.login.Token(t.Context(), test.source)
+			if got := fmt.Sprint(err); test.want == "" && err != nil || test.want != "" && got != test.want {
+				t.Errorf("%s: error\n got %v\nwant %s", test.name, err, test.want)
+			}
+			if (token.Reveal() == "") != (test.want != "") {
+				t.Errorf("%s: token %v", test.name, token)
+			}
+		}
+	})
+}
