@@ -120,6 +120,16 @@ func TestDescribeCertificateErrorKinds(t *testing.T) {
 	}
 }
 
+// Who verifies alone needs no advice about our roots.
+func TestDescribeCertificateErrorOfCallerVerification(t *testing.T) {
+	endpoint := mustResolve(t, instanceHost, rdsiam.WithCallerVerification())
+	base := &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }}
+	var described *rdsiam.CertificateError
+	if err := endpoint.DescribeCertificateError(x509.UnknownAuthorityError{}, base); !errors.As(err, &described) || described.Mend != "" {
+		t.Errorf("got %v", err)
+	}
+}
+
 func TestCertificateErrorZeroValue(t *testing.T) {
 	if text := new(rdsiam.CertificateError).Error(); !strings.HasPrefix(text, "rdsiam: ") {
 		t.Errorf("got %q", text)

@@ -175,13 +175,14 @@ func WithCallerVerification() EndpointOption {
 
 // ResolveEndpoint tells from the address that is about to be dialled, "host",
 // "host:port" or "[ipv6]:port", which endpoint a token has to be signed for. The
-// case of the host and a trailing dot do not matter; a missing port is defaultPort (5432
-// for PostgreSQL, 3306 for MySQL). It does no I/O.
+// case of the host and a trailing dot do not matter; a missing port is
+// defaultPort (5432 for PostgreSQL, 3306 for MySQL). It does no I/O.
 //
 // The region comes from [WithRegion] or else from the host name. What can't be
-// signed is refused: sockets always; IP addresses, names outside the RDS grammar
-// and Aurora custom endpoints unless an option says what is behind them; Aurora DSQL
-// endpoints, whose tokens differ. Every error is a [*ConfigError].
+// signed is refused: sockets always; IP addresses, localhost, names outside the
+// RDS grammar and Aurora custom endpoints unless an option says what is behind
+// them; Aurora DSQL endpoints, whose tokens differ. Every error is a
+// [*ConfigError].
 //
 // See "Connecting to your DB instance using IAM authentication" in the Amazon
 // RDS and Aurora user guides for what may be signed.

@@ -54,6 +54,7 @@ func TestResolveEndpointReadsHostNames(t *testing.T) {
 		{"inst.xyz.ap-southeast-99.rds.amazonaws.com", "ap-southeast-99", "aws", rdsiam.KindInstance},
 		{"inst.xyz.zz-middle-3.rds.amazonaws.com", "zz-middle-3", "aws", rdsiam.KindInstance},
 		{"inst.xyz.zz-middle-3.rds.amazonaws.eu", "zz-middle-3", "aws-eusc", rdsiam.KindInstance},
+		{"inst.xyz.rds.us-isox-east-1.c2s.ic.gov", "us-isox-east-1", "aws-iso", rdsiam.KindInstance},
 		{strings.Repeat("a", 63) + ".xyz.us-east-1.rds.amazonaws.com", "us-east-1", "aws", rdsiam.KindInstance},
 	}
 	for _, tt := range tests {
@@ -269,7 +270,7 @@ func TestResolveEndpointErrors(t *testing.T) {
 		{"availability zone", cluster, 5432, []rdsiam.EndpointOption{region("us-east-1a")}, "WithRegion", []string{"us-east-1a", "availability zone"}},
 		{"region in upper case", cluster, 5432, []rdsiam.EndpointOption{region("US-EAST-1")}, "WithRegion", []string{"US-EAST-1"}},
 		{"region with a path", cluster, 5432, []rdsiam.EndpointOption{region("us-east-1/x")}, "WithRegion", []string{"us-east-1/x"}},
-		{"region that is too long", cluster, 5432, []rdsiam.EndpointOption{region("us-" + strings.Repeat("e", 60) + "-1")}, "WithRegion", nil},
+		{"region that is too long", "db.example.org", 5432, []rdsiam.EndpointOption{region("us-" + strings.Repeat("e", 60) + "-1")}, "WithRegion", nil},
 		{"empty endpoint", cluster, 5432, []rdsiam.EndpointOption{endpoint("")}, "WithEndpoint", []string{"host is empty"}},
 		{"nil roots", cluster, 5432, []rdsiam.EndpointOption{rdsiam.WithRootCAs(nil)}, "WithRootCAs", []string{"nil"}},
 		{"nil option", cluster, 5432, []rdsiam.EndpointOption{nil}, "EndpointOption", []string{"nil"}},

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"unicode/utf8"
 )
 
 // UserARN names one database user as an IAM policy does. UserARNs are comparable
@@ -76,7 +75,7 @@ func (a UserARN) validate() error {
 		}
 	case a.user == "":
 		return &ConfigError{Setting: "user", Problem: "the database user is empty", Mend: "name the user"}
-	case !utf8.ValidString(a.user) || strings.ContainsFunc(a.user, isOutsidePolicies):
+	case strings.ContainsFunc(a.user, isOutsidePolicies):
 		return &ConfigError{
 			Setting: "user", Value: a.user,
 			Problem: "has a character that IAM policies cannot hold (allowed: U+0020 to U+00FF without control characters)",
@@ -158,8 +157,9 @@ func isResourceID(text string) bool {
 
 func isAlphanumeric(b byte) bool { return isLower(b) || isDigit(b) || 'A' <= b && b <= 'Z' }
 
-// isOutsidePolicies tells of characters that a policy may not have, and of the
-// white space and control characters that it may have but no name in it should.
+// isOutsidePolicies tells of characters that a policy may not have (invalid UTF-8
+// among them, which ranges as U+FFFD), and of the control characters that it may
+// have but no name in it should.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 func isOutsidePolicies(r rune) bool {
 	return r < ' ' || 0x7f <= r && r < 0xa0 || r > 0xff

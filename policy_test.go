@@ -68,6 +68,8 @@ func TestNewUserARNErrors(t *testing.T) {
 		{"no user", "aws", "us-east-1", "123456789012", dbID, "", "user"},
 		{"user with NUL", "aws", "us-east-1", "123456789012", dbID, "a\x00b", "user"},
 		{"user with a line feed", "aws", "us-east-1", "123456789012", dbID, "a\nb", "user"},
+		{"user with DEL", "aws", "us-east-1", "123456789012", dbID, "a\x7fb", "user"},
+		{"user with U+0085", "aws", "us-east-1", "123456789012", dbID, "a\u0085b", "user"},
 		{"user outside Latin-1", "aws", "us-east-1", "123456789012", dbID, "пользователь", "user"},
 		{"user not UTF-8", "aws", "us-east-1", "123456789012", dbID, "\xff", "user"},
 		{"user with U+FFFD", "aws", "us-east-1", "123456789012", dbID, "\ufffd", "user"},

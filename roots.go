@@ -16,9 +16,15 @@ import (
 //go:embed roots/rds.pem
 var rdsRoots string
 
-// parsedRoots remembers the roots of each region that was asked for: a few
-// regions of the bundle at most. What is in it is never changed.
-var parsedRoots sync.Map // region → []*x509.Certificate
+// parsedRoots remembers the pools that were asked for: two for each region of the bundle
+// at the most. A connection to a cluster would otherwise copy the roots of the
+// system, which takes longer than signing its token.
+var parsedRoots sync.Map // trusted → *x509.CertPool
+
+type trusted struct {
+	region string
+	system bool // and the roots of the system
+}
 
 // rootsOrigin says where the trusted roots of a connection come from.
 type rootsOrigin uint8
@@ -55,28 +61,19 @@ func (e Endpoint) rootsOrigin(base *tls.Config) rootsOrigin {
 	return originRegionAndSystem
 }
 
-// trustRoots fills config.RootCAs, with nil for the roots of the system. The pools
-// are new ones: a caller that adds to one changes nothing for others.
+// trustRoots fills config.RootCAs, with nil for the roots of the system.
 func (e Endpoint) trustRoots(config *tls.Config) error {
-	pool := x509.NewCertPool()
-	switch e.rootsOrigin(config) {
+	origin := e.rootsOrigin(config)
+	switch origin {
 	case originOption:
 		config.RootCAs = e.rootCAs
 		return nil
 	case originConfig, originCallback, originSystem:
 		return nil
-	case originRegionAndSystem:
-		// Without roots of the system the ones of RDS still verify nearly every cluster.
-		if system, err := x509.SystemCertPool(); err == nil {
-			pool = system
-		}
 	}
-	roots := regionRoots(e.region)
-	if len(roots) == 0 {
+	pool := trusted{e.region, origin == originRegionAndSystem}.pool()
+	if pool == nil {
 		return e.noRootsError()
-	}
-	for _, root := range roots {
-		pool.AddCert(root)
 	}
 	config.RootCAs = pool
 	return nil
@@ -99,16 +96,28 @@ func (e Endpoint) noRootsError() error {
 	return problem
 }
 
-// regionRoots returns the embedded roots of region, nil if there are none.
-func regionRoots(region string) []*x509.Certificate {
-	if roots, ok := parsedRoots.Load(region); ok {
-		return roots.([]*x509.Certificate)
+// pool returns the roots, nil if none are embedded for the region.
+func (t trusted) pool() *x509.CertPool {
+	if pool, ok := parsedRoots.Load(t); ok {
+		return pool.(*x509.CertPool)
 	}
-	roots := parseRoots(regionSection(region))
-	if roots != nil {
-		parsedRoots.Store(region, roots)
+	roots := parseRoots(regionSection(t.region))
+	if len(roots) == 0 {
+		return nil
 	}
-	return roots
+	pool := x509.NewCertPool()
+	if t.system {
+		// Without roots of the system the ones of RDS still verify nearly every
+		// cluster.
+		if system, err := x509.SystemCertPool(); err == nil {
+			pool = system
+		}
+	}
+	for _, root := range roots {
+		pool.AddCert(root)
+	}
+	kept, _ := parsedRoots.LoadOrStore(t, pool)
+	return kept.(*x509.CertPool)
 }
 
 // regionSection cuts the certificates of one region out of the bundle, so that

@@ -18,6 +18,7 @@ import (
 // else from the kind of the endpoint: the embedded RDS roots of the region for
 // instances; these and the system's for clusters, shard groups and names outside
 // the RDS grammar; the system's for RDS Proxy, whose certificates are public ones.
+// Pools of embedded roots are shared: to add to one, clone it first.
 //
 // The error is a [*ConfigError]: a ServerName of another server, no verification
 // at all, a TLS version below 1.2, a region without embedded roots, or the zero
