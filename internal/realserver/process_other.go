@@ -1,0 +1,11 @@
+//go:build !linux
+
+package realserver
+
+import (
+	"os/exec"
+	"syscall"
+)
+
+// Nothing is started on other systems, see supported.
+func restrict(*exec.Cmd, *account, syscall.Signal) {}
