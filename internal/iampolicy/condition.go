@@ -1,0 +1,157 @@
+package iampolicy
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// condition is one operator on one key. A statement matches if all of its
+// conditions hold.
+type condition struct {
+	operator string // as written
+	key      string // as written
+	compare  comparison
+	ifExists bool
+	values   []pattern // any of them
+}
+
+// comparison is an operator without its IfExists.
+type comparison struct {
+	negated bool
+	glob    bool // * and ? are wildcards
+	fold    bool // case is ignored
+}
+
+// operators are those that make sense for what is known at a log-in. A policy
+// with another one is parsed, but its statement never matches.
+func operators(name string) (c comparison, ok bool) {
+	switch name {
+	case "StringEquals":
+		return comparison{}, true
+	case "StringNotEquals":
+		return comparison{negated: true}, true
+	case "StringEqualsIgnoreCase":
+		return comparison{fold: true}, true
+	case "StringNotEqualsIgnoreCase":
+		return comparison{fold: true, negated: true}, true
+	case "StringLike", "ArnLike", "ArnEquals":
+		return comparison{glob: true}, true
+	case "StringNotLike", "ArnNotLike", "ArnNotEquals":
+		return comparison{glob: true, negated: true}, true
+	}
+	return comparison{}, false
+}
+
+// supportedKey reports whether a condition key can be known when a database
+// user logs in. The RDS User Guide lists aws:SourceIp, aws:SourceVpc,
+// aws:SourceVpce, aws:VpcSourceIp, aws:UserAgent and aws:Referer as unsupported.
+func supportedKey(key string) bool {
+	key = strings.ToLower(key)
+	switch key {
+	case "aws:username", "aws:userid", "aws:principalarn", "aws:principalaccount":
+		return true
+	}
+	return strings.HasPrefix(key, "aws:principaltag/") || strings.HasPrefix(key, "aws:resourcetag/")
+}
+
+func readConditions(raw json.RawMessage, name string, variables bool) ([]condition, error) {
+	name += ": Condition"
+	byOperator, err := readMembers(raw, name)
+	if err != nil {
+		return nil, err
+	}
+	var conditions []condition
+	for operator, raw := range byOperator {
+		byKey, err := readMembers(raw, name+" "+operator)
+		if err != nil {
+			return nil, err
+		}
+		for key, raw := range byKey {
+			c, err := readCondition(operator, key, raw, name, variables)
+			if err != nil {
+				return nil, err
+			}
+			conditions = append(conditions, c)
+		}
+	}
+	slices.SortFunc(conditions, func(a, b condition) int {
+		return strings.Compare(a.operator+" "+a.key, b.operator+" "+b.key)
+	})
+	return conditions, nil
+}
+
+func readCondition(operator, key string, raw json.RawMessage, name string, variables bool) (condition, error) {
+	c := condition{operator: operator, key: key}
+	base, ifExists := strings.CutSuffix(operator, "IfExists")
+	compare, ok := operators(base)
+	if !ok || !supportedKey(key) {
+		return c, nil // never holds, whatever its values
+	}
+	c.compare, c.ifExists = compare, ifExists
+	texts, err := readStrings(raw, name+" "+operator+" "+key)
+	if err != nil {
+		return condition{}, err
+	}
+	for _, text := range texts {
+		read := literalPattern
+		if compare.glob {
+			read = globPattern
+		}
+		p, err := read(text, variables)
+		if err != nil {
+			return condition{}, problem("%s %s %s %q: %s", name, operator, key, text, problemOf(err))
+		}
+		c.values = append(c.values, p)
+	}
+	return c, nil
+}
+
+func (e *evaluation) conditionsMatch(s statement) bool {
+	for _, c := range s.conditions {
+		if ok, why := e.holds(c); !ok {
+			e.note(s, why)
+			return false
+		}
+	}
+	return true
+}
+
+func (e *evaluation) holds(c condition) (ok bool, why string) {
+	if !supportedKey(c.key) {
+		return false, "rds-db:connect has no condition key " + c.key + ", so the statement never matches"
+	}
+	if c.values == nil {
+		return false, "condition operator " + c.operator + " is not supported here, so the statement never matches"
+	}
+	value, present := e.context[strings.ToLower(c.key)]
+	if !present {
+		if c.ifExists || c.compare.negated {
+			return true, ""
+		}
+		return false, "condition key " + c.key + " has no value for this identity"
+	}
+	matched := slices.ContainsFunc(c.values, func(p pattern) bool {
+		resolved, missing := p.resolve(e.context)
+		switch {
+		case missing != "":
+			return false
+		case c.compare.fold:
+			return resolved.matchFold(value)
+		default:
+			return resolved.match(value)
+		}
+	})
+	if matched == c.compare.negated {
+		return false, "condition " + c.operator + " " + c.key + " does not hold"
+	}
+	return true, ""
+}
+
+func foldKeys(context map[string]string) map[string]string {
+	folded := make(map[string]string, len(context))
+	for key, value := range context {
+		folded[strings.ToLower(key)] = value
+	}
+	return folded
+}

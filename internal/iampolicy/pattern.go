@@ -1,0 +1,220 @@
+package iampolicy
+
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// pattern is text with wildcards and policy variables.
+type pattern []part
+
+type part struct {
+	kind partKind
+	text string // of a literal; the key of a variable
+	// fallback is the value of a variable that has none, as in
+	// ${aws:username, 'nobody'}.
+	fallback    string
+	hasFallback bool
+}
+
+type partKind uint8
+
+const (
+	literal  partKind = iota
+	anyOne            // ?
+	anyMany           // *
+	variable          // ${key}
+)
+
+// literalPattern reads text without wildcards, for operators that have none.
+func literalPattern(text string, variables bool) (pattern, error) {
+	return compile(text, false, variables)
+}
+
+// globPattern reads text with the wildcards * and ?. Policy variables are read
+// only where variables is set: before version 2012-10-17 of the policy language
+// they are plain text.
+func globPattern(text string, variables bool) (pattern, error) {
+	return compile(text, true, variables)
+}
+
+func compile(text string, wildcards, variables bool) (pattern, error) {
+	var p pattern
+	for text != "" {
+		switch {
+		case wildcards && text[0] == '*':
+			p, text = append(p, part{kind: anyMany}), text[1:]
+		case wildcards && text[0] == '?':
+			p, text = append(p, part{kind: anyOne}), text[1:]
+		case variables && strings.HasPrefix(text, "${"):
+			v, rest, err := readVariable(text)
+			if err != nil {
+				return nil, err
+			}
+			p, text = append(p, v), rest
+		default:
+			end := 1 + literalLength(text[1:], wildcards, variables)
+			p, text = append(p, part{text: text[:end]}), text[end:]
+		}
+	}
+	return p, nil
+}
+
+// literalLength returns how far text goes before something else than a literal
+// may begin.
+func literalLength(text string, wildcards, variables bool) int {
+	stops := ""
+	if wildcards {
+		stops += "*?"
+	}
+	if variables {
+		stops += "$"
+	}
+	if end := strings.IndexAny(text, stops); end >= 0 {
+		return end
+	}
+	return len(text)
+}
+
+// readVariable reads ${key}, ${key, 'fallback'} or one of the escapes ${*}, ${?}
+// and ${$} from the beginning of text.
+func readVariable(text string) (v part, rest string, err error) {
+	end := strings.IndexByte(text, '}')
+	if end < 0 {
+		return part{}, "", problem("policy variable %q is not closed", text)
+	}
+	inner, rest := text[len("${"):end], text[end+1:]
+	if inner == "*" || inner == "?" || inner == "$" {
+		return part{text: inner}, rest, nil
+	}
+	key, fallback, hasFallback := strings.Cut(inner, ",")
+	key = strings.TrimSpace(key)
+	if key == "" || strings.ContainsAny(key, "${*?'\" ") {
+		return part{}, "", problem("policy variable %q has no valid key", text[:end+1])
+	}
+	if !hasFallback {
+		return part{kind: variable, text: key}, rest, nil
+	}
+	fallback = strings.TrimSpace(fallback)
+	if len(fallback) < 2 || fallback[0] != '\'' || fallback[len(fallback)-1] != '\'' {
+		return part{}, "", problem("policy variable %q: write the default value in single quotes", text[:end+1])
+	}
+	return part{kind: variable, text: key, fallback: fallback[1 : len(fallback)-1], hasFallback: true}, rest, nil
+}
+
+// resolve puts the values of variables in as plain text, in which * and ? are no
+// wildcards. It returns the first key that has no value.
+func (p pattern) resolve(context map[string]string) (resolved pattern, missing string) {
+	resolved = make(pattern, 0, len(p))
+	for _, t := range p {
+		if t.kind == variable {
+			value, ok := context[strings.ToLower(t.text)]
+			switch {
+			case ok:
+			case t.hasFallback:
+				value = t.fallback
+			default:
+				return nil, t.text
+			}
+			t = part{text: value}
+		}
+		resolved = append(resolved, t)
+	}
+	return resolved, ""
+}
+
+// match compares a resolved pattern with text.
+func (p pattern) match(text string) bool {
+	// One wildcard is remembered at a time: a later * makes an earlier one
+	// irrelevant, so this takes len(p) times len(text) steps at most.
+	at, star, starRest := 0, -1, ""
+	for {
+		switch rest, ok := p.step(at, text); {
+		case at < len(p) && p[at].kind == anyMany:
+			star, starRest = at, text
+			at++
+		case ok:
+			at, text = at+1, rest
+		case at == len(p) && text == "":
+			return true
+		case star >= 0 && starRest != "":
+			_, size := utf8.DecodeRuneInString(starRest)
+			starRest = starRest[size:]
+			at, text = star+1, starRest
+		default:
+			return false
+		}
+	}
+}
+
+// step matches the part at an index that is not a * with the beginning of text.
+func (p pattern) step(at int, text string) (rest string, ok bool) {
+	if at == len(p) {
+		return text, false
+	}
+	switch p[at].kind {
+	case literal:
+		return strings.CutPrefix(text, p[at].text)
+	case anyOne:
+		_, size := utf8.DecodeRuneInString(text)
+		return text[size:], size > 0
+	default:
+		return text, false
+	}
+}
+
+// matchFold compares without regard to case.
+func (p pattern) matchFold(text string) bool {
+	folded := make(pattern, len(p))
+	for i, t := range p {
+		t.text = strings.ToLower(t.text)
+		folded[i] = t
+	}
+	return folded.match(strings.ToLower(text))
+}
+
+// arnParts is how many parts an ARN has. The last one, the resource, may
+// contain colons itself.
+const arnParts = 6
+
+// matchARN compares part by part: a wildcard never spans the colon between two
+// parts of an ARN. The pattern * alone matches everything.
+func (p pattern) matchARN(arn string) bool {
+	if p.isStar() {
+		return true
+	}
+	wanted := p.splitARN()
+	seen := strings.SplitN(arn, ":", arnParts)
+	if len(wanted) != len(seen) {
+		return false
+	}
+	for i := range wanted {
+		if !wanted[i].match(seen[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+func (p pattern) isStar() bool { return len(p) == 1 && p[0].kind == anyMany }
+
+// splitARN cuts the pattern at the first five colons. Colons in the values of
+// variables count, those in the keys of unresolved ones do not.
+func (p pattern) splitARN() []pattern {
+	split := []pattern{nil}
+	for _, t := range p {
+		for t.kind == literal && len(split) < arnParts {
+			before, after, found := strings.Cut(t.text, ":")
+			if !found {
+				break
+			}
+			last := len(split) - 1
+			split[last] = append(split[last], part{text: before})
+			split = append(split, nil)
+			t.text = after
+		}
+		last := len(split) - 1
+		split[last] = append(split[last], t)
+	}
+	return split
+}

@@ -1,0 +1,61 @@
+package iampolicy_test
+
+import (
+	"errors"
+	"reflect"
+	"testing"
+
+	"github.com/rdsiam/rdsiam/internal/iampolicy"
+)
+
+func TestReadText(t *testing.T) {
+	tests := []struct {
+		text string
+		want iampolicy.Text
+	}{
+		{"", iampolicy.Text{}},
+		{"app", iampolicy.Text{Literal: "app"}},
+		{"a${*}b${?}c${$}{d}", iampolicy.Text{Literal: "a*b?c${d}"}},
+		{"a$b$", iampolicy.Text{Literal: "a$b$"}},
+		{"$${*}", iampolicy.Text{Literal: "$*"}},
+		{"a*", iampolicy.Text{Wildcard: true}},
+		{"a?${aws:username}", iampolicy.Text{Wildcard: true, Variable: true, Undefined: []string{"aws:username"}}},
+		{"${aws:username, 'app'}", iampolicy.Text{Variable: true}},
+	}
+	for _, tt := range tests {
+		if got, err := iampolicy.ReadText(tt.text); err != nil || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%q: got %+v, %v; want %+v", tt.text, got, err, tt.want)
+		}
+	}
+	var problem *iampolicy.ParseError
+	if _, err := iampolicy.ReadText("a${b"); !errors.As(err, &problem) {
+		t.Errorf("an open variable: got %v, want a ParseError", err)
+	}
+}
+
+func TestEscape(t *testing.T) {
+	for _, text := range []string{"", "app", "a*b?c${aws:username}$", "${*}"} {
+		if got, err := iampolicy.ReadText(iampolicy.Escape(text)); err != nil || !got.IsLiteral() || got.Literal != text {
+			t.Errorf("%q: escaped and read %+v, %v", text, got, err)
+		}
+	}
+}
+
+func TestActionMatches(t *testing.T) {
+	for text, want := range map[string]bool{
+		"rds-db:connect": true, "RDS-DB:Connect": true, "rds-db:*": true, "*": true, "rds-db:c?nnect": true,
+		"rds:connect": false, "rds-db:connects": false, "": false,
+	} {
+		if got := iampolicy.ActionMatches(text, connect); got != want {
+			t.Errorf("%q: got %t", text, got)
+		}
+	}
+}
+
+func TestKnowsKey(t *testing.T) {
+	for key, want := range map[string]bool{"aws:username": true, "AWS:PrincipalTag/Team": true, "aws:SourceIp": false, "": false} {
+		if got := iampolicy.KnowsKey(key); got != want {
+			t.Errorf("%q: got %t", key, got)
+		}
+	}
+}
