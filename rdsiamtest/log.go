@@ -1,0 +1,107 @@
+package rdsiamtest
+
+import (
+	"slices"
+	"sync"
+	"time"
+)
+
+// Reason says why a log-in was refused, in more detail than any client is told.
+type Reason string
+
+// The reasons.
+const (
+	ReasonAccepted           Reason = "accepted"
+	ReasonMalformed          Reason = "malformed token"
+	ReasonExpiresParameter   Reason = "X-Amz-Expires out of range"
+	ReasonHost               Reason = "token for another host"
+	ReasonPort               Reason = "token for another port"
+	ReasonRegion             Reason = "token for another region"
+	ReasonUser               Reason = "token for another user"
+	ReasonAccessKey          Reason = "unknown access key"
+	ReasonSessionToken       Reason = "wrong session token"
+	ReasonSignature          Reason = "wrong signature"
+	ReasonExpired            Reason = "expired token"
+	ReasonNotYetValid        Reason = "token from the future"
+	ReasonCredentialsExpired Reason = "expired credentials"
+	ReasonPolicy             Reason = "not allowed by policy"
+	ReasonPlaintext          Reason = "no TLS"
+	ReasonNotIAM             Reason = "account without IAM"
+	ReasonUnknownUser        Reason = "unknown user"
+	ReasonPassword           Reason = "wrong password"
+	ReasonAbandoned          Reason = "client gave up"
+)
+
+// Refusal is the error of a log-in that is refused.
+type Refusal struct {
+	Reason Reason
+	Detail string // what was seen and what was expected; never a part of the token that is secret
+}
+
+// Error returns reason and detail in one line.
+func (r *Refusal) Error() string {
+	text := "rdsiamtest: " + string(r.Reason)
+	if r.Detail != "" {
+		text += ": " + r.Detail
+	}
+	return text
+}
+
+// LogIn is one try to log in, as the server saw it. A connection that ends
+// before the client names a user, for instance because the client does not trust
+// the certificate, leaves none.
+type LogIn struct {
+	Time             time.Time // by the server's clock
+	User             string
+	Database         string
+	Endpoint         string // host:port that the token was checked for
+	Dialled          string // host:port that DialContext was called with, "" for clients that came by the listener
+	TLS              bool
+	SNI              string // server name of the TLS handshake
+	PasswordReceived bool   // a token, a password or a proof made of one arrived
+	Accepted         bool
+	Reason           Reason // ReasonAccepted if Accepted
+	Detail           string // never a token or a password
+	AccessKeyID      string // of the token, where it could be read
+	TokenAge         time.Duration
+}
+
+type log struct {
+	mu     sync.Mutex
+	logIns []LogIn
+}
+
+func (s *Server) record(l LogIn) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	s.log.logIns = append(s.log.logIns, l)
+}
+
+// LogIns returns every try to log in since the server started, oldest first.
+func (s *Server) LogIns() []LogIn {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	return slices.Clone(s.log.logIns)
+}
+
+// newLogIn describes an attempt; a nil refusal means that it was accepted.
+func (s *Server) newLogIn(a attempt, v verified, refusal *Refusal) LogIn {
+	l := LogIn{
+		Time:             s.now(),
+		User:             a.user,
+		Database:         a.database,
+		Endpoint:         s.endpointOf(a).String(),
+		Dialled:          a.dialled,
+		TLS:              a.tls,
+		SNI:              a.serverName,
+		PasswordReceived: a.token != "",
+		Accepted:         refusal == nil,
+		Reason:           ReasonAccepted,
+		AccessKeyID:      v.accessKeyID,
+		TokenAge:         v.age,
+	}
+	if refusal != nil {
+		l.Reason, l.Detail = refusal.Reason, refusal.Detail
+	}
+	return l
+}

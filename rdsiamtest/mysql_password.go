@@ -1,0 +1,75 @@
+package rdsiamtest
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"hash"
+)
+
+// mysqlNativeAnswer is what a client proves a password with in
+// mysql_native_password:
+// SHA1(password) XOR SHA1(scramble + SHA1(SHA1(password))).
+func mysqlNativeAnswer(password string, scramble []byte) []byte {
+	if password == "" {
+		return nil
+	}
+	once := digest(sha1.New(), []byte(password))
+	twice := digest(sha1.New(), once)
+	answer := digest(sha1.New(), scramble, twice)
+	subtle.XORBytes(answer, answer, once)
+	return answer
+}
+
+// mysqlCachingSHA2Answer is the same for caching_sha2_password, where the order
+// differs: SHA256(password) XOR SHA256(SHA256(SHA256(password)) + scramble).
+func mysqlCachingSHA2Answer(password string, scramble []byte) []byte {
+	if password == "" {
+		return nil
+	}
+	once := digest(sha256.New(), []byte(password))
+	twice := digest(sha256.New(), once)
+	answer := digest(sha256.New(), twice, scramble)
+	subtle.XORBytes(answer, answer, once)
+	return answer
+}
+
+func digest(h hash.Hash, parts ...[]byte) []byte {
+	for _, part := range parts {
+		h.Write(part)
+	}
+	return h.Sum(nil)
+}
+
+// encryptMySQLPassword hides a password for a server without TLS, with the
+// public key that it sent.
+func encryptMySQLPassword(password string, scramble, publicKey []byte) ([]byte, error) {
+	block, _ := pem.Decode(publicKey)
+	if block == nil {
+		return nil, errors.New("the server sent no public key")
+	}
+	parsed, err := x509.ParsePKIXPublicKey(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := parsed.(*rsa.PublicKey)
+	if !ok {
+		return nil, errors.New("the public key of the server is not RSA")
+	}
+	mixed := append([]byte(password), 0)
+	for i := range mixed {
+		mixed[i] ^= scramble[i%len(scramble)]
+	}
+	return rsa.EncryptOAEP(sha1.New(), rand.Reader, key, mixed, nil)
+}
+
+// clearMySQLPassword is the text of an answer that is not mixed with anything.
+func clearMySQLPassword(answer []byte) string {
+	return string(bytes.TrimSuffix(answer, []byte{0}))
+}

@@ -1,0 +1,151 @@
+package rdsiamtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+func (s *Server) resolveEndpoints() ([]rdsiam.Endpoint, error) {
+	var options []rdsiam.EndpointOption
+	if s.region != "" {
+		options = append(options, rdsiam.WithRegion(s.region))
+	}
+	var endpoints []rdsiam.Endpoint
+	for _, hostport := range s.hostports {
+		endpoint, err := rdsiam.ResolveEndpoint(hostport, s.engine.defaultPort(), options...)
+		if err != nil {
+			return nil, fmt.Errorf("WithEndpoint(%q): %w", hostport, err)
+		}
+		endpoints = append(endpoints, endpoint)
+	}
+	return endpoints, nil
+}
+
+// endpointOf returns the endpoint that an attempt is for: of those that fit the
+// dialled host, the server name and the dialled port best, the first. A client
+// may dial an address instead of a name and a forwarded port instead of the
+// signed one, so what fits no endpoint decides nothing.
+func (s *Server) endpointOf(a attempt) rdsiam.Endpoint {
+	dialledHost, dialledPort, _ := net.SplitHostPort(a.dialled)
+	candidates := s.endpoints
+	narrow := func(fits func(rdsiam.Endpoint) bool) {
+		var fitting []rdsiam.Endpoint
+		for _, endpoint := range candidates {
+			if fits(endpoint) {
+				fitting = append(fitting, endpoint)
+			}
+		}
+		if len(fitting) > 0 {
+			candidates = fitting
+		}
+	}
+	narrow(func(e rdsiam.Endpoint) bool { return e.Host() == hostName(a.serverName) })
+	narrow(func(e rdsiam.Endpoint) bool { return e.Host() == hostName(dialledHost) })
+	narrow(func(e rdsiam.Endpoint) bool { return portText(e) == dialledPort })
+	return candidates[0]
+}
+
+func hostName(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
+
+func portText(e rdsiam.Endpoint) string { return strconv.Itoa(int(e.Port())) }
+
+// Endpoint returns the first endpoint of the server as host:port.
+func (s *Server) Endpoint() string { return s.endpoints[0].String() }
+
+// DSN returns a connection string for the driver's ParseDSN that names the
+// first endpoint of the server and carries no password:
+// postgres://user@host:port/postgres or user@tcp(host:port)/mysql. Nothing
+// listens at that address: give the driver DialContext.
+func (s *Server) DSN(user string) string {
+	if s.engine == mySQL {
+		return fmt.Sprintf("%s@tcp(%s)/mysql", user, s.Endpoint())
+	}
+	dsn := url.URL{Scheme: "postgres", User: url.User(user), Host: s.Endpoint(), Path: "/postgres"}
+	return dsn.String()
+}
+
+// Addr returns the address that the server listens on, for clients that cannot
+// use DialContext. It is nil with WithInMemory.
+func (s *Server) Addr() net.Addr {
+	if s.listener == nil {
+		return nil
+	}
+	return s.listener.Addr()
+}
+
+// LookupHost returns loopback addresses for the names of the server's endpoints
+// and a [*net.DNSError] for others.
+func (s *Server) LookupHost(ctx context.Context, host string) ([]string, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	for _, endpoint := range s.endpoints {
+		if endpoint.Host() != hostName(host) {
+			continue
+		}
+		addresses := make([]string, s.addresses)
+		for i := range addresses {
+			addresses[i] = "127.0.0." + strconv.Itoa(i+1)
+		}
+		return addresses, nil
+	}
+	return nil, &net.DNSError{Err: "no such host", Name: host, Server: "rdsiamtest", IsNotFound: true}
+}
+
+// DialContext connects to the server, whatever the network and the address. The
+// address tells the server which endpoint is meant, where it has several.
+func (s *Server) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if s.listener != nil {
+		return s.dials.dial(ctx, s.listener.Addr(), address)
+	}
+	client, server := memoryPipe(address)
+	if !s.start(&clientConn{Conn: server, dialled: address}, nil) {
+		client.Close()
+		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("the rdsiamtest server is closed")}
+	}
+	return client, nil
+}
+
+// dialTable tells the accepting side of a TCP connection which address its
+// client dialled.
+type dialTable struct {
+	// dialling is held for reading from before a connection can be accepted
+	// until its address is in the table, and for writing to look it up.
+	dialling sync.RWMutex
+	dialled  sync.Map // the client's local address to the dialled address, both strings
+}
+
+func (t *dialTable) dial(ctx context.Context, listener net.Addr, address string) (net.Conn, error) {
+	t.dialling.RLock()
+	defer t.dialling.RUnlock()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, listener.Network(), listener.String())
+	if err != nil {
+		return nil, err
+	}
+	t.dialled.Store(conn.LocalAddr().String(), address)
+	return conn, nil
+}
+
+// take returns what was dialled by the client at remote, "" if it did not come
+// through dial.
+func (t *dialTable) take(remote net.Addr) string {
+	t.dialling.Lock()
+	defer t.dialling.Unlock()
+	address, ok := t.dialled.LoadAndDelete(remote.String())
+	if !ok {
+		return ""
+	}
+	return address.(string)
+}

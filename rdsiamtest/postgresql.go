@@ -1,0 +1,99 @@
+package rdsiamtest
+
+import (
+	"context"
+	"net"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+const (
+	// A real server drops a longer answer to an authentication request
+	// (PG_MAX_AUTH_TOKEN_LENGTH).
+	postgresMaxPassword = 65535
+	// No statement that the server answers by itself is anywhere near.
+	postgresMaxMessage = 16 << 20
+
+	// postgresLogInTimeout is the default of authentication_timeout.
+	postgresLogInTimeout = time.Minute
+)
+
+// postgresFront is the server's side of one PostgreSQL connection, up to where
+// its client is logged in. The protocol is described in the PostgreSQL manual,
+// "Frontend/Backend Protocol".
+type postgresFront struct {
+	*Server
+	client  *clientConn
+	stream  net.Conn // client, or TLS on it
+	backend *pgproto3.Backend
+	attempt attempt
+	startup map[string]string // parameters of the start-up message
+}
+
+func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
+	f := &postgresFront{Server: s, client: conn, attempt: attempt{dialled: conn.dialled}}
+	conn.SetDeadline(time.Now().Add(postgresLogInTimeout))
+	if err := f.negotiate(ctx); err != nil {
+		return
+	}
+	defer f.stream.Close()
+	f.backend = pgproto3.NewBackend(f.stream, f.stream)
+	f.backend.SetMaxBodyLen(postgresMaxPassword)
+	message, err := f.backend.ReceiveStartupMessage()
+	if err != nil {
+		f.refuse("08P01", "invalid startup packet")
+		return
+	}
+	switch message := message.(type) {
+	case *pgproto3.CancelRequest:
+		s.sessions.cancel(ctx, message)
+	case *pgproto3.StartupMessage:
+		f.startup = message.Parameters
+		f.serve(ctx)
+	}
+}
+
+func (f *postgresFront) serve(ctx context.Context) {
+	f.attempt.user = f.startup["user"]
+	f.attempt.database = f.startup["database"]
+	if f.attempt.user == "" {
+		f.refuse("28000", "no PostgreSQL user name specified in startup packet")
+		return
+	}
+	if f.attempt.database == "" {
+		f.attempt.database = f.attempt.user
+	}
+	if !f.authenticate() {
+		return
+	}
+	f.client.SetDeadline(time.Time{})
+	if f.upstream != nil {
+		f.splice(ctx)
+		return
+	}
+	f.backend.SetMaxBodyLen(postgresMaxMessage)
+	newPostgresSession(f).serve()
+}
+
+// refuse ends the log-in with an error.
+func (f *postgresFront) refuse(code, message string) {
+	f.backend.Send(&pgproto3.ErrorResponse{
+		Severity:            "FATAL",
+		SeverityUnlocalized: "FATAL",
+		Code:                code,
+		Message:             message,
+	})
+	f.backend.Flush() // the connection ends either way
+}
+
+// welcome ends the log-in with success.
+func (f *postgresFront) welcome(parameters map[string]string, processID uint32, secretKey []byte) error {
+	f.backend.Send(&pgproto3.AuthenticationOk{})
+	for name, value := range parameters {
+		f.backend.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
+	}
+	f.backend.Send(&pgproto3.BackendKeyData{ProcessID: processID, SecretKey: secretKey})
+	f.backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+	return f.backend.Flush()
+}

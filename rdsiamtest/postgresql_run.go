@@ -1,0 +1,101 @@
+package rdsiamtest
+
+import (
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// run executes a portal.
+func (s *postgresSession) run(portal *postgresPortal) error {
+	statement := portal.statement
+	if s.txStatus == 'E' && statement.tag != "COMMIT" && statement.tag != "ROLLBACK" {
+		return &postgresError{
+			code:    "25P02",
+			message: "current transaction is aborted, commands ignored until end of transaction block",
+		}
+	}
+	switch {
+	case statement.tag == "":
+		s.backend.Send(&pgproto3.EmptyQueryResponse{})
+		return nil
+	case statement.tag == "SELECT":
+		return s.answer(portal)
+	}
+	s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(s.change(statement))})
+	return nil
+}
+
+// change makes the change that a statement asks for and returns its command tag.
+func (s *postgresSession) change(statement postgresStatement) string {
+	switch statement.tag {
+	case "BEGIN":
+		s.txStatus = 'T'
+	case "COMMIT":
+		failed := s.txStatus == 'E'
+		s.txStatus = 'I'
+		if failed {
+			return "ROLLBACK"
+		}
+	case "ROLLBACK":
+		s.txStatus = 'I'
+		if statement.savepoint {
+			s.txStatus = 'T'
+		}
+	case "DISCARD ALL", "DEALLOCATE ALL":
+		clear(s.prepared)
+	case "DEALLOCATE":
+		delete(s.prepared, statement.name)
+	}
+	return statement.tag
+}
+
+// answer sends the row of a SELECT, once for each portal.
+func (s *postgresSession) answer(portal *postgresPortal) error {
+	if portal.done {
+		s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 0")})
+		return nil
+	}
+	row := &pgproto3.DataRow{}
+	for i, column := range portal.statement.columns {
+		value, from := column.value, column.typ
+		switch {
+		case column.parameter > 0:
+			value, from = portal.parameters[column.parameter-1], portal.types[column.parameter-1]
+		case column.function != "":
+			value.data = []byte(s.call(column.function))
+		}
+		data, err := value.encode(from, column.typ, formatAt(portal.resultFormats, i))
+		if err != nil {
+			return err
+		}
+		row.Values = append(row.Values, data)
+	}
+	portal.done = true
+	s.backend.Send(row)
+	s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
+	return nil
+}
+
+func (s *postgresSession) call(function string) string {
+	switch function {
+	case "version":
+		return "PostgreSQL " + postgresServerVersion
+	case "current_database":
+		return s.front.attempt.database
+	default:
+		return s.front.attempt.user
+	}
+}
+
+func (p *postgresPortal) rowDescription() *pgproto3.RowDescription {
+	description := &pgproto3.RowDescription{}
+	for i, column := range p.statement.columns {
+		description.Fields = append(description.Fields, pgproto3.FieldDescription{
+			Name:         []byte(column.name),
+			DataTypeOID:  column.typ.oid,
+			DataTypeSize: column.typ.size,
+			TypeModifier: -1,
+			Format:       formatAt(p.resultFormats, i),
+		})
+	}
+	return description
+}

@@ -1,0 +1,305 @@
+package rdsiamtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// postgresServerVersion is what version() and server_version tell.
+const postgresServerVersion = "17.0 (rdsiamtest)"
+
+// postgresSession answers the statements of one client that is logged in.
+type postgresSession struct {
+	front      *postgresFront
+	backend    *pgproto3.Backend
+	prepared   map[string]*postgresPrepared
+	portals    map[string]*postgresPortal
+	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
+	discarding bool // after an error, until Sync
+}
+
+type postgresPrepared struct {
+	statement postgresStatement
+	types     []postgresType // of the parameters
+}
+
+type postgresPortal struct {
+	*postgresPrepared
+	parameters    []postgresValue
+	resultFormats []int16
+	done          bool
+}
+
+// postgresError is an error that leaves the session alive.
+type postgresError struct{ code, message, hint string }
+
+func (e *postgresError) Error() string { return e.message }
+
+func newPostgresSession(f *postgresFront) *postgresSession {
+	return &postgresSession{
+		front:    f,
+		backend:  f.backend,
+		prepared: make(map[string]*postgresPrepared),
+		portals:  make(map[string]*postgresPortal),
+		txStatus: 'I',
+	}
+}
+
+func (s *postgresSession) serve() {
+	// There is never anything to cancel: every statement is answered at once.
+	processID, secretKey := s.front.sessions.add(func(context.Context) {})
+	defer s.front.sessions.remove(processID)
+	if s.front.welcome(s.parameters(), processID, secretKey) != nil {
+		return
+	}
+	for {
+		message, err := s.backend.Receive()
+		if err != nil {
+			return
+		}
+		if !s.handle(message) {
+			return
+		}
+	}
+}
+
+// parameters are what a server reports on its own; drivers rely on some.
+func (s *postgresSession) parameters() map[string]string {
+	return map[string]string{
+		"application_name":            s.front.startup["application_name"],
+		"client_encoding":             "UTF8",
+		"DateStyle":                   "ISO, MDY",
+		"integer_datetimes":           "on",
+		"IntervalStyle":               "postgres",
+		"is_superuser":                "off",
+		"server_encoding":             "UTF8",
+		"server_version":              postgresServerVersion,
+		"session_authorization":       s.front.attempt.user,
+		"standard_conforming_strings": "on",
+		"TimeZone":                    "UTC",
+	}
+}
+
+// handle reports whether the session goes on.
+func (s *postgresSession) handle(message pgproto3.FrontendMessage) bool {
+	var err error
+	switch message := message.(type) {
+	case *pgproto3.Terminate:
+		return false
+	case *pgproto3.Query:
+		s.discarding = false
+		s.fail(s.query(message.String))
+		return s.ready()
+	case *pgproto3.Sync:
+		s.discarding = false
+		return s.ready()
+	case *pgproto3.Flush:
+		return s.backend.Flush() == nil
+	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
+		return true // as a real server does outside of COPY
+	case *pgproto3.Parse:
+		err = s.extended(func() error { return s.parse(message) })
+	case *pgproto3.Describe:
+		err = s.extended(func() error { return s.describe(message) })
+	case *pgproto3.Bind:
+		err = s.extended(func() error { return s.bind(message) })
+	case *pgproto3.Execute:
+		err = s.extended(func() error { return s.execute(message.Portal) })
+	case *pgproto3.Close:
+		err = s.extended(func() error { return s.close(message) })
+	default:
+		s.front.refuse("08P01", "unexpected message during a session")
+		return false
+	}
+	if err != nil {
+		s.discarding = true
+		s.fail(err)
+	}
+	return true
+}
+
+// extended runs a step of the extended protocol unless one failed before it.
+func (s *postgresSession) extended(step func() error) error {
+	if s.discarding {
+		return nil
+	}
+	return step()
+}
+
+func (s *postgresSession) ready() bool {
+	if s.txStatus == 'I' {
+		clear(s.portals) // a portal ends with its transaction
+	}
+	s.backend.Send(&pgproto3.ReadyForQuery{TxStatus: s.txStatus})
+	return s.backend.Flush() == nil
+}
+
+func (s *postgresSession) fail(err error) {
+	if err == nil {
+		return
+	}
+	said := &postgresError{code: "XX000", message: err.Error()}
+	errors.As(err, &said)
+	if s.txStatus == 'T' {
+		s.txStatus = 'E'
+	}
+	s.backend.Send(&pgproto3.ErrorResponse{
+		Severity:            "ERROR",
+		SeverityUnlocalized: "ERROR",
+		Code:                said.code,
+		Message:             said.message,
+		Hint:                said.hint,
+	})
+}
+
+// query runs the statements of the simple protocol up to the first error.
+func (s *postgresSession) query(text string) error {
+	statements, err := parsePostgres(text)
+	if err != nil {
+		return err
+	}
+	if len(statements) == 0 {
+		s.backend.Send(&pgproto3.EmptyQueryResponse{})
+	}
+	for _, statement := range statements {
+		if n := statement.parameterCount(); n > 0 {
+			return &postgresError{code: "42P02", message: fmt.Sprintf("there is no parameter $%d", n)}
+		}
+		portal := &postgresPortal{postgresPrepared: &postgresPrepared{statement: statement}}
+		if len(statement.columns) > 0 {
+			s.backend.Send(portal.rowDescription())
+		}
+		if err := s.run(portal); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *postgresSession) parse(message *pgproto3.Parse) error {
+	if _, ok := s.prepared[message.Name]; ok && message.Name != "" {
+		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", message.Name)}
+	}
+	statements, err := parsePostgres(message.Query)
+	if err != nil {
+		return err
+	}
+	if len(statements) > 1 {
+		return &postgresError{code: "42601", message: "cannot insert multiple commands into a prepared statement"}
+	}
+	prepared := new(postgresPrepared)
+	if len(statements) == 1 {
+		prepared.statement = statements[0]
+	}
+	if prepared.types, err = prepared.statement.parameterTypes(message.ParameterOIDs); err != nil {
+		return err
+	}
+	s.prepared[message.Name] = prepared
+	s.backend.Send(&pgproto3.ParseComplete{})
+	return nil
+}
+
+func (s *postgresSession) describe(message *pgproto3.Describe) error {
+	if message.ObjectType == 'P' {
+		portal, ok := s.portals[message.Name]
+		if !ok {
+			return noPortal(message.Name)
+		}
+		s.sendDescription(portal)
+		return nil
+	}
+	prepared, ok := s.prepared[message.Name]
+	if !ok {
+		return noPrepared(message.Name)
+	}
+	oids := make([]uint32, len(prepared.types))
+	for i, t := range prepared.types {
+		oids[i] = t.oid
+	}
+	s.backend.Send(&pgproto3.ParameterDescription{ParameterOIDs: oids})
+	s.sendDescription(&postgresPortal{postgresPrepared: prepared})
+	return nil
+}
+
+func (s *postgresSession) sendDescription(portal *postgresPortal) {
+	if len(portal.statement.columns) == 0 {
+		s.backend.Send(&pgproto3.NoData{})
+		return
+	}
+	s.backend.Send(portal.rowDescription())
+}
+
+func (s *postgresSession) bind(message *pgproto3.Bind) error {
+	prepared, ok := s.prepared[message.PreparedStatement]
+	if !ok {
+		return noPrepared(message.PreparedStatement)
+	}
+	if len(message.Parameters) != len(prepared.types) {
+		return &postgresError{code: "08P01", message: fmt.Sprintf(
+			"bind message supplies %d parameters, but prepared statement %q requires %d",
+			len(message.Parameters), message.PreparedStatement, len(prepared.types))}
+	}
+	if n := len(message.ParameterFormatCodes); n > 1 && n != len(message.Parameters) {
+		return &postgresError{code: "08P01", message: fmt.Sprintf(
+			"bind message has %d parameter formats but %d parameters", n, len(message.Parameters))}
+	}
+	if n := len(message.ResultFormatCodes); n > 1 && n != len(prepared.statement.columns) {
+		return &postgresError{code: "08P01", message: fmt.Sprintf(
+			"bind message has %d result formats but query has %d columns", n, len(prepared.statement.columns))}
+	}
+	portal := &postgresPortal{postgresPrepared: prepared, resultFormats: slices.Clone(message.ResultFormatCodes)}
+	for i, data := range message.Parameters {
+		portal.parameters = append(portal.parameters, postgresValue{
+			// The message is valid until the next one is received.
+			data:   slices.Clone(data),
+			null:   data == nil,
+			format: formatAt(message.ParameterFormatCodes, i),
+		})
+	}
+	s.portals[message.DestinationPortal] = portal
+	s.backend.Send(&pgproto3.BindComplete{})
+	return nil
+}
+
+func (s *postgresSession) execute(name string) error {
+	portal, ok := s.portals[name]
+	if !ok {
+		return noPortal(name)
+	}
+	return s.run(portal)
+}
+
+func (s *postgresSession) close(message *pgproto3.Close) error {
+	if message.ObjectType == 'P' {
+		delete(s.portals, message.Name)
+	} else {
+		delete(s.prepared, message.Name)
+	}
+	s.backend.Send(&pgproto3.CloseComplete{})
+	return nil
+}
+
+func noPrepared(name string) error {
+	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", name)}
+}
+
+func noPortal(name string) error {
+	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", name)}
+}
+
+// formatAt returns the format of a parameter or column: there is a code for
+// each, one for all, or none, which means text.
+func formatAt(formats []int16, i int) int16 {
+	switch len(formats) {
+	case 0:
+		return pgproto3.TextFormat
+	case 1:
+		return formats[0]
+	default:
+		return formats[i]
+	}
+}

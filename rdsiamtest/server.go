@@ -1,0 +1,215 @@
+// Package rdsiamtest runs database servers that log in the way Amazon RDS does,
+// for tests: a PostgreSQL or MySQL server in the test's own process that asks
+// for an IAM token and really checks it.
+//
+//	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"))
+//
+// A server has an RDS host name, a certificate authority of its own, an account
+// table, and AWS identities with IAM policies. It checks the signature, host,
+// port, region, user, age and credentials of each token by itself, evaluates
+// rds-db:connect, and refuses with the SQLSTATE and the text that RDS sends.
+// Those texts tell a client nothing; [Server.LogIns] tells a test why.
+//
+// # Connecting
+//
+// A server is independent of drivers. Give the driver the DSN from [Server.DSN],
+// the credentials from [Server.Credentials] for signing, [Server.RootCAs] as the
+// roots, and two functions in place of the network: [Server.DialContext], and
+// for drivers that look up names before dialling, [Server.LookupHost].
+//
+// # What it answers
+//
+// After the log-in a server answers SELECT of constants, parameters,
+// current_user and version(), and accepts SET and the transaction statements.
+// [WithUpstream] hands the logged-in connection to a real server instead.
+//
+// # Time
+//
+// With [WithInMemory] everything works inside a testing/synctest bubble, so that
+// a test of token expiry takes no time.
+package rdsiamtest
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+	"sync"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// TB is the part of [testing.TB] that [StartPostgreSQL] and [StartMySQL] need.
+// It is declared here so that programs can use this package without linking
+// package testing.
+type TB interface {
+	Helper()
+	Cleanup(func())
+	Fatalf(format string, args ...any)
+}
+
+// Server is a running server. Its methods are safe for concurrent use.
+type Server struct {
+	settings
+	endpoints    []rdsiam.Endpoint
+	certificates map[string]*tls.Certificate // by the endpoint's host name
+	identities   identityTable
+	log          log
+
+	listener net.Listener // nil in memory
+	dials    dialTable
+	sessions sessionTable
+
+	ctx    context.Context // ends at Close
+	cancel context.CancelFunc
+	wg     sync.WaitGroup
+
+	mu     sync.Mutex
+	closed bool                     // guarded by mu
+	conns  map[*clientConn]struct{} // guarded by mu; open connections
+}
+
+// StartPostgreSQL starts a PostgreSQL server that is closed at the end of the
+// test. A bad option fails the test.
+func StartPostgreSQL(tb TB, options ...Option) *Server {
+	tb.Helper()
+	return started(tb, postgreSQL, options)
+}
+
+// StartMySQL starts a MySQL server that is closed at the end of the test. A bad
+// option fails the test.
+func StartMySQL(tb TB, options ...Option) *Server {
+	tb.Helper()
+	return started(tb, mySQL, options)
+}
+
+func started(tb TB, engine engine, options []Option) *Server {
+	tb.Helper()
+	s, err := newServer(engine, options)
+	if err != nil {
+		tb.Fatalf("%v", err)
+		return nil
+	}
+	tb.Cleanup(func() { s.Close() })
+	return s
+}
+
+// NewPostgreSQL starts a PostgreSQL server for a program that is not a test. The
+// caller closes it.
+func NewPostgreSQL(options ...Option) (*Server, error) { return newServer(postgreSQL, options) }
+
+// NewMySQL starts a MySQL server for a program that is not a test. The caller
+// closes it.
+func NewMySQL(options ...Option) (*Server, error) { return newServer(mySQL, options) }
+
+func newServer(engine engine, options []Option) (*Server, error) {
+	settings, err := newSettings(engine, options)
+	if err != nil {
+		return nil, fmt.Errorf("rdsiamtest: %w", err)
+	}
+	s := &Server{settings: settings, conns: make(map[*clientConn]struct{})}
+	s.ctx, s.cancel = context.WithCancel(context.Background())
+	if err := s.prepare(); err != nil {
+		s.cancel()
+		return nil, fmt.Errorf("rdsiamtest: %w", err)
+	}
+	return s, nil
+}
+
+// prepare makes what the settings ask for and starts listening.
+func (s *Server) prepare() error {
+	var err error
+	if s.endpoints, err = s.resolveEndpoints(); err != nil {
+		return err
+	}
+	if s.certificates, err = s.issueCertificates(); err != nil {
+		return err
+	}
+	if err := s.prepareIdentities(); err != nil {
+		return err
+	}
+	if s.inMemory {
+		return nil
+	}
+	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	s.wg.Go(s.accept)
+	return nil
+}
+
+func (s *Server) accept() {
+	for {
+		conn, err := s.listener.Accept()
+		if err != nil {
+			return
+		}
+		s.start(&clientConn{Conn: conn}, func(c *clientConn) {
+			c.dialled = s.dials.take(c.RemoteAddr())
+		})
+	}
+}
+
+// start serves conn in a goroutine of the server; before runs first, in that
+// goroutine. It reports whether the server still takes connections.
+func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		conn.Close()
+		return false
+	}
+	s.conns[conn] = struct{}{}
+	s.wg.Go(func() {
+		defer s.finish(conn)
+		if before != nil {
+			before(conn)
+		}
+		switch s.engine {
+		case postgreSQL:
+			s.servePostgreSQL(s.ctx, conn)
+		case mySQL:
+			s.serveMySQL(s.ctx, conn)
+		}
+	})
+	return true
+}
+
+func (s *Server) finish(conn *clientConn) {
+	conn.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, conn)
+}
+
+// Close stops listening, ends every session and waits until nothing of the
+// server runs any more. Further calls do nothing.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	s.closed = true
+	for conn := range s.conns {
+		conn.Close()
+	}
+	s.mu.Unlock()
+	s.cancel()
+	if s.listener != nil {
+		s.listener.Close()
+	}
+	s.wg.Wait()
+	return nil
+}
+
+// clientConn is the server's end of a connection.
+type clientConn struct {
+	net.Conn
+	dialled string // host:port the client asked DialContext for, "" when it came by the listener from outside
+}
+
+// clientHost returns the client's address as a real server names it in error
+// texts.
+func (c *clientConn) clientHost() string {
+	if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return addr.IP.String()
+	}
+	return "127.0.0.1"
+}

@@ -1,0 +1,169 @@
+package rdsiamtest
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/iampolicy"
+)
+
+const (
+	connectAction = "rds-db:connect"
+	// tokenLifetime is fixed: RDS counts it from X-Amz-Date, whatever
+	// X-Amz-Expires says.
+	tokenLifetime = 15 * time.Minute
+	// clockTolerance is how far in the future a token may be dated. It is the
+	// rule of Signature Version 4 in general; RDS documents none of its own.
+	clockTolerance = 5 * time.Minute
+)
+
+// attempt is what a client showed when it tried to log in.
+type attempt struct {
+	user, database, token string
+	tls                   bool
+	serverName, dialled   string
+}
+
+// verified is what the token of an attempt told, also of one that is refused.
+type verified struct {
+	accessKeyID string
+	age         time.Duration
+}
+
+// Verify checks the token of a user as the server does at a log-in, and adds the
+// attempt to LogIns. It is for real database servers that ask rdsiamtest, from a
+// PAM module for instance; that the client used TLS is for them to check. The
+// token is checked for the endpoint that it names, if the server has it, and for
+// the first endpoint otherwise. The error is a [*Refusal].
+func (s *Server) Verify(ctx context.Context, user, token string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	a := attempt{user: user, token: token, dialled: s.namedEndpoint(token)}
+	v, refusal := s.verify(a)
+	l := s.newLogIn(a, v, refusal)
+	l.Dialled = ""
+	s.record(l)
+	if refusal != nil {
+		return refusal
+	}
+	return nil
+}
+
+// namedEndpoint returns the endpoint of the server that a token names, "" if it
+// names none.
+func (s *Server) namedEndpoint(token string) string {
+	t, refusal := parseToken(token)
+	if refusal != nil {
+		return ""
+	}
+	for _, endpoint := range s.endpoints {
+		if endpoint.Host() == strings.ToLower(t.host) && portText(endpoint) == t.port {
+			return endpoint.String()
+		}
+	}
+	return ""
+}
+
+// verify checks the account, the token and the policy of an attempt to log in
+// with a token. It does not look at whether the attempt came by TLS.
+func (s *Server) verify(a attempt) (verified, *Refusal) {
+	if refusal := s.checkAccount(a.user); refusal != nil {
+		return verified{}, refusal
+	}
+	t, refusal := parseToken(a.token)
+	if refusal != nil {
+		return verified{}, refusal
+	}
+	now := s.now().Round(0) // wall clock: ages are compared with a date
+	v := verified{accessKeyID: t.accessKeyID, age: now.Sub(t.date)}
+	endpoint := s.endpointOf(a)
+	if refusal := t.checkTarget(endpoint, a.user); refusal != nil {
+		return v, refusal
+	}
+	identity, ok := s.identity(t.accessKeyID)
+	if !ok {
+		return v, &Refusal{ReasonAccessKey, fmt.Sprintf("no identity has access key %q", t.accessKeyID)}
+	}
+	if refusal := identity.checkSignature(t); refusal != nil {
+		return v, refusal
+	}
+	if refusal := checkAge(v.age); refusal != nil {
+		return v, refusal
+	}
+	if c := identity.Credentials; c.CanExpire && !now.Before(c.Expires) {
+		return v, &Refusal{ReasonCredentialsExpired, fmt.Sprintf("the credentials expired at %s", c.Expires.UTC().Format(time.RFC3339))}
+	}
+	return v, identity.checkPolicy(s.userARN(endpoint, a.user))
+}
+
+func (s *Server) checkAccount(user string) *Refusal {
+	switch account, ok := s.account(user); {
+	case !ok:
+		return &Refusal{ReasonUnknownUser, fmt.Sprintf("no account is named %q", user)}
+	case !account.iam:
+		return &Refusal{ReasonNotIAM, fmt.Sprintf("account %q logs in with a password", user)}
+	}
+	return nil
+}
+
+// userARN returns what rds-db:connect is evaluated for.
+func (s *Server) userARN(endpoint rdsiam.Endpoint, user string) string {
+	return fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:%s/%s",
+		endpoint.Partition(), endpoint.Region(), s.accountID, s.resourceID, user)
+}
+
+// checkTarget compares what the token says it is for with the log-in.
+func (t token) checkTarget(endpoint rdsiam.Endpoint, user string) *Refusal {
+	if !strings.EqualFold(t.host, endpoint.Host()) {
+		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", t.host, endpoint.Host())}
+	}
+	if t.port != portText(endpoint) {
+		return &Refusal{ReasonPort, fmt.Sprintf("the token is for port %q, the server has %q", t.port, portText(endpoint))}
+	}
+	if t.region != endpoint.Region() {
+		return &Refusal{ReasonRegion, fmt.Sprintf("the token is for region %q, the server is in %q", t.region, endpoint.Region())}
+	}
+	if t.user != user {
+		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the log-in for %q", t.user, user)}
+	}
+	return nil
+}
+
+func (i *identity) checkSignature(t token) *Refusal {
+	if subtle.ConstantTimeCompare([]byte(t.sessionToken), []byte(i.Credentials.SessionToken)) != 1 {
+		return &Refusal{ReasonSessionToken, "the session token is not that of the access key"}
+	}
+	for _, host := range t.signedHosts() {
+		if subtle.ConstantTimeCompare([]byte(t.signature), []byte(t.sign(host, i.Credentials.SecretAccessKey))) == 1 {
+			return nil
+		}
+	}
+	return &Refusal{ReasonSignature, "the signature was made with another secret key or for other parameters"}
+}
+
+func checkAge(age time.Duration) *Refusal {
+	switch {
+	case age >= tokenLifetime:
+		return &Refusal{ReasonExpired, fmt.Sprintf("the token is %s old, it lives %s", age, tokenLifetime)}
+	case age < -clockTolerance:
+		return &Refusal{ReasonNotYetValid, fmt.Sprintf("the token is dated %s in the future, %s are tolerated", -age, clockTolerance)}
+	}
+	return nil
+}
+
+func (i *identity) checkPolicy(arn string) *Refusal {
+	decision := iampolicy.Evaluate(i.policies, iampolicy.Request{
+		Action:   connectAction,
+		Resource: arn,
+		Context:  i.policyContext(),
+	})
+	if decision.Allowed {
+		return nil
+	}
+	return &Refusal{ReasonPolicy, strings.Join(append([]string{decision.Reason}, decision.Notes...), "; ")}
+}
