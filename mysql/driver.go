@@ -1,0 +1,209 @@
+// Package rdsmysql logs in to Amazon RDS for MySQL, RDS for MariaDB, Aurora MySQL
+// and their proxies with AWS identities, through github.com/go-sql-driver/mysql.
+//
+// [ParseDSN] and [New] make a [Driver] for [rdsiam.NewConnector], which is the way
+// to a *sql.DB. [BeforeConnect] is the same log-in as a hook, for programs that
+// make the connector with mysql.NewConnector themselves.
+//
+// # TLS
+//
+// A token is a password in clear text on the wire, so it only travels inside TLS
+// that has verified the server. Without a tls setting, and with tls=true, that is
+// set up here, with the RDS root certificates; a registered or given tls.Config is
+// kept, and gets roots where it has none. tls=false, tls=preferred, tls=skip-verify
+// and AllowFallbackToPlaintext are errors. RDS asks for tokens in ways that the driver
+// knows as AllowCleartextPasswords and AllowNativePasswords: both are set here, together
+// with TLS, and need not be given.
+//
+// # Passwords
+//
+// A password in a DSN is an error. Config.Passwd is discarded.
+package rdsmysql
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"reflect"
+	"slices"
+	"strconv"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/rdsiam/rdsiam"
+)
+
+// Driver logs in to one endpoint as one user. It implements [rdsiam.Driver]; give it
+// to [rdsiam.NewConnector]. It never changes and is safe for concurrent use.
+type Driver struct {
+	config  *mysql.Config
+	options []rdsiam.EndpointOption
+	before  func(context.Context, *mysql.Config) error
+	login   rdsiam.Login
+}
+
+var _ rdsiam.Driver = (*Driver)(nil)
+
+// ParseDSN makes a Driver of a DSN in the form of go-sql-driver/mysql, without a
+// password: user@tcp(host:3306)/database?parameter=value. All that is wrong with the
+// DSN is reported now, as a [*rdsiam.ConfigError] that never quotes a password.
+func ParseDSN(dsn string, options ...rdsiam.EndpointOption) (*Driver, error) {
+	config, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return New(config, options...)
+}
+
+// New makes a Driver of a Config, which is copied and never changed. Use
+// mysql.NewConfig or mysql.ParseDSN to make the Config, so that it has the defaults of
+// the driver. Config.Passwd is discarded. A Config with a BeforeConnect function is
+// refused, because the driver keeps only one: see [Driver.WithBeforeConnect]. All that
+// is wrong with the Config is reported now, as a [*rdsiam.ConfigError].
+func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error) {
+	if config == nil {
+		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "is nil",
+			Mend: "make it with mysql.NewConfig or mysql.ParseDSN"}
+	}
+	if err := refuseBeforeConnect(config); err != nil {
+		return nil, err
+	}
+	d := &Driver{config: config.Clone(), options: slices.Clone(options)}
+	d.config.Passwd = ""
+	if host, _, err := net.SplitHostPort(d.config.Addr); err == nil && d.config.TLS != nil && d.config.TLS.ServerName == host {
+		// mysql.ParseDSN wrote it there. The driver writes it again when it dials, by
+		// then for the address that a WithBeforeConnect function may have chosen.
+		d.config.TLS.ServerName = ""
+	}
+	var err error
+	if d.login, err = d.check(); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+// WithBeforeConnect returns a copy of d that calls fn before each log-in, in place of
+// mysql.BeforeConnect, and in place of an fn given earlier. fn gets a copy of the
+// Config that it may change in every field; the result is checked like the Config
+// given to New before a token is asked for. An error of fn ends the log-in. fn is
+// called concurrently when connections are opened concurrently.
+func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error) *Driver {
+	changed := *d
+	changed.before = fn
+	return &changed
+}
+
+// Open dials and logs in once, with one token of tokens, for which it waits like
+// [BeforeConnect]. The connection is the driver's own, with all its optional interfaces.
+//
+// Once a token was asked for, the error is never driver.ErrBadConn, after which
+// database/sql would log in again up to twice. It never has the text of the token in it,
+// even where the server sends it back.
+func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+	if d == nil || d.config == nil {
+		return nil, &rdsiam.ConfigError{Setting: "rdsmysql.Driver", Problem: "is nil or its zero value",
+			Mend: "make it with rdsmysql.ParseDSN or rdsmysql.New"}
+	}
+	config, err := d.changedConfig(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var ready *attempt
+	conn, err := connect(ctx, config, func(ctx context.Context, config *mysql.Config) (err error) {
+		ready, err = logIn(ctx, config, tokens, d.options)
+		return err
+	})
+	if ready != nil {
+		// The driver keeps its copy of the Config for as long as the connection
+		// lives, and needs the password no more.
+		ready.config.Passwd = ""
+	}
+	if err != nil {
+		return nil, ready.describe(err)
+	}
+	return conn, nil
+}
+
+// changedConfig returns a copy of the Config, changed by the caller's function.
+func (d *Driver) changedConfig(ctx context.Context) (*mysql.Config, error) {
+	config := d.config.Clone()
+	if d.before == nil {
+		return config, nil
+	}
+	if err := d.before(ctx, config); err != nil {
+		return nil, err
+	}
+	return config, refuseBeforeConnect(config)
+}
+
+// Login returns the endpoint and user that were given to ParseDSN or New. A function
+// given to WithBeforeConnect may choose others.
+func (d *Driver) Login() rdsiam.Login {
+	if d == nil {
+		return rdsiam.Login{}
+	}
+	return d.login
+}
+
+// Refused returns the number of the MySQL error in err in decimal, such as "1045", or ""
+// where there is none, and whether the server turned the user away with it. An unknown
+// database or too many connections are no refusal of the user.
+func (d *Driver) Refused(err error) (code string, ok bool) {
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) {
+		return "", false
+	}
+	return strconv.Itoa(int(answer.Number)), refusals[answer.Number]
+}
+
+// Driver returns the driver of go-sql-driver/mysql.
+func (d *Driver) Driver() driver.Driver { return &mysql.MySQLDriver{} }
+
+// check does what Open does, up to the point where it would ask for a token, and returns
+// whom that would be for.
+func (d *Driver) check() (login rdsiam.Login, err error) {
+	checked := errors.New("checked")
+	_, err = connect(context.Background(), d.config.Clone(), func(_ context.Context, config *mysql.Config) error {
+		ready, err := prepare(config, d.options)
+		if err != nil {
+			return err
+		}
+		login = ready.login
+		return checked
+	})
+	if err != checked {
+		return rdsiam.Login{}, err
+	}
+	return login, nil
+}
+
+// connect lets the driver complete config and dial, with hook in between. Going
+// through the driver's own hook means that Driver and BeforeConnect see the same
+// thing, and that the driver looks up registered TLS configurations, which nobody else
+// can.
+func connect(ctx context.Context, config *mysql.Config, hook func(context.Context, *mysql.Config) error) (driver.Conn, error) {
+	if err := config.Apply(mysql.BeforeConnect(hook)); err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "the driver does not accept it: " + err.Error(),
+			Mend: "correct it; TLS configurations and server keys must be registered before they are named"}
+	}
+	return connector.Connect(ctx)
+}
+
+// refuseBeforeConnect refuses a Config whose own hook ours would replace. The hook is
+// kept in an unexported field; where that cannot be found, the Config is refused too.
+func refuseBeforeConnect(config *mysql.Config) error {
+	hook := reflect.ValueOf(config).Elem().FieldByName("beforeConnect")
+	if hook.Kind() != reflect.Func {
+		return &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function",
+			Mend: "use a version of the driver that rdsmysql was tested with, or rdsmysql.BeforeConnect"}
+	}
+	if hook.IsNil() {
+		return nil
+	}
+	return &rdsiam.ConfigError{Setting: "mysql.BeforeConnect", Problem: "the Config has a BeforeConnect function, and the driver keeps only one, which has to be the one that sets the token",
+		Mend: "leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver"}
+}

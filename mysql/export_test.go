@@ -1,0 +1,25 @@
+package rdsmysql
+
+import (
+	"context"
+	"errors"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Prepared returns the Config that Open would dial with, without a token.
+func (d *Driver) Prepared() (*mysql.Config, error) {
+	var prepared *mysql.Config
+	stop := errors.New("stop")
+	_, err := connect(context.Background(), d.config.Clone(), func(_ context.Context, config *mysql.Config) error {
+		if _, err := prepare(config, d.options); err != nil {
+			return err
+		}
+		prepared = config
+		return stop
+	})
+	if err != stop {
+		return nil, err
+	}
+	return prepared, nil
+}

@@ -1,0 +1,110 @@
+package rdsmysql
+
+import (
+	"context"
+	"crypto/tls"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/rdsiam/rdsiam"
+)
+
+// tokenTimeout bounds the wait for a token where Config.Timeout is not set: enough for
+// credentials that come from a slow service, and an end for the callers of
+// database/sql that have no deadline.
+const tokenTimeout = 30 * time.Second
+
+// BeforeConnect returns a function for mysql.BeforeConnect that logs in each new
+// connection of a mysql connector with a token of tokens:
+//
+//	err := config.Apply(mysql.BeforeConnect(rdsmysql.BeforeConnect(tokens)))
+//
+// It sees the Config when the driver is about to dial and applies the same rules as
+// [New]: settings that would let the token travel without verified TLS, and every other
+// configuration error, end the log-in with a [*rdsiam.ConfigError] before anything is
+// dialled. The Config given to mysql.NewConnector is not changed.
+//
+// The function waits for the token as long as Config.Timeout, or 30 seconds where that
+// is zero, or until the context ends. It is safe for concurrent use. To run a function
+// of your own as well, call both from one, yours first: what it changes is then checked.
+// [rdsiam.Explain] explains the errors of servers.
+//
+// A hook never learns how the log-in ended: after driver.ErrBadConn, which the driver
+// returns for a read-only server with RejectReadOnly, database/sql logs in again up to
+// twice; and a message in which the server sends the token back is not masked. [New]
+// with [rdsiam.NewConnector] has neither limit.
+func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *mysql.Config) error {
+	options = slices.Clone(options)
+	return func(ctx context.Context, config *mysql.Config) error {
+		_, err := logIn(ctx, config, tokens, options)
+		return err
+	}
+}
+
+// attempt is one log-in that is ready to be dialled.
+type attempt struct {
+	config *mysql.Config // the driver's private copy
+	given  *tls.Config   // what the caller had in config.TLS
+	login  rdsiam.Login
+	token  rdsiam.Token
+}
+
+// logIn puts a token into config, which must be the copy that is about to dial.
+func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, options []rdsiam.EndpointOption) (*attempt, error) {
+	ready, err := prepare(config, options)
+	if err != nil {
+		return nil, err
+	}
+	timeout := config.Timeout
+	if timeout <= 0 {
+		timeout = tokenTimeout
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	if ready.token, err = ready.login.Token(ctx, tokens); err != nil {
+		return nil, err
+	}
+	config.Passwd = ready.token.Reveal()
+	return ready, nil
+}
+
+// describe returns err fit for the caller. a is nil where err comes from before the
+// token.
+func (a *attempt) describe(err error) error {
+	if errors.Is(err, driver.ErrBadConn) {
+		// Not wrapped: database/sql would find it and log in again.
+		return fmt.Errorf("log-in given up, as RejectReadOnly does on a read-only server: %v", err)
+	}
+	if a == nil {
+		return err
+	}
+	var answer *mysql.MySQLError
+	if errors.As(err, &answer) {
+		masked := *answer
+		masked.Message = a.token.Mask(answer.Message)
+		return &masked
+	}
+	if masked := a.token.Mask(err.Error()); masked != err.Error() {
+		return errors.New(masked)
+	}
+	return a.login.Endpoint.DescribeCertificateError(err, a.given)
+}
+
+// refusals are the errors with which a server turns a user away.
+// https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
+var refusals = map[uint16]bool{
+	1045: true, // access denied
+	1129: true, // host blocked after many errors
+	1130: true, // host not allowed
+	1251: true, // authentication protocol not supported by the client
+	1524: true, // plugin not loaded: IAM authentication is not enabled
+	1698: true, // access denied, without a password
+	1862: true, // password expired
+	3118: true, // account locked
+	3159: true, // TLS required
+	4151: true, // account locked, MariaDB
+}

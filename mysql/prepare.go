@@ -1,0 +1,117 @@
+package rdsmysql
+
+import (
+	"errors"
+	"fmt"
+	"unicode/utf8"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/rdsiam/rdsiam"
+)
+
+const (
+	defaultPort = 3306
+	// maxUser is MariaDB's limit, in characters. MySQL's is 32, but the engine is
+	// known only when the server answers.
+	maxUser = 80
+	// defaultAddr is what the driver dials where no address is given.
+	defaultAddr = "127.0.0.1:3306"
+)
+
+// prepare is the one place with the rules for a Config. It makes config, which the
+// driver has completed and which is about to dial, safe to carry a token, or says why
+// that cannot be done. Doing so twice is the same as once.
+//
+// Once it has passed, no server can get the token, or a hash of it, outside verified
+// TLS, whatever it asks for:
+//
+//   - With Config.TLS set and AllowFallbackToPlaintext unset the driver sends nothing
+//     but the request for TLS before the handshake; a server without TLS gets nothing.
+//   - mysql_clear_password, sha256_password and caching_sha2_password in its full form
+//     send the token itself, inside TLS. The forms that encrypt it with a key that the
+//     server sends are for connections without TLS.
+//   - mysql_native_password, client_ed25519 and the short form of caching_sha2_password
+//     send a hash, inside TLS. They must stay, because RDS greets every client with one
+//     of them before it switches to mysql_clear_password.
+//   - Compression begins after the log-in, so nobody can learn about the token from
+//     compressed lengths.
+func prepare(config *mysql.Config, options []rdsiam.EndpointOption) (*attempt, error) {
+	config.Passwd = ""
+	if err := checkSettings(config); err != nil {
+		return nil, err
+	}
+	endpoint, err := resolve(config.Addr, options)
+	if err != nil {
+		return nil, err
+	}
+	login := rdsiam.Login{Endpoint: endpoint, User: config.User}
+	if err := checkUser(login); err != nil {
+		return nil, err
+	}
+	given := config.TLS
+	if config.TLS, err = endpoint.TLSConfig(given); err != nil {
+		return nil, err
+	}
+	config.AllowCleartextPasswords = true
+	config.AllowNativePasswords = true
+	return &attempt{config: config, login: login, given: given}, nil
+}
+
+// checkSettings refuses what would let a token travel without verified TLS. The driver
+// has the tls parameter of a DSN in Config.TLSConfig.
+func checkSettings(config *mysql.Config) error {
+	const removeTLS = "remove tls from the DSN, or TLSConfig from the mysql.Config, and the connection uses TLS that verifies the server"
+	switch config.Net {
+	case "unix", "unixgram", "unixpacket":
+		return &rdsiam.ConfigError{Setting: "net", Value: config.Net, Problem: "RDS has no unix sockets, and a socket has no host name to sign or verify",
+			Mend: "use tcp(host:3306), or a network registered with mysql.RegisterDialContext together with rdsiam.WithEndpoint"}
+	}
+	switch config.TLSConfig {
+	case "false":
+		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text", Mend: removeTLS}
+	case "preferred":
+		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text to a server that offers no TLS, and never verifies the server", Mend: removeTLS}
+	case "skip-verify":
+		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token to a server that nobody has verified",
+			Mend: removeTLS + "; give roots of your own with rdsiam.WithRootCAs"}
+	case "", "true":
+	default:
+		if config.TLS == nil {
+			return &rdsiam.ConfigError{Setting: "TLSConfig", Value: config.TLSConfig, Problem: "was named inside a BeforeConnect function, where the driver no longer looks up registered TLS configurations",
+				Mend: "name it in the Config that is given to mysql.NewConnector, or set Config.TLS"}
+		}
+	}
+	if config.AllowFallbackToPlaintext {
+		return &rdsiam.ConfigError{Setting: "AllowFallbackToPlaintext", Value: "true", Problem: "would send the token in clear text to a server that offers no TLS",
+			Mend: "remove it"}
+	}
+	if config.AllowOldPasswords {
+		// Refused rather than turned off, because the driver's answer to a server
+		// that asks for it is to advise turning it on.
+		return &rdsiam.ConfigError{Setting: "AllowOldPasswords", Value: "true", Problem: "would let a server ask for a hash of the token that is easily reversed; RDS never does",
+			Mend: "remove it"}
+	}
+	return nil
+}
+
+func checkUser(login rdsiam.Login) error {
+	if err := login.Validate(); err != nil {
+		return err
+	}
+	if n := utf8.RuneCountInString(login.User); n > maxUser {
+		return &rdsiam.ConfigError{Setting: "user", Value: string([]rune(login.User)[:maxUser]) + "…",
+			Problem: fmt.Sprintf("has %d characters, and MariaDB allows %d, MySQL 32", n, maxUser),
+			Mend:    "name the database user as the database spells it"}
+	}
+	return nil
+}
+
+func resolve(addr string, options []rdsiam.EndpointOption) (rdsiam.Endpoint, error) {
+	endpoint, err := rdsiam.ResolveEndpoint(addr, defaultPort, options...)
+	var refused *rdsiam.ConfigError
+	if errors.As(err, &refused) && addr == defaultAddr && refused.Setting == "endpoint" {
+		return rdsiam.Endpoint{}, &rdsiam.ConfigError{Setting: "Addr", Value: addr, Problem: "is this machine, and what the driver dials where no address is given; it is no RDS endpoint",
+			Mend: "give the endpoint, as in user@tcp(host:3306)/database, and, if this is a tunnel, its other end with rdsiam.WithEndpoint"}
+	}
+	return endpoint, err
+}
