@@ -1,0 +1,239 @@
+package rdspgx
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"iter"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// tokenTimeout bounds the wait for a token where ConnectTimeout is zero: enough for
+// credentials that come from a slow service, and an end for pools that connect in the
+// background with no deadline.
+const tokenTimeout = 30 * time.Second
+
+// attempt is one call of pgx.ConnectConfig, which may dial several hosts, and each at
+// several addresses, one after the other.
+type attempt struct {
+	*installation
+	config  *pgconn.Config // pgx's own copy
+	tries   []try          // of each host
+	current *try
+
+	onPgErrorOfCaller       pgconn.PgErrorHandler
+	validateConnectOfCaller pgconn.ValidateConnectFunc
+}
+
+// try is the log-in to one host.
+type try struct {
+	token   rdsiam.Token
+	failed  error  // why there is no token
+	refused string // the SQLSTATE with which it refused, or ""
+}
+
+// afterNetConnect is called for each address that was dialled, before pgx says
+// anything but the request for TLS. It is the only place where a password is set.
+// On an error it returns conn all the same: pgx closes it.
+func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if _, ok := ctx.Value(revealKey{}).(*revealed); ok || config != a.config {
+		// A copy of the configuration, made by pgx.Conn.Config, begins anew.
+		return a.installation.afterNetConnect(ctx, config, conn)
+	}
+	config.Password = ""
+	n, err := a.verifiedHost(ctx, conn)
+	if err != nil {
+		return conn, err
+	}
+	a.current = &a.tries[n]
+	if err := a.authorize(ctx, a.hosts[n].endpoint); err != nil {
+		return conn, err
+	}
+	if a.afterNetConnectOfCaller == nil {
+		return conn, nil
+	}
+	wrapped, err := a.afterNetConnectOfCaller(ctx, config, conn)
+	if err != nil {
+		config.Password = ""
+	}
+	if wrapped == nil {
+		wrapped = conn
+	}
+	return wrapped, err
+}
+
+// authorize sets the token of endpoint as the password, unless the endpoint has refused
+// it before.
+func (a *attempt) authorize(ctx context.Context, endpoint rdsiam.Endpoint) error {
+	if code := a.current.refused; code != "" {
+		return fmt.Errorf("rdsiam: not tried again, since %s refused this log-in (SQLSTATE %s) at another of its addresses", endpoint, code)
+	}
+	if a.current.token.Reveal() == "" && a.current.failed == nil {
+		a.current.token, a.current.failed = a.token(ctx, endpoint)
+	}
+	if a.current.failed != nil {
+		return a.current.failed
+	}
+	a.config.Password = a.current.token.Reveal()
+	a.config.OnPgError = a.onPgError
+	a.config.ValidateConnect = a.validateConnect
+	return nil
+}
+
+func (a *attempt) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.Token, error) {
+	if a.config.ConnectTimeout <= 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, tokenTimeout)
+		defer cancel()
+	}
+	return rdsiam.Login{Endpoint: endpoint, User: a.config.User}.Token(ctx, a.tokens)
+}
+
+// verifiedHost returns the number of the host at the other end of conn, which has
+// proved to be it or will have before anything is sent to it.
+func (a *attempt) verifiedHost(ctx context.Context, conn net.Conn) (int, error) {
+	encrypted, ok := conn.(*tls.Conn)
+	if !ok {
+		return 0, a.unsafe("a connection without TLS")
+	}
+	if !a.prepared() {
+		return 0, a.unsafe("TLS settings that were changed after the hook")
+	}
+	if len(a.hosts) > 1 {
+		return a.handshake(ctx, encrypted)
+	}
+	// The handshake is left to pgx, which makes it with its first write.
+	return 0, nil
+}
+
+// prepared reports whether the hosts of the configuration are those that the hook left.
+func (a *attempt) prepared() bool {
+	of := func(config *tls.Config) func(host) bool {
+		return func(h host) bool { return h.verifiedBy(config) }
+	}
+	for _, fallback := range a.config.Fallbacks {
+		if !slices.ContainsFunc(a.hosts, of(fallback.TLSConfig)) {
+			return false
+		}
+	}
+	return len(a.config.Fallbacks) == len(a.hosts)-1 && slices.ContainsFunc(a.hosts, of(a.config.TLSConfig))
+}
+
+// handshake finds out which of several hosts was dialled. pgx does not tell; the name
+// that was verified does.
+func (a *attempt) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
+	err := conn.HandshakeContext(ctx)
+	state := conn.ConnectionState()
+	n, ok := a.find(state.ServerName, conn.RemoteAddr())
+	switch {
+	case err != nil && ok:
+		return 0, a.hosts[n].endpoint.DescribeCertificateError(err, a.hosts[n].given)
+	case err != nil:
+		return 0, err
+	case !ok:
+		return 0, a.unsafe(fmt.Sprintf("a connection to %s at %v, which is none of the configured hosts", state.ServerName, conn.RemoteAddr()))
+	case len(state.VerifiedChains) == 0 && !a.hosts[n].tls.InsecureSkipVerify:
+		return 0, a.unsafe("a connection to a server whose certificate was not verified")
+	}
+	return n, nil
+}
+
+// find returns the number of the host with this name; of several, the one with the port
+// that was dialled.
+func (a *attempt) find(name string, address net.Addr) (n int, ok bool) {
+	var found []int
+	for n, host := range a.hosts {
+		if host.endpoint.Host() == name {
+			found = append(found, n)
+		}
+	}
+	if len(found) == 1 {
+		return found[0], true
+	}
+	if address == nil {
+		return 0, false
+	}
+	_, port, _ := net.SplitHostPort(address.String())
+	i := slices.IndexFunc(found, func(n int) bool { return strconv.Itoa(int(a.hosts[n].port)) == port })
+	if i < 0 {
+		return 0, false
+	}
+	return found[i], true
+}
+
+func (a *attempt) unsafe(what string) error {
+	return &rdsiam.ConfigError{Setting: "connection to " + a.hosts[0].endpoint.String(), Problem: "the token is not sent over " + what,
+		Mend: "let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection"}
+}
+
+// onPgError sees every error that the server answers during the log-in. Each ends it.
+func (a *attempt) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
+	for _, text := range []*string{
+		&answer.Message, &answer.Detail, &answer.Hint, &answer.InternalQuery, &answer.Where, &answer.SchemaName, &answer.TableName,
+		&answer.ColumnName, &answer.DataTypeName, &answer.ConstraintName, &answer.File, &answer.Routine,
+	} {
+		*text = a.current.token.Mask(*text)
+	}
+	if isRefusal(answer) {
+		a.current.refused = answer.Code
+	}
+	a.config.Password = ""
+	a.config.OnPgError = a.onPgErrorOfCaller
+	if a.onPgErrorOfCaller != nil {
+		a.onPgErrorOfCaller(conn, answer)
+	}
+	return false
+}
+
+// validateConnect is called when the log-in has succeeded. The connection keeps config,
+// which from here on needs neither the token nor anything of the attempt: pgx.Conn.Config
+// hands it out to be connected again.
+func (a *attempt) validateConnect(ctx context.Context, conn *pgconn.PgConn) error {
+	a.config.Password = ""
+	a.config.OnPgError = a.onPgErrorOfCaller
+	a.config.ValidateConnect = a.validateConnectOfCaller
+	if a.validateConnectOfCaller != nil {
+		if err := a.validateConnectOfCaller(ctx, conn); err != nil {
+			return err // pgx may go on to the next host
+		}
+	}
+	a.config.AfterNetConnect = a.installation.afterNetConnect
+	return nil
+}
+
+// isRefusal reports whether answer turns the user away: class 28, invalid authorization
+// specification. https://www.postgresql.org/docs/current/errcodes-appendix.html
+func isRefusal(answer *pgconn.PgError) bool { return strings.HasPrefix(answer.Code, "28") }
+
+// serverErrors yields every error in the tree of err that a server answered. errors.As
+// would find the first only, and a host that was starting up hide the refusal of another.
+func serverErrors(err error) iter.Seq[*pgconn.PgError] {
+	return func(yield func(*pgconn.PgError) bool) { walk(err, yield) }
+}
+
+func walk(err error, yield func(*pgconn.PgError) bool) bool {
+	if answer, ok := err.(*pgconn.PgError); ok && !yield(answer) {
+		return false
+	}
+	switch wrapped := err.(type) {
+	case interface{ Unwrap() error }:
+		if inner := wrapped.Unwrap(); inner != nil {
+			return walk(inner, yield)
+		}
+	case interface{ Unwrap() []error }:
+		for _, inner := range wrapped.Unwrap() {
+			if !walk(inner, yield) {
+				return false
+			}
+		}
+	}
+	return true
+}

@@ -1,0 +1,151 @@
+// Package rdspgx logs in to PostgreSQL on Amazon RDS and Aurora with AWS identities,
+// through github.com/jackc/pgx/v5.
+//
+// [ParseDSN] and [New] make a driver for database/sql, to be passed to
+// [rdsiam.NewConnector]. [BeforeConnect] makes a hook for pgxpool, for a pgx
+// connection, and for stdlib.OpenDB. Both follow the same rules:
+//
+//   - Every host of the configuration gets the token that is signed for it, and only
+//     after its certificate was verified for that host. TLS settings that would allow
+//     less (sslmode allow, prefer, require, verify-ca) are raised to full verification,
+//     and entries without TLS are dropped. sslmode=disable is refused.
+//   - A host that refuses the log-in is not asked again at its other addresses.
+//   - Servers that ask for a password by MD5 or SCRAM, as RDS does for roles outside
+//     rds_iam, are told nothing.
+//   - A password in a DSN is refused. PGPASSWORD, .pgpass, service files and
+//     Config.Password are ignored; every other setting counts as pgx documents it.
+package rdspgx
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"reflect"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// Driver opens pgx connections for a [rdsiam.Connector]. The connections are those of
+// pgx's stdlib package, with everything that they can do. A Driver is safe for
+// concurrent use and does not change after it was made. The zero Driver is not valid.
+type Driver struct {
+	config          *pgx.ConnConfig // never changed
+	endpointOptions []rdsiam.EndpointOption
+	stdlibOptions   []stdlib.OptionOpenDB
+	beforeConnect   func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
+	login           rdsiam.Login
+}
+
+var _ rdsiam.Driver = (*Driver)(nil)
+
+// ParseDSN returns a driver for a connection string in URL or keyword/value form, with
+// everything that pgx reads from it and from the environment (PGHOST, PGUSER,
+// PGSERVICE, PGSSLROOTCERT and so on). It names no password. Every error is a
+// [*rdsiam.ConfigError]; none holds the connection string.
+func ParseDSN(dsn string, options ...rdsiam.EndpointOption) (*Driver, error) {
+	config, err := parseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return New(config, options...)
+}
+
+// New returns a driver for a configuration made by pgx.ParseConfig, which it copies.
+// Hooks of the configuration (AfterNetConnect, OnPgError, ValidateConnect, AfterConnect,
+// Tracer) stay in force. Its Password is ignored. Every error is a
+// [*rdsiam.ConfigError].
+func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, error) {
+	prepared := config
+	if config != nil {
+		// On a copy of its own: what Open prepares must be what the caller gave.
+		prepared = config.Copy()
+	}
+	installed, err := prepare(prepared, options)
+	if err != nil {
+		return nil, err
+	}
+	return &Driver{config: config.Copy(), endpointOptions: slices.Clone(options), login: installed.login(installed.hosts[0])}, nil
+}
+
+// WithOptions returns a copy of the driver that passes options to pgx's stdlib package
+// as well, after those of earlier calls. Nil options are left out. A function given by
+// stdlib.OptionBeforeConnect runs before the rules of this package are applied to the
+// configuration that it leaves.
+func (d *Driver) WithOptions(options ...stdlib.OptionOpenDB) *Driver {
+	with := *d
+	with.stdlibOptions = slices.DeleteFunc(slices.Concat(d.stdlibOptions, options), func(o stdlib.OptionOpenDB) bool { return o == nil })
+	with.beforeConnect = beforeConnectOf(stdlib.GetConnector(*d.config, with.stdlibOptions...))
+	return &with
+}
+
+// beforeConnectOf reads the function that stdlib.OptionBeforeConnect has set, which
+// our own option would replace. The field is exported, its type is not.
+func beforeConnectOf(connector driver.Connector) func(context.Context, *pgx.ConnConfig) error {
+	hook, ok := reflect.ValueOf(connector).FieldByName("BeforeConnect").Interface().(func(context.Context, *pgx.ConnConfig) error)
+	if !ok {
+		return nil
+	}
+	return hook
+}
+
+// Open connects and logs in with a token of tokens, which it asks once for each host
+// that it tries. Of errors by pgx the Config has no password.
+func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+	var installed *installation
+	prepareConnect := func(ctx context.Context, config *pgx.ConnConfig) (err error) {
+		if d.beforeConnect != nil {
+			if err := d.beforeConnect(ctx, config); err != nil {
+				return err
+			}
+		}
+		installed, err = install(config, tokens, d.endpointOptions)
+		return err
+	}
+	options := slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})
+	conn, err := stdlib.GetConnector(*d.config, options...).Connect(ctx)
+	if err != nil {
+		return nil, installed.describe(err)
+	}
+	return conn, nil
+}
+
+// Login returns the first host and the user of the configuration. A function given by
+// stdlib.OptionBeforeConnect may choose others.
+func (d *Driver) Login() rdsiam.Login { return d.login }
+
+// Refused returns the SQLSTATE in err, and whether the server refused the log-in with
+// it, as any of class 28 does. Where several hosts were tried, the refusal counts.
+func (d *Driver) Refused(err error) (code string, ok bool) {
+	for answer := range serverErrors(err) {
+		if isRefusal(answer) {
+			return answer.Code, true
+		}
+		if code == "" {
+			code = answer.Code
+		}
+	}
+	return code, false
+}
+
+// Driver returns pgx's database/sql driver.
+func (d *Driver) Driver() driver.Driver { return stdlib.GetDefaultDriver() }
+
+// describe makes an error of pgx fit for the caller: without the password, and, where
+// a certificate did not verify, with the origin of the roots. i is nil if the error
+// comes from before the log-in.
+func (i *installation) describe(err error) error {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		// The Config is pgx's own copy for the connection that has failed.
+		connect.Config.Password = ""
+	}
+	if i == nil || len(i.hosts) != 1 {
+		return err // several hosts were verified one by one, where the error arose
+	}
+	return i.hosts[0].endpoint.DescribeCertificateError(err, i.hosts[0].given)
+}

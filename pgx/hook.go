@@ -1,0 +1,127 @@
+package rdspgx
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"reflect"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// BeforeConnect returns a hook that logs in each new connection with a token of tokens:
+//
+//	poolConfig.BeforeConnect = rdspgx.BeforeConnect(tokens)               // pgxpool
+//	stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(hook))              // database/sql
+//	err := hook(ctx, config); conn, err := pgx.ConnectConfig(ctx, config) // pgx
+//
+// It prepares the configuration that is about to be dialled: verified TLS, no entries
+// without TLS, no password. The token is asked for once a host was dialled, within
+// ConnectTimeout, which begins then. AfterNetConnect, OnPgError, ValidateConnect and
+// AfterConnect of the caller stay in force. To run a BeforeConnect of your own as well,
+// call both from one function, yours first.
+//
+// The hook is safe for concurrent use, on copies of one configuration and, used again
+// and again, on the same one. It serves [pgx.ConnectConfig] and what is built on it;
+// pgconn.ConnectConfig does not copy its configuration and must have one for each
+// connection.
+//
+// Errors of the hook are of type [*rdsiam.ConfigError]. Errors of the log-in are those
+// of pgx; [rdsiam.Endpoint.Explain] says what they mean. A *pgconn.ConnectError carries
+// a Config, whose Password is cleared when the server accepts or refuses the log-in. If
+// the connection was cut before, or the server asked for something else than a
+// clear-text password, it still holds the token. [New] with [rdsiam.NewConnector]
+// clears it always.
+func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *pgx.ConnConfig) error {
+	return func(_ context.Context, config *pgx.ConnConfig) error {
+		_, err := install(config, tokens, options)
+		return err
+	}
+}
+
+// install prepares config and has pgx call back when a host was dialled.
+func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, options []rdsiam.EndpointOption) (*installation, error) {
+	if tokens == nil {
+		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
+	}
+	installed, err := prepare(config, options)
+	if err != nil {
+		return nil, err
+	}
+	installed.tokens = tokens
+	config.AfterNetConnect = installed.afterNetConnect
+	return installed, nil
+}
+
+// installation is what the hook has put into a configuration. It does not change
+// afterwards: any number of connections may share it.
+type installation struct {
+	tokens                  rdsiam.TokenSource
+	user                    string
+	hosts                   []host
+	afterNetConnectOfCaller func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
+}
+
+func (i *installation) login(at host) rdsiam.Login {
+	return rdsiam.Login{Endpoint: at.endpoint, User: i.user}
+}
+
+// afterNetConnect is what pgx calls when the first host of a connection was dialled.
+// config is the copy of pgx.ConnectConfig, so that it can hold what belongs to this one
+// connection.
+func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if reveal, ok := ctx.Value(revealKey{}).(*revealed); ok {
+		reveal.installation = i
+		return conn, nil
+	}
+	a := &attempt{
+		installation:            i,
+		config:                  config,
+		tries:                   make([]try, len(i.hosts)),
+		onPgErrorOfCaller:       config.OnPgError,
+		validateConnectOfCaller: config.ValidateConnect,
+	}
+	config.AfterNetConnect = a.afterNetConnect
+	return a.afterNetConnect(ctx, config, conn)
+}
+
+type revealKey struct{}
+
+type revealed struct{ installation *installation }
+
+// installationOf returns the installation behind an AfterNetConnect function, or nil if
+// it is not ours. A hook that is applied again would otherwise wrap itself.
+func installationOf(hook func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)) *installation {
+	if hook == nil {
+		return nil
+	}
+	code := reflect.ValueOf(hook).Pointer()
+	ofInstallation := reflect.ValueOf((*installation)(nil).afterNetConnect).Pointer()
+	ofAttempt := reflect.ValueOf((*attempt)(nil).afterNetConnect).Pointer()
+	if code != ofInstallation && code != ofAttempt {
+		return nil
+	}
+	reveal := new(revealed)
+	_, _ = hook(context.WithValue(context.Background(), revealKey{}, reveal), nil, nil)
+	return reveal.installation
+}
+
+// givenFor undoes what an earlier application of a hook has set in a TLS configuration,
+// where config is that. What the caller has set since stays.
+func (i *installation) givenFor(config *tls.Config) *tls.Config {
+	if i == nil {
+		return config
+	}
+	n := slices.IndexFunc(i.hosts, func(h host) bool { return h.verifiedBy(config) })
+	if n < 0 {
+		return config
+	}
+	given := i.hosts[n].given
+	config = config.Clone()
+	config.ServerName, config.RootCAs, config.InsecureSkipVerify = given.ServerName, given.RootCAs, given.InsecureSkipVerify
+	return config
+}

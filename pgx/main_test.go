@@ -1,0 +1,21 @@
+package rdspgx_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+// TestMain shields the tests from the settings of whoever runs them: pgx reads
+// environment variables and files of the home directory.
+func TestMain(m *testing.M) {
+	for _, variable := range os.Environ() {
+		if name, _, _ := strings.Cut(variable, "="); strings.HasPrefix(name, "PG") {
+			os.Unsetenv(name)
+		}
+	}
+	os.Setenv("HOME", os.DevNull)
+	goleak.VerifyTestMain(m)
+}
