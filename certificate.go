@@ -44,8 +44,8 @@ func (e *CertificateError) Unwrap() error { return e.Err }
 // itself otherwise. Base is the tls.Config that was given to
 // [Endpoint.TLSConfig], not the one that it returned; it may be nil.
 func (e Endpoint) DescribeCertificateError(err error, base *tls.Config) error {
-	if errors.As(err, new(*CertificateError)) {
-		return err
+	if errors.As(err, new(*CertificateError)) || errors.As(err, new(*CredentialsError)) {
+		return err // the certificate of a credentials service is not the database's
 	}
 	cause := certificateCause(err)
 	if cause == nil {

@@ -135,3 +135,12 @@ func TestCertificateErrorZeroValue(t *testing.T) {
 		t.Errorf("got %q", text)
 	}
 }
+
+// Where a proxy opens TLS, the credentials service fails first.
+func TestCertificateOfTheCredentialsServiceIsNotTheDatabases(t *testing.T) {
+	at := login(t)
+	_, err := rdsiam.NewTokenSource(&provider{give: failing(x509.UnknownAuthorityError{})}).Token(t.Context(), at)
+	if got := at.Endpoint.DescribeCertificateError(err, nil); got != err || !errors.As(got, new(x509.UnknownAuthorityError)) {
+		t.Errorf("got %v", got)
+	}
+}

@@ -2,11 +2,14 @@ package rdsiam_test
 
 import (
 	"context"
+	"crypto/x509"
 	"database/sql"
 	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
+	"net"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -95,20 +98,25 @@ func TestConnectorOfNothing(t *testing.T) {
 		if !errors.As(err, &config) || err.Error() != test.want {
 			t.Errorf("%s: got %v, want %s", name, err, test.want)
 		}
-		_ = connector.Driver() // must not panic
+		if d := connector.Driver(); (d == nil) != (test.source != nil) {
+			t.Errorf("%s: Driver() is %v", name, d)
+		}
+	}
+	if _, err := new(rdsiam.Connector).Connect(t.Context()); err == nil {
+		t.Error("the zero Connector connects")
 	}
 }
 
 func TestLoginError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		at := login(t)
-		d := &fakeDriver{logins: []rdsiam.Login{at}, took: 2 * time.Second, err: fmt.Errorf("failed to connect:\n\t%w", pam), code: "28000", refused: true}
+		d := &fakeDriver{logins: []rdsiam.Login{at}, took: 2400 * time.Millisecond, err: fmt.Errorf("failed to connect:\n\t%w", pam), code: "28000", refused: true}
 		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
 		var refusal *rdsiam.LoginError
 		if !errors.As(err, &refusal) {
 			t.Fatalf("got %T: %v", err, err)
 		}
-		if refusal.Endpoint != at.Endpoint || refusal.User != "app_user" || refusal.TokenAge != 2*time.Second ||
+		if refusal.Endpoint != at.Endpoint || refusal.User != "app_user" || refusal.TokenAge != 2400*time.Millisecond ||
 			refusal.AccessKeyID != "AKID1" || refusal.Code != "28000" || !refusal.Refused || refusal.Retryable() {
 			t.Errorf("got %+v", refusal)
 		}
@@ -147,14 +155,156 @@ func TestErrorsThatAreNoLogInStayThemselves(t *testing.T) {
 			fmt.Errorf("dial: %w", &rdsiam.ConfigError{Setting: "x"}), new(*rdsiam.ConfigError)},
 	} {
 		d := &fakeDriver{logins: []rdsiam.Login{login(t)}, err: test.err}
-		_, err := rdsiam.NewConnector(d, test.source).Connect(t.Context())
-		if !errors.As(err, test.want) {
-			t.Errorf("%s: got %T: %v", name, err, err)
+		observe := func(_ context.Context, e rdsiam.Event) {
+			if want := reflect.TypeOf(test.want).Elem(); e.Err != nil && reflect.TypeOf(e.Err) != want {
+				t.Errorf("%s: %v with a %T, want a %v", name, e.Kind, e.Err, want)
+			}
 		}
+		_, err := rdsiam.NewConnector(d, test.source, rdsiam.WithObserver(observe)).Connect(t.Context())
+		if got, want := reflect.TypeOf(err), reflect.TypeOf(test.want).Elem(); got != want || strings.Contains(err.Error(), "source failed") {
+			t.Errorf("%s: got a %v, want a %v: %v", name, got, want, err)
+		}
+	}
+}
+
+func TestErrorOfAForeignSource(t *testing.T) {
+	down := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
+	source := rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+		return rdsiam.NewToken("beside an error", time.Time{}), fmt.Errorf("vault: %w", down)
+	})
+	var events []rdsiam.Event
+	_, err := rdsiam.NewConnector(&fakeDriver{logins: []rdsiam.Login{login(t)}}, source,
+		rdsiam.WithObserver(func(_ context.Context, e rdsiam.Event) { events = append(events, e) })).Connect(t.Context())
+	const want = "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source failed: vault: dial tcp: connection refused"
+	var credentials *rdsiam.CredentialsError
+	if !errors.As(err, &credentials) || err.Error() != want || !errors.Is(err, down) {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if got := rdsiam.Explain(err); got.Causes != nil || !got.Retryable {
+		t.Errorf("taken for an error of the database: %+v", got)
+	}
+	if len(events) != 3 || events[1].Err != error(credentials) {
+		t.Errorf("events %v", events)
+	}
+}
+
+// refusesFirst refuses at its first host, and fails at its second with err.
+type refusesFirst struct{ *fakeDriver }
+
+func (o refusesFirst) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+	for _, l := range o.logins {
+		if _, err := l.Token(ctx, tokens); err != nil {
+			return nil, errors.Join(pam, err)
+		}
+	}
+	return nil, errors.Join(pam, o.err)
+}
+
+func TestRefusalOfOneHostCounts(t *testing.T) {
+	first, second := login(t), rdsiam.Login{Endpoint: endpoint(t, "two.cluster-abc123.us-east-1.rds.amazonaws.com"), User: "u"}
+	firstToken, secrets := signed(t)
+	source := rdsiam.TokenSourceFunc(func(_ context.Context, l rdsiam.Login) (rdsiam.Token, error) {
+		if l == first {
+			return firstToken, nil
+		}
+		return rdsiam.NewToken("second token", time.Time{}), nil
+	})
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for name, test := range map[string]struct {
+		ctx context.Context
+		err error
+	}{
+		"settings":    {t.Context(), &rdsiam.ConfigError{Setting: "x", Problem: "is y"}},
+		"credentials": {t.Context(), &rdsiam.CredentialsError{}},
+		"given up":    {cancelled, io.EOF},
+		"echo":        {t.Context(), errors.New("bad passwords " + firstToken.Reveal() + " and second token")},
+	} {
+		d := refusesFirst{&fakeDriver{logins: []rdsiam.Login{first, second}, err: test.err, code: "28000", refused: true}}
+		_, err := rdsiam.NewConnector(d, source).Connect(test.ctx)
 		var refusal *rdsiam.LoginError
-		if errors.As(err, &refusal) {
-			t.Errorf("%s: is a LoginError", name)
+		if !errors.As(err, &refusal) || !refusal.Refused || !errors.Is(err, test.err) || test.ctx.Err() != nil && !errors.Is(err, context.Canceled) {
+			t.Errorf("%s: got %T: %v", name, err, err)
+			continue
 		}
+		if refusal.Endpoint != second.Endpoint || refusal.User != "u" {
+			t.Errorf("%s: is of %s at %s", name, refusal.User, refusal.Endpoint)
+		}
+		if explanation := rdsiam.Explain(err); explanation.Code != "28000" || len(explanation.Causes) == 0 || refusal.Retryable() {
+			t.Errorf("%s: explained as %+v", name, explanation)
+		}
+		noSecrets(t, name, err.Error(), append(secrets, "second token"))
+	}
+}
+
+func TestTokenAgeIsNeverAbsurd(t *testing.T) {
+	for name, text := range map[string]string{
+		"unknown":           "opaque",
+		"signed tomorrow":   "h:1/?X-Amz-Date=" + time.Now().Add(24*time.Hour).UTC().Format("20060102T150405Z"),
+		"no date but a key": "h:1/?X-Amz-Credential=AKID%2Fx",
+	} {
+		source := rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+			return rdsiam.NewToken(text, time.Time{}), nil
+		})
+		_, err := rdsiam.NewConnector(&fakeDriver{logins: []rdsiam.Login{login(t)}, err: io.EOF}, source).Connect(t.Context())
+		var failure *rdsiam.LoginError
+		if !errors.As(err, &failure) || failure.TokenAge != 0 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestLoginErrorIsOneLine(t *testing.T) {
+	at := rdsiam.Login{Endpoint: login(t).Endpoint, User: "new\nline"}
+	// The layout of pgx, where a host has two addresses.
+	addresses := errors.New("failed to connect to `user=u database=d`:\n\t10.0.0.1:5432 (h): one\n\t10.0.0.2:5432 (h): two\r\nthree\rfour\n")
+	d := &fakeDriver{logins: []rdsiam.Login{at}, err: errors.Join(pam, addresses), code: "28000", refused: true}
+	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
+	const want = "(SQLSTATE 28000); failed to connect to `user=u database=d`: 10.0.0.1:5432 (h): one; 10.0.0.2:5432 (h): two; three four; likely: (1) "
+	if err == nil || strings.ContainsAny(err.Error(), "\r\n") || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q\nwant %s", err, want)
+	}
+}
+
+func TestLoginErrorNamesTheLikeliestCauses(t *testing.T) {
+	at := rdsiam.Login{Endpoint: login(t).Endpoint, User: `a"b`}
+	for _, test := range []struct {
+		err  error
+		want string // how the text ends
+	}{
+		{stateError{"3D000", "no"}, "(SQLSTATE 3D000); likely: there is no database of this name; the token was accepted: correct the database name"},
+		{stateError{"28P01", "no"}, `(SQLSTATE 28P01); likely: (1) the role does not exist or is no member of rds_iam, so that the token was taken for a password: run GRANT rds_iam TO "a""b" as the master user; ` +
+			"(2) IAM database authentication is off or still pending: see IAMDatabaseAuthenticationEnabled and PendingModifiedValues of the instance or cluster"},
+		{pam, "; (3) the credentials that signed the token expired or were revoked: check their expiry and that of the role session; rdsiam.Explain names 3 more"},
+	} {
+		d := &fakeDriver{logins: []rdsiam.Login{at}, err: test.err}
+		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
+		if err == nil || !strings.HasSuffix(err.Error(), test.want) {
+			t.Errorf("got %v\nwant …%s", err, test.want)
+		}
+	}
+}
+
+// Tests of services make these.
+func TestLoginErrorOfNoConnector(t *testing.T) {
+	err := &rdsiam.LoginError{Endpoint: login(t).Endpoint, User: "u", Code: "28000", Refused: true}
+	const want = `rdsiam: log in as "u" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1) refused by the server`
+	if err.Error() != want || err.Unwrap() != nil || err.Retryable() {
+		t.Errorf("got  %v\nwant %s", err, want)
+	}
+	if got := new(rdsiam.LoginError).Error(); got != `rdsiam: log in as "" to  failed` {
+		t.Errorf("the zero LoginError is %q", got)
+	}
+}
+
+// A CertificateError names cause and mend itself, so that the table adds nothing.
+func TestLoginErrorOfACertificate(t *testing.T) {
+	at := login(t)
+	d := &fakeDriver{logins: []rdsiam.Login{at}, err: at.Endpoint.DescribeCertificateError(x509.UnknownAuthorityError{}, nil)}
+	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
+	var refusal *rdsiam.LoginError
+	if !errors.As(err, &refusal) || !errors.As(err, new(*rdsiam.CertificateError)) || refusal.Retryable() || strings.Contains(err.Error(), "likely:") {
+		t.Errorf("got %T: %v", err, err)
 	}
 }
 
@@ -185,6 +335,24 @@ func TestCancellationShowsInTheError(t *testing.T) {
 	})
 }
 
+func TestCancellationIsNotSaidTwice(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	d := mute{&fakeDriver{logins: []rdsiam.Login{login(t)}, err: fmt.Errorf("fake: %w", context.Canceled)}}
+	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(ctx)
+	if err == nil || strings.Count(err.Error(), context.Canceled.Error()) != 1 {
+		t.Errorf("got %v", err)
+	}
+}
+
+// slow is like give, after a second.
+func slow(give func(int64) (aws.Credentials, error)) func(int64) (aws.Credentials, error) {
+	return func(n int64) (aws.Credentials, error) {
+		time.Sleep(time.Second)
+		return give(n)
+	}
+}
+
 func failing(err error) func(int64) (aws.Credentials, error) {
 	return func(int64) (aws.Credentials, error) { return aws.Credentials{}, err }
 }
@@ -201,17 +369,19 @@ func TestObserver(t *testing.T) {
 		want   []string
 	}{
 		{"succeeds", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in succeeded 1s AKID1"}},
+			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in succeeded 1s AKID1 age 1s"}},
 		{"reuses", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second}, forever, true,
-			[]string{"log-in started 0s", "token reused 0s AKID1", "log-in succeeded 1s AKID1"}},
+			[]string{"log-in started 0s", "token reused 0s AKID1", "log-in succeeded 1s AKID1 age 1s"}},
 		{"two hosts", &fakeDriver{logins: []rdsiam.Login{at, second}, took: time.Second}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "token signed 0s AKID1", "log-in succeeded 2s AKID1"}},
+			[]string{"log-in started 0s", "token signed 0s AKID1", "token signed 0s AKID1", "log-in succeeded 2s AKID1 age 1s"}},
 		{"refused", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second, err: pam, code: "28000", refused: true}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in refused 1s AKID1 error"}},
+			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in refused 1s AKID1 age 1s error"}},
 		{"fails", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second, err: io.EOF}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in failed 1s AKID1 error"}},
-		{"no credentials", &fakeDriver{logins: []rdsiam.Login{at}}, failing(down), false,
-			[]string{"log-in started 0s", "no token 0s error", "log-in failed 0s error"}},
+			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in failed 1s AKID1 age 1s error"}},
+		{"slow credentials", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second}, slow(forever), false,
+			[]string{"log-in started 0s", "token signed 1s AKID1", "log-in succeeded 2s AKID1 age 1s"}},
+		{"no credentials", &fakeDriver{logins: []rdsiam.Login{at}}, slow(failing(down)), false,
+			[]string{"log-in started 0s", "no token 1s error", "log-in failed 1s error"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -223,6 +393,9 @@ func TestObserver(t *testing.T) {
 				var got []string
 				observe := func(_ context.Context, e rdsiam.Event) {
 					line := strings.TrimSpace(fmt.Sprintf("%v %v %s", e.Kind, e.Duration, e.AccessKeyID))
+					if e.TokenAge > 0 {
+						line += " age " + e.TokenAge.String()
+					}
 					if e.Err != nil {
 						line += " error"
 					}

@@ -1,7 +1,7 @@
 package rdsiam
 
 import (
-	"reflect"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -30,8 +30,9 @@ func (e *ConfigError) Error() string {
 }
 
 // CredentialsError tells that no token could be had because the AWS credentials
-// that sign it are missing, cannot be fetched, or are about to expire. A retry can
-// help: credentials come from services that fail for a while, and are rotated.
+// that sign it are missing, cannot be fetched, or are about to expire, or because a
+// [TokenSource] that is not of this package failed. A retry can help: credentials come
+// from services that fail for a while, and are rotated.
 type CredentialsError struct {
 	Login       Login
 	AccessKeyID string    // of the credentials seen, "" where there were none
@@ -56,20 +57,9 @@ func (e *CredentialsError) Error() string {
 	return text
 }
 
-// Unwrap returns the error of the credentials provider, if there was one.
+// Unwrap returns the error of the credentials provider or token source, nil where there
+// was none.
 func (e *CredentialsError) Unwrap() error { return e.err }
-
-// isNil reports whether an interface holds nothing to call: nil, or a nil pointer or
-// func of some type.
-func isNil(value any) bool {
-	switch v := reflect.ValueOf(value); v.Kind() {
-	case reflect.Invalid:
-		return true
-	case reflect.Pointer, reflect.Func, reflect.Map, reflect.Interface:
-		return v.IsNil()
-	}
-	return false
-}
 
 // LoginError tells that a [Connector] could not log in: what was tried, what the
 // server or network said, and what that usually means. See [LoginError.Retryable]
@@ -82,8 +72,8 @@ type LoginError struct {
 	Code        string        // SQLSTATE of PostgreSQL or error number of MySQL; "" where the server did not answer
 	Refused     bool          // the server refused the log-in
 
-	token Token
-	err   error
+	tokens []Token // of every host that was tried
+	err    error
 }
 
 // Error says in one line who tried to log in where, what came back, and what that
@@ -101,22 +91,33 @@ func (e *LoginError) Error() string {
 	if e.AccessKeyID != "" {
 		text += " (access key " + e.AccessKeyID + ", token " + e.TokenAge.Round(time.Second).String() + " old)"
 	}
-	text += ": " + e.token.Mask(oneLine.Replace(strings.TrimSpace(e.err.Error())))
-	if explanation := Explain(e); len(explanation.Causes) > 0 {
+	if e.err != nil {
+		text += ": " + e.mask(strings.TrimSpace(e.err.Error()))
+	}
+	explanation := Explain(e)
+	if len(explanation.Causes) > 0 && !errors.As(e.err, new(*CertificateError)) { // which says itself what to change
 		text += "; " + explanation.line()
+	}
+	return oneLine.Replace(text)
+}
+
+func (e *LoginError) mask(text string) string {
+	for _, token := range e.tokens {
+		text = token.Mask(text)
 	}
 	return text
 }
 
 // oneLine undoes the layout with which pgx tells of several addresses.
-var oneLine = strings.NewReplacer("\n\t", " ", "\n", " ")
+var oneLine = strings.NewReplacer(":\n\t", ": ", "\r\n", "; ", "\n\t", "; ", "\n", "; ", "\r", " ")
 
 // Unwrap returns the error of the driver, such as a *pgconn.ConnectError or a
-// *mysql.MySQLError, without the token.
+// *mysql.MySQLError, without the token. It is nil for a LoginError that no Connector made.
 func (e *LoginError) Unwrap() error { return e.err }
 
 // Retryable reports whether the same log-in may succeed later: the network failed,
 // the server was starting, or too many log-ins were under way. It is false for
 // refusals, since a retry with the same account and policy ends the same way and
-// counts against the throttle, and for a context that the caller ended.
+// counts against the throttle, and where the caller cancelled the context. After a
+// deadline it is true: a later log-in, with a context of its own, may be quicker.
 func (e *LoginError) Retryable() bool { return Explain(e).Retryable }

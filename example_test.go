@@ -43,16 +43,17 @@ func ExampleExplain() {
 	// Output: 1. IAM database authentication is off or still pending: see IAMDatabaseAuthenticationEnabled and PendingModifiedValues of the instance or cluster
 }
 
-func ExamplePolicyDocument() {
-	arn, err := rdsiam.NewUserARN("aws", "eu-west-1", "123456789012", "cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I", "app")
+func ExampleNewPolicy() {
+	orders := rdsiam.Resource{Region: "eu-west-1", AccountID: "123456789012", ID: "cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I"}
+	app, err := orders.User("app")
 	if err != nil {
 		log.Fatal(err)
 	}
-	document, err := rdsiam.PolicyDocument(arn)
+	policy, err := rdsiam.NewPolicy(app)
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("%s\n", document)
+	fmt.Print(policy.JSON())
 	// Output: {
 	//   "Version": "2012-10-17",
 	//   "Statement": [
@@ -65,4 +66,45 @@ func ExamplePolicyDocument() {
 	//     }
 	//   ]
 	// }
+}
+
+// Each IAM user or role may log in as the database user that its tag names.
+func ExampleResource_UserPattern() {
+	orders := rdsiam.Resource{Region: "eu-west-1", AccountID: "123456789012", ID: "prx-0abc12def"}
+	own, err := orders.UserPattern("${aws:PrincipalTag/dbuser}")
+	if err != nil {
+		log.Fatal(err)
+	}
+	policy, err := rdsiam.NewPolicy(own)
+	if err != nil {
+		log.Fatal(err)
+	}
+	terraform, err := policy.Terraform("orders")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(terraform)
+	// Output: data "aws_iam_policy_document" "orders" {
+	//   version = "2012-10-17"
+	//
+	//   statement {
+	//     effect  = "Allow"
+	//     actions = ["rds-db:connect"]
+	//     resources = [
+	//       "arn:aws:rds-db:eu-west-1:123456789012:dbuser:prx-0abc12def/$${aws:PrincipalTag/dbuser}",
+	//     ]
+	//   }
+	// }
+}
+
+func ExamplePolicy_Lint() {
+	policy, err := rdsiam.ParsePolicy(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "rds-db:connect",
+		"Resource": "arn:aws:rds-db:eu-west-1:123456789012:dbuser:orders-prod/app"}}`)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, finding := range policy.Lint() {
+		fmt.Println(finding.Severity, finding.Code, "-", finding.Mend)
+	}
+	// Output: error resource-id - give DbiResourceId, DbClusterResourceId or the last part of DBProxyArn, not the name of the database
 }

@@ -3,6 +3,7 @@ package rdsiam
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"regexp"
 	"slices"
@@ -14,7 +15,7 @@ import (
 // nothing: a missing policy, an expired token and a wrong host all read alike.
 type Explanation struct {
 	Code      string  // SQLSTATE or MySQL error number that it goes by, "" where there was none
-	Causes    []Cause // the likeliest first; empty for an error that is not known
+	Causes    []Cause // the likeliest first; empty for an error that is not known or says enough itself
 	Retryable bool    // whether the same log-in may succeed later
 }
 
@@ -73,16 +74,30 @@ func (e Explanation) line() string {
 }
 
 func explain(login Login, err error) Explanation {
-	if err == nil || errors.Is(err, context.Canceled) {
+	if err == nil {
 		return Explanation{}
 	}
 	seen := newSymptom(login.Endpoint.kind, err)
+	if len(seen.codes) == 0 {
+		// No server has answered, and what these errors say is not about one.
+		switch {
+		case errors.Is(err, context.Canceled), errors.As(err, new(*ConfigError)):
+			return Explanation{}
+		case errors.As(err, new(*CredentialsError)):
+			return Explanation{Retryable: true}
+		}
+	}
 	if n := row(seen); n >= 0 {
 		rule := explanations[n]
 		return Explanation{Code: seen.code(rule.codes), Causes: login.fillIn(rule.causes), Retryable: rule.retryable}
 	}
+	return Explanation{Code: seen.code(nil), Retryable: isNetwork(err)}
+}
+
+// isNetwork reports whether the network failed, or the server hung up.
+func isNetwork(err error) bool {
 	var network net.Error
-	return Explanation{Code: seen.code(nil), Retryable: errors.As(err, &network)}
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // fillIn puts what is known of the log-in in place of the words in capitals.
@@ -138,16 +153,17 @@ var mysqlError = regexp.MustCompile(`^Error (\d{4,5})(?: \([0-9A-Z]{5}\))?: `)
 // look collects the codes of the whole tree: errors.As would stop at the first, and a
 // host that was starting up would hide the refusal of another.
 func (s *symptom) look(err error) {
+	if err == nil {
+		return
+	}
 	if state, ok := err.(interface{ SQLState() string }); ok {
 		s.codes = append(s.codes, state.SQLState())
-	} else if match := mysqlError.FindStringSubmatch(err.Error()); match != nil && !slices.Contains(s.codes, match[1]) {
+	} else if match := mysqlError.FindStringSubmatch(err.Error()); match != nil {
 		s.codes = append(s.codes, match[1])
 	}
 	switch wrapped := err.(type) {
 	case interface{ Unwrap() error }:
-		if inner := wrapped.Unwrap(); inner != nil {
-			s.look(inner)
-		}
+		s.look(wrapped.Unwrap())
 	case interface{ Unwrap() []error }:
 		for _, inner := range wrapped.Unwrap() {
 			s.look(inner)

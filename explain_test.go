@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -38,6 +39,7 @@ var symptoms = []struct {
 	{"no pg_hba entry", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"28000", `no pg_hba.conf entry for host "h", user "u", database "d", SSL on`}},
 	{"slow helper", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"57014", "canceling authentication due to timeout"}},
 	{"no database", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"3D000", `database "d" does not exist`}},
+	{"role without LOGIN", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"28000", `role "u" is not permitted to log in`}},
 	{"may not connect", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"42501", `permission denied for database "d"`}},
 	{"starting", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"57P03", "the database system is starting up"}},
 	{"full", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"53300", "sorry, too many clients already"}},
@@ -46,6 +48,11 @@ var symptoms = []struct {
 
 	{"MySQL refusal", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1045 (28000): Access denied for user 'u'@'10.0.0.1' (using password: NO)")},
 	{"MySQL refusal, older server", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1698: Access denied for user 'u'@'10.0.0.1'")},
+	{"MySQL refusal at a name outside RDS", "db.example.com", answer("Error 1045 (28000): Access denied for user 'u'@'10.0.0.1' (using password: NO)")},
+	{"MySQL refusal at a global database", "g.global-abc123.global.rds.amazonaws.com", answer("Error 1045 (28000): Access denied for user 'u'@'10.0.0.1' (using password: NO)")},
+	{"MySQL host not allowed", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1130 (HY000): Host '10.0.0.1' is not allowed to connect to this MySQL server")},
+	{"MySQL account locked", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 3118 (HY000): Access denied for user 'u'@'10.0.0.1'. Account is locked.")},
+	{"MariaDB account locked", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 4151 (HY000): Access denied, this account is locked")},
 	{"plugin missing", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1524 (HY000): Plugin 'AWSAuthenticationPlugin' is not loaded")},
 	{"no MySQL database", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1049 (42000): Unknown database 'd'")},
 	{"no privilege on the database", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1044 (42000): Access denied for user 'u'@'%' to database 'd'")},
@@ -74,7 +81,24 @@ var symptoms = []struct {
 	{"black hole", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("dial tcp 10.0.0.1:5432: %w", context.DeadlineExceeded)},
 	{"given up", "i.abc123.us-east-1.rds.amazonaws.com", context.Canceled},
 	{"other network error", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}},
+	{"database with a telling name", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("failed to connect to `user=u database=certificates`: broken pipe")},
+	{"no credentials", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("hook: %w", noCredentials())},
+	{"settings", "i.abc123.us-east-1.rds.amazonaws.com", &rdsiam.ConfigError{Setting: "host", Problem: "no such host"}},
+	{"server hung up", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("server error: %w", io.ErrUnexpectedEOF)},
+	{"server hung up at once", "i.abc123.us-east-1.rds.amazonaws.com", io.EOF},
+	{"an error that quotes one of a server", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("replica: Error 1045 (28000): Access denied")},
 	{"something else", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("something else")},
+}
+
+// noCredentials returns the error of a credentials service that cannot be reached.
+func noCredentials() error {
+	e, err := rdsiam.ResolveEndpoint("i.abc123.us-east-1.rds.amazonaws.com", 5432)
+	if err != nil {
+		return err
+	}
+	source := rdsiam.NewTokenSource(&provider{give: failing(errors.New("dial tcp 169.254.169.254:80: i/o timeout"))})
+	_, err = source.Token(context.Background(), rdsiam.Login{Endpoint: e, User: "u"})
+	return err
 }
 
 func TestExplainGolden(t *testing.T) {
@@ -113,6 +137,9 @@ func TestExplainOfALoginError(t *testing.T) {
 		if got := rdsiam.Explain(fmt.Errorf("ping: %w", err)).String(); got != want || got == "" {
 			t.Errorf("%s\n got %s\nwant %s", host, got, want)
 		}
+	}
+	if got, want := rdsiam.Explain(pam).String(), "allow it on arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER,"; !strings.Contains(got, want) {
+		t.Errorf("without an endpoint: %s", got)
 	}
 	if got := rdsiam.Explain(nil); got.Causes != nil || got.Retryable {
 		t.Errorf("nil is explained: %v", got)

@@ -23,6 +23,8 @@ var (
 		"allow it on the prx-… id, the last part of the proxy's ARN, not on the database's"}
 	causeProxyAuth = Cause{"the proxy has no IAM authentication, or no secret, for this user",
 		"set IAMAuth to REQUIRED and add a secret for the user, or set the proxy's DefaultAuthScheme to IAM_AUTH"}
+	causeNoPlugin = Cause{"there is no such account, or it does not use the plugin AWSAuthenticationPlugin",
+		"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"}
 	causeGlobalRegion = Cause{"the writer of the global database is in another region than the token was signed for",
 		"give the region of the current writer with rdsiam.WithRegion"}
 )
@@ -75,6 +77,11 @@ var explanations = []explanationRule{
 		codes: []string{"28000"}, texts: []string{"no pg_hba.conf entry"},
 		causes: []Cause{{"the server takes no log-in of this user to this database from here",
 			"see the database name, and pg_hba_file_rules on the server"}},
+	},
+	{
+		codes: []string{"28000"}, texts: []string{"is not permitted to log in"},
+		causes: []Cause{{"the role has no LOGIN attribute; the token was accepted",
+			`run ALTER ROLE "USER" LOGIN`}},
 	},
 	{
 		codes: []string{"28000"}, kinds: []EndpointKind{KindGlobalWriter},
@@ -143,11 +150,25 @@ var explanations = []explanationRule{
 		causes: []Cause{causeProxyPolicy, causeProxyAuth, causeIdentity, causeCredentials, causeClock},
 	},
 	{
-		codes: []string{"1045", "1698"},
-		causes: []Cause{causePolicy,
-			{"there is no such account, or it does not use the plugin AWSAuthenticationPlugin",
-				"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"},
-			causeIdentity, causeCredentials, causeSignedName, causeClock, causeThrottle, causeServerLog},
+		codes: []string{"1045", "1698"}, kinds: []EndpointKind{KindGlobalWriter},
+		causes: []Cause{causeGlobalRegion, causePolicy, causeNoPlugin, causeIdentity, causeCredentials, causeClock, causeServerLog},
+	},
+	{
+		codes: []string{"1045", "1698"}, kinds: []EndpointKind{KindOther},
+		causes: []Cause{causePolicy, causeNoPlugin, causeSignedName, causeIdentity, causeCredentials, causeClock, causeThrottle, causeServerLog},
+	},
+	{
+		codes:  []string{"1045", "1698"},
+		causes: []Cause{causePolicy, causeNoPlugin, causeIdentity, causeCredentials, causeClock, causeThrottle, causeServerLog},
+	},
+	{
+		codes: []string{"1130"},
+		causes: []Cause{{"no account of this server may log in from this host",
+			"see SELECT user, host FROM mysql.user; the host part of the account must match this machine, as % does"}},
+	},
+	{
+		codes:  []string{"3118", "4151"},
+		causes: []Cause{{"the account is locked", "run ALTER USER … ACCOUNT UNLOCK"}},
 	},
 	{
 		codes:  []string{"1524"},
@@ -180,7 +201,7 @@ var explanations = []explanationRule{
 
 	// Before the server answers.
 	{
-		texts: []string{"certificate", "x509:"},
+		texts: []string{"x509:", "failed to verify certificate"},
 		causes: []Cause{{"the server's certificate did not verify",
 			"RDS instances and clusters need the roots of their region, RDS Proxy those of the system; the name must be that of the endpoint (rdsiam.WithEndpoint, rdsiam.WithRootCAs)"}},
 	},

@@ -14,6 +14,19 @@ func ReusedTokens(source TokenSource) (n int) {
 	return n
 }
 
+// DropSlot takes the slot of a log-in, as a sweep does, and returns what drops it.
+func DropSlot(source TokenSource, login Login) func() {
+	s := source.(*signingSource)
+	slot := s.lockSlot(keyOf(login))
+	return func() {
+		s.drop(slot)
+		slot.signing.Unlock()
+	}
+}
+
+// WithSlash puts the slash into the text of a token.
+func WithSlash(text string) string { return withSlash(text) }
+
 // Reusable reports whether a token may be given out again.
 func Reusable(signed, expires, now time.Time) bool {
 	slot := new(reusedToken)

@@ -36,10 +36,10 @@
 //
 // # Errors
 //
-// [*ConfigError] is found before anything is sent, [*CredentialsError] before the
-// server is asked, [*CertificateError] while it is verified, and [*LoginError] is
-// what a [Connector] returns for everything that fails after that. [Explain] says
-// what the terse refusals of RDS usually mean and what to change.
+// A [*ConfigError] is found before anything is sent, a [*CredentialsError] tells that
+// there is no token, and a [*LoginError] is what a [Connector] returns for everything
+// else; it holds a [*CertificateError] where the server could not be verified. [Explain]
+// says what the terse refusals of RDS usually mean and what to change.
 //
 // # Compatibility
 //
@@ -48,9 +48,9 @@ package rdsiam
 
 import (
 	"context"
-
 	"database/sql/driver"
 	"errors"
+	"reflect"
 	"time"
 )
 
@@ -77,12 +77,11 @@ type Driver interface {
 }
 
 // Connector is a [driver.Connector] that logs in with tokens, for [database/sql.OpenDB]. It is
-// safe for concurrent use.
+// safe for concurrent use. Connect of the zero Connector returns a [*ConfigError].
 type Connector struct {
 	driver  Driver
 	tokens  TokenSource
 	observe func(context.Context, Event)
-	err     error
 }
 
 var _ driver.Connector = (*Connector)(nil)
@@ -101,13 +100,6 @@ func WithObserver(observe func(context.Context, Event)) ConnectorOption {
 // d or tokens is reported by the first Connect.
 func NewConnector(d Driver, tokens TokenSource, options ...ConnectorOption) *Connector {
 	c := &Connector{driver: d, tokens: tokens}
-	switch {
-	case isNil(d):
-		c.err = &ConfigError{Setting: "driver", Problem: "is nil",
-			Mend: "check the error of ParseDSN or New, and pass the driver that it returned"}
-	case isNil(tokens):
-		c.err = &ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
-	}
 	for _, option := range options {
 		if option != nil {
 			option(c)
@@ -119,8 +111,8 @@ func NewConnector(d Driver, tokens TokenSource, options ...ConnectorOption) *Con
 // Connect opens a connection and logs in. It returns within the context's deadline.
 // An error is a [*ConfigError], a [*CredentialsError], or a [*LoginError].
 func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
-	if c.err != nil {
-		return nil, c.err
+	if err := c.check(); err != nil {
+		return nil, err
 	}
 	a := &attempt{connector: c, started: time.Now(), login: c.driver.Login()}
 	a.report(ctx, Event{Kind: LoginStarted})
@@ -138,6 +130,29 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return nil, err
 }
 
+func (c *Connector) check() error {
+	switch {
+	case isNil(c.driver):
+		return &ConfigError{Setting: "driver", Problem: "is nil",
+			Mend: "check the error of ParseDSN or New, and pass the driver that it returned"}
+	case isNil(c.tokens):
+		return errNilSource()
+	}
+	return nil
+}
+
+// isNil reports whether an interface holds nothing to call: nil, or a nil pointer or
+// func of some type.
+func isNil(value any) bool {
+	switch v := reflect.ValueOf(value); v.Kind() {
+	case reflect.Invalid:
+		return true
+	case reflect.Pointer, reflect.Func:
+		return v.IsNil()
+	}
+	return false
+}
+
 // Driver returns the underlying driver. It is nil if NewConnector was given a nil
 // Driver.
 func (c *Connector) Driver() driver.Driver {
@@ -153,24 +168,43 @@ type attempt struct {
 	connector *Connector
 	started   time.Time
 	login     Login
-	token     Token
+	tokens    []Token // of the hosts that were tried, the last one last
 }
 
-// Token asks the Connector's source.
+// Token asks the Connector's source. An error of a source that says nothing of itself
+// becomes a CredentialsError, or a network error on the way to a vault would be taken
+// for one on the way to the database.
 func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
 	a.login = login
 	asked := time.Now()
 	token, err := a.connector.tokens.Token(ctx, login)
-	event := Event{Kind: TokenSigned, Duration: time.Since(asked), Err: err}
-	switch {
-	case err != nil:
-		event.Kind = TokenFailed
-	case token.reused:
-		event.Kind = TokenReused
+	if err != nil {
+		if !isOwn(err) {
+			err = &CredentialsError{Login: login, problem: "the token source failed", err: err}
+		}
+		a.report(ctx, Event{Kind: TokenFailed, Duration: time.Since(asked), Err: err})
+		return Token{}, err
 	}
-	a.token = token
-	a.report(ctx, event)
-	return token, err
+	a.tokens = append(a.tokens, token)
+	kind := TokenSigned
+	if token.reused {
+		kind = TokenReused
+	}
+	a.report(ctx, Event{Kind: kind, Duration: time.Since(asked)})
+	return token, nil
+}
+
+// isOwn reports whether err tells that there is no token, and why.
+func isOwn(err error) bool {
+	return errors.As(err, new(*ConfigError)) || errors.As(err, new(*CredentialsError))
+}
+
+// lastToken returns the token that was given last, the zero Token where there is none.
+func (a *attempt) lastToken() Token {
+	if len(a.tokens) == 0 {
+		return Token{}
+	}
+	return a.tokens[len(a.tokens)-1]
 }
 
 func (a *attempt) report(ctx context.Context, event Event) {
@@ -178,32 +212,43 @@ func (a *attempt) report(ctx context.Context, event Event) {
 		return
 	}
 	event.Login = a.login
-	event.AccessKeyID = a.token.accessKeyID
-	event.TokenAge = a.token.age()
+	event.AccessKeyID = a.lastToken().accessKeyID
+	event.TokenAge = a.lastToken().age()
 	a.connector.observe(ctx, event)
 }
 
-// explain makes the error that Connect returns of the driver's.
+// explain makes the error that Connect returns of the driver's. Where one host refused
+// and another could not be asked, the refusal counts.
 func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool) {
+	code, refused := a.connector.driver.Refused(err)
 	var config *ConfigError
 	var credentials *CredentialsError
-	if errors.As(err, &config) {
+	switch {
+	case refused:
+	case errors.As(err, &config):
 		return config, false
-	}
-	if errors.As(err, &credentials) {
+	case errors.As(err, &credentials):
 		return credentials, false
 	}
-	code, refused := a.connector.driver.Refused(err)
 	return &LoginError{
 		Endpoint:    a.login.Endpoint,
 		User:        a.login.User,
-		TokenAge:    a.token.age(),
-		AccessKeyID: a.token.accessKeyID,
+		TokenAge:    a.lastToken().age(),
+		AccessKeyID: a.lastToken().accessKeyID,
 		Code:        code,
 		Refused:     refused,
-		token:       a.token,
+		tokens:      a.tokens,
 		err:         contextError(ctx, err),
 	}, refused
+}
+
+// contextError adds the caller's own cancellation to an error of a driver that does not
+// wrap it, so that errors.Is finds it.
+func contextError(ctx context.Context, err error) error {
+	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
+		return errors.Join(cause, err)
+	}
+	return err
 }
 
 // Event is a step of a log-in, for metrics and logs. It never holds a token.

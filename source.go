@@ -2,8 +2,6 @@ package rdsiam
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,7 +28,8 @@ type TokenOption func(*signingSource)
 
 // WithReuse sets for how long a token is given out again for the same endpoint,
 // region and user, one minute by default. Zero or less signs one for each log-in.
-// A token is never given out with under 30 seconds left.
+// The window begins with the second in which the token was signed, and ends before the
+// token has under 30 seconds left.
 //
 // Reuse is not for speed. RDS throttles log-ins with new tokens at about 200 a
 // second, and a fleet that reconnects after a failover reaches that.
@@ -40,7 +39,8 @@ func WithReuse(d time.Duration) TokenOption {
 
 // NewTokenSource returns a source that signs tokens with the credentials of
 // provider, usually the Credentials of an [aws.Config]. It is safe for concurrent
-// use, does no work until the first token is asked for, and starts no goroutine.
+// use, does no work until the first token is asked for, and nothing in the background: a
+// goroutine runs only while provider is asked, since that may serve several callers.
 //
 // One source stands for one AWS identity: tokens are reused within it (see
 // [WithReuse]), never across sources. Whatever provider returns is used until it
@@ -49,12 +49,12 @@ func WithReuse(d time.Duration) TokenOption {
 //
 // A token is good for 15 minutes or until its credentials expire, whichever is
 // sooner (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html).
-// Credentials with under a minute left are refreshed, once for each credential,
-// since other AWS clients share them. The source returns a [*CredentialsError] where
-// they then have under 30 seconds left and where there are none, and a
-// [*ConfigError] for a nil provider.
+// Credentials with under a minute left are refreshed, once for each credential, since
+// other AWS clients share them; the old ones serve where that fails. The source returns a
+// [*CredentialsError] where they have under 30 seconds left all the same and where there
+// are none, and a [*ConfigError] for a nil provider.
 func NewTokenSource(provider aws.CredentialsProvider, options ...TokenOption) TokenSource {
-	s := &signingSource{reuse: defaultReuse}
+	s := &signingSource{reuse: defaultReuse, made: time.Now()}
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
 		s.credentials = cache
 	} else if !isNil(provider) {
@@ -78,7 +78,8 @@ type signingSource struct {
 
 	last  atomic.Pointer[reusedToken] // the slot asked for last: most programs have one
 	slots sync.Map                    // tokenKey → *reusedToken
-	sweep atomic.Int64                // Unix seconds from which slots are swept again
+	made  time.Time
+	sweep atomic.Int64 // the time.Duration since made after which slots are swept again
 }
 
 type tokenKey struct {
@@ -86,6 +87,10 @@ type tokenKey struct {
 	port   uint16
 	region string
 	user   string
+}
+
+func keyOf(login Login) tokenKey {
+	return tokenKey{login.Endpoint.host, login.Endpoint.port, login.Endpoint.region, login.User}
 }
 
 // reusedToken is the slot of one key.
@@ -99,7 +104,7 @@ type reusedToken struct {
 
 // Token returns a token for login, a reused one where there is one.
 func (s *signingSource) Token(ctx context.Context, login Login) (Token, error) {
-	key := tokenKey{login.Endpoint.host, login.Endpoint.port, login.Endpoint.region, login.User}
+	key := keyOf(login)
 	if slot := s.find(key); slot != nil {
 		if token := s.reusable(slot, time.Now()); token != nil {
 			return *token, nil
@@ -148,6 +153,7 @@ func (s *signingSource) reusable(slot *reusedToken, now time.Time) *Token {
 func (s *signingSource) signOnce(ctx context.Context, key tokenKey, login Login, credentials aws.Credentials) (Token, error) {
 	slot := s.lockSlot(key)
 	defer slot.signing.Unlock()
+	s.last.Store(slot)
 	if token := s.reusable(slot, time.Now()); token != nil {
 		return *token, nil
 	}
@@ -158,8 +164,7 @@ func (s *signingSource) signOnce(ctx context.Context, key tokenKey, login Login,
 	again := token
 	again.reused = true
 	slot.current.Store(&again)
-	s.last.Store(slot)
-	s.dropStale(time.Now())
+	s.dropStale()
 	return token, nil
 }
 
@@ -180,24 +185,31 @@ func (s *signingSource) lockSlot(key tokenKey) *reusedToken {
 
 // dropStale forgets the tokens that will not be given out again, once in a reuse
 // window. Without it a process that visits many databases would keep a token of
-// each for ever.
-func (s *signingSource) dropStale(now time.Time) {
-	due := s.sweep.Load()
-	if now.Unix() < due || !s.sweep.CompareAndSwap(due, now.Add(s.reuse).Unix()+1) {
+// each for ever. Its clock is the monotonic one: a wall clock that was set back would end
+// the sweeping.
+func (s *signingSource) dropStale() {
+	elapsed, due := time.Since(s.made), s.sweep.Load()
+	if elapsed < time.Duration(due) || !s.sweep.CompareAndSwap(due, int64(elapsed+min(s.reuse, tokenLifetime))) {
 		return
 	}
-	s.slots.Range(func(key, value any) bool {
+	now := time.Now()
+	s.slots.Range(func(_, value any) bool {
 		slot := value.(*reusedToken)
 		if !slot.signing.TryLock() {
 			return true // about to get a fresh token
 		}
 		defer slot.signing.Unlock()
 		if s.reusable(slot, now) == nil {
-			slot.dropped = true
-			s.slots.Delete(key)
+			s.drop(slot)
 		}
 		return true
 	})
+}
+
+// drop forgets a slot whose signing mutex is held. Those who wait for it take another.
+func (s *signingSource) drop(slot *reusedToken) {
+	slot.dropped = true
+	s.slots.Delete(slot.key)
 }
 
 // sign makes a token of credentials. BuildAuthToken does no I/O when the
@@ -206,11 +218,11 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 	provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
 	text, err := auth.BuildAuthToken(ctx, login.Endpoint.String(), login.Endpoint.region, login.User, provider)
 	if err != nil {
-		return Token{}, fmt.Errorf("rdsiam: sign a token for %s: %w", login, err)
+		return Token{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, problem: "cannot sign", err: err}
 	}
 	token := NewToken(withSlash(text), time.Time{})
 	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
-		token.expires = credentials.Expires.Round(0)
+		token.expires = credentials.Expires
 	}
 	return token, nil
 }
@@ -230,26 +242,34 @@ func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credenti
 		return aws.Credentials{}, &ConfigError{Setting: "credentials provider", Problem: "is nil",
 			Mend: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
 	}
-	credentials, err := s.credentials.Retrieve(ctx)
+	credentials, err := s.retrieveCached(ctx)
 	if err == nil && expireWithin(credentials, refreshRemaining) {
 		s.refresh(credentials)
-		credentials, err = s.credentials.Retrieve(ctx)
+		credentials, err = s.retrieveCached(ctx)
 	}
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		if old, ok := s.bridge(); ok {
 			return old, nil
 		}
 	}
 	switch {
 	case err != nil:
-		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: contextError(ctx, err)}
+		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: err}
 	case !credentials.HasKeys():
 		return aws.Credentials{}, &CredentialsError{Login: login, problem: "the credentials provider returned no access key"}
 	case expireWithin(credentials, minRemaining):
-		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires.Round(0),
+		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
 			problem: "the AWS credentials expire in under 30 seconds, also after a refresh"}
 	}
 	return credentials, nil
+}
+
+// retrieveCached returns what the cache has. The expiry loses its monotonic clock, which
+// stands still while a laptop sleeps or a Lambda function is frozen.
+func (s *signingSource) retrieveCached(ctx context.Context) (aws.Credentials, error) {
+	credentials, err := s.credentials.Retrieve(ctx)
+	credentials.Expires = credentials.Expires.Round(0)
+	return credentials, err
 }
 
 func expireWithin(credentials aws.Credentials, d time.Duration) bool {
@@ -268,18 +288,10 @@ func (s *signingSource) refresh(credentials aws.Credentials) {
 }
 
 // bridge returns the credentials that were to be refreshed, while they are good for
-// a log-in, for the time of a failing provider.
+// a log-in, for the time of a failing provider, or of one that hangs until the deadline of
+// whoever asks.
 func (s *signingSource) bridge() (aws.Credentials, bool) {
 	s.expiringMutex.Lock()
 	defer s.expiringMutex.Unlock()
 	return s.expiring, s.expiring.HasKeys() && !expireWithin(s.expiring, minRemaining)
-}
-
-// contextError prefers the caller's own cancellation to the SDK's wording of it,
-// which errors.Is does not connect with the context.
-func contextError(ctx context.Context, err error) error {
-	if cause := ctx.Err(); cause != nil && !errors.Is(err, cause) {
-		return errors.Join(cause, err)
-	}
-	return err
 }

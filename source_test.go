@@ -110,6 +110,14 @@ func TestCanarySDKStillLeavesOutTheSlash(t *testing.T) {
 	}
 }
 
+func TestSlash(t *testing.T) {
+	for _, text := range []string{"h:1?Action=connect", "h:1/?Action=connect"} {
+		if got := rdsiam.WithSlash(text); got != "h:1/?Action=connect" {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
 func TestTokenIsReusedWithinTheWindowOnly(t *testing.T) {
 	tests := []struct {
 		name    string
@@ -293,9 +301,13 @@ func TestExpiringCredentials(t *testing.T) {
 		source := rdsiam.NewTokenSource(shared, rdsiam.WithReuse(0))
 
 		mustToken(t, source, login(t))
-		time.Sleep(59*time.Minute + time.Second)
+		time.Sleep(59 * time.Minute)
+		if token := mustToken(t, source, login(t)); token.AccessKeyID() != "AKID1" {
+			t.Errorf("a minute before the expiry: key %s, want AKID1", token.AccessKeyID())
+		}
+		time.Sleep(time.Nanosecond)
 		if token := mustToken(t, source, login(t)); token.AccessKeyID() != "AKID2" || p.retrieved.Load() != 2 {
-			t.Errorf("59 s before the expiry: key %s after %d retrievals, want AKID2 after 2", token.AccessKeyID(), p.retrieved.Load())
+			t.Errorf("under a minute before the expiry: key %s after %d retrievals, want AKID2 after 2", token.AccessKeyID(), p.retrieved.Load())
 		}
 
 		time.Sleep(59*time.Minute + time.Second)
@@ -318,9 +330,26 @@ func TestExpiringCredentials(t *testing.T) {
 	})
 }
 
+// Drivers bound the wait for a token; their own context goes on.
+func TestExpiringCredentialsServeWhileTheProviderHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &provider{give: lasting(time.Hour)}
+		source := rdsiam.NewTokenSource(p, rdsiam.WithReuse(0))
+		mustToken(t, source, login(t))
+		time.Sleep(59*time.Minute + time.Second)
+		p.hold = make(chan struct{})
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		if token, err := source.Token(ctx, login(t)); err != nil || token.AccessKeyID() != "AKID1" {
+			t.Errorf("got %v, %v", token, err)
+		}
+		close(p.hold)
+	})
+}
+
 func TestCredentialsThatStayTooShortAreRefreshedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		expires := time.Now().Add(20 * time.Second)
+		expires := time.Now().Add(20 * time.Second).In(time.FixedZone("", 3600))
 		p := &provider{give: func(int64) (aws.Credentials, error) {
 			credentials := keys(1)
 			credentials.CanExpire, credentials.Expires = true, expires
@@ -345,6 +374,54 @@ func TestCredentialsThatStayTooShortAreRefreshedOnce(t *testing.T) {
 	})
 }
 
+// Expiries with a monotonic clock would outlast a laptop's sleep or a Lambda's freeze.
+func TestExpiriesAreOfTheWallClock(t *testing.T) {
+	source := rdsiam.NewTokenSource(&provider{give: lasting(2 * time.Minute)})
+	if expires := mustToken(t, source, login(t)).Expires().String(); strings.Contains(expires, "m=") {
+		t.Errorf("token expires %s", expires)
+	}
+	_, err := rdsiam.NewTokenSource(&provider{give: lasting(time.Second)}).Token(t.Context(), login(t))
+	var credentials *rdsiam.CredentialsError
+	if !errors.As(err, &credentials) || strings.Contains(credentials.Expires.String(), "m=") {
+		t.Errorf("credentials expire %v: %v", credentials.Expires, err)
+	}
+}
+
+// Another key, or the same key with a later expiry, is another credential.
+func TestEachCredentialIsRefreshed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		given := keys(1)
+		given.CanExpire = true
+		p := &provider{give: func(int64) (aws.Credentials, error) { return given, nil }}
+		shared := aws.NewCredentialsCache(p)
+		source := rdsiam.NewTokenSource(shared, rdsiam.WithReuse(0))
+		for _, step := range []struct {
+			name      string
+			wait      time.Duration
+			key       string
+			expiresIn time.Duration
+			asked     int64 // twice: for the credential, and to refresh it
+		}{
+			{"first", 0, "AKID1", 45 * time.Second, 2},
+			{"same key, later expiry", 46 * time.Second, "AKID1", 55 * time.Second, 2},
+			{"other key, same expiry", 0, "AKID2", 55 * time.Second, 2},
+		} {
+			time.Sleep(step.wait)
+			given.AccessKeyID, given.Expires = step.key, time.Now().Add(step.expiresIn)
+			shared.Invalidate() // as another AWS client may do
+			before := p.retrieved.Load()
+			for range 3 {
+				if token := mustToken(t, source, login(t)); token.AccessKeyID() != step.key {
+					t.Errorf("%s: signed with %s", step.name, token.AccessKeyID())
+				}
+			}
+			if asked := p.retrieved.Load() - before; asked != step.asked {
+				t.Errorf("%s: provider asked %d times, want %d", step.name, asked, step.asked)
+			}
+		}
+	})
+}
+
 func TestNothingGrowsWithTheNumberOfEndpoints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		source := rdsiam.NewTokenSource(&provider{give: forever})
@@ -363,6 +440,36 @@ func TestNothingGrowsWithTheNumberOfEndpoints(t *testing.T) {
 			t.Errorf("%d tokens kept after the window, want 1", n)
 		}
 	})
+}
+
+// A sweep looks at every token, so that one for each signature would cost too much.
+func TestSweepOnceAWindow(t *testing.T) {
+	for _, test := range []struct {
+		reuse, between time.Duration
+		want           []int // tokens kept after each signature
+	}{
+		{time.Minute, 30 * time.Second, []int{1, 2, 2, 3, 2, 3}},
+		{time.Hour, 15 * time.Minute, []int{1, 1, 1}}, // no token lives for an hour
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			source := rdsiam.NewTokenSource(&provider{give: forever}, rdsiam.WithReuse(test.reuse))
+			for i, want := range test.want {
+				mustToken(t, source, rdsiam.Login{Endpoint: login(t).Endpoint, User: fmt.Sprint("u", i)})
+				if got := rdsiam.ReusedTokens(source); got != want {
+					t.Errorf("WithReuse(%v): %d tokens kept after signature %d, want %d", test.reuse, got, i, want)
+				}
+				time.Sleep(test.between)
+			}
+		})
+	}
+}
+
+func TestNothingIsKeptWithoutReuse(t *testing.T) {
+	source := rdsiam.NewTokenSource(&provider{give: forever}, rdsiam.WithReuse(-1))
+	mustToken(t, source, login(t))
+	if n := rdsiam.ReusedTokens(source); n != 0 {
+		t.Errorf("%d tokens kept", n)
+	}
 }
 
 // A sweep must not drop the slot in which another caller is about to put a token.
@@ -392,6 +499,22 @@ func TestSweepAndSignTogether(t *testing.T) {
 			time.Sleep(2 * time.Minute)
 		}
 	})
+}
+
+// Who waits for a slot that is dropped must put its token where others find it.
+func TestTokenOfADroppedSlotIsFound(t *testing.T) {
+	source := rdsiam.NewTokenSource(&provider{give: forever})
+	drop := rdsiam.DropSlot(source, login(t))
+	got := make(chan error, 1)
+	go func() { _, err := source.Token(context.Background(), login(t)); got <- err }()
+	time.Sleep(20 * time.Millisecond) // lets it reach the slot: if it does not, the test proves nothing, but passes
+	drop()
+	if err := <-got; err != nil {
+		t.Fatal(err)
+	}
+	if n := rdsiam.ReusedTokens(source); n != 1 {
+		t.Errorf("%d tokens kept, want 1", n)
+	}
 }
 
 func TestSourceRefusesWhatCannotWork(t *testing.T) {
@@ -437,31 +560,6 @@ func TestAClockSetBackDoesNotProlongReuse(t *testing.T) {
 	}{{-time.Second, true}, {time.Hour, false}} {
 		if got := rdsiam.Reusable(now.Add(test.signed), now.Add(test.signed).Add(15*time.Minute), now); got != test.want {
 			t.Errorf("signed %v from now: reusable = %v, want %v", test.signed, got, test.want)
-		}
-	}
-}
-
-func BenchmarkTokenReused(b *testing.B) {
-	source := rdsiam.NewTokenSource(&provider{give: forever})
-	l := login(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := source.Token(context.Background(), l); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkTokenReusedManyEndpoints(b *testing.B) {
-	source := rdsiam.NewTokenSource(&provider{give: forever}, rdsiam.WithReuse(14*time.Minute))
-	logins := make([]rdsiam.Login, 64)
-	for i := range logins {
-		logins[i] = rdsiam.Login{Endpoint: endpoint(b, fmt.Sprintf("db%d.abc123.us-east-1.rds.amazonaws.com", i)), User: "u"}
-	}
-	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		if _, err := source.Token(context.Background(), logins[i%len(logins)]); err != nil {
-			b.Fatal(err)
 		}
 	}
 }

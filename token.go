@@ -2,7 +2,6 @@ package rdsiam
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -60,7 +59,7 @@ func (f TokenSourceFunc) Token(ctx context.Context, login Login) (Token, error) 
 func NewToken(text string, expires time.Time) Token {
 	text = strings.TrimSpace(text)
 	token := Token{text: func() string { return text }}
-	token.accessKeyID, _, _ = strings.Cut(parameter(text, "X-Amz-Credential"), "/")
+	token.accessKeyID, _, _ = strings.Cut(unescape(parameter(text, "X-Amz-Credential")), "/")
 	if signed, err := time.Parse("20060102T150405Z", parameter(text, "X-Amz-Date")); err == nil {
 		token.signed = signed
 		token.expires = signed.Add(tokenLifetime)
@@ -76,19 +75,26 @@ func NewToken(text string, expires time.Time) Token {
 	return token
 }
 
-// parameter returns the decoded value of a query parameter of the presigned URL that
-// a token is, or "".
+// parameter returns the value of a query parameter, still escaped, of the presigned URL
+// that a token is, or "".
 func parameter(text, name string) string {
 	_, query, _ := strings.Cut(text, "?")
 	for query != "" {
 		var pair string
 		pair, query, _ = strings.Cut(query, "&")
 		if value, ok := strings.CutPrefix(pair, name+"="); ok {
-			value, _ = url.QueryUnescape(value)
 			return value
 		}
 	}
 	return ""
+}
+
+// unescape decodes a query parameter, and returns one that cannot be decoded as it is.
+func unescape(value string) string {
+	if decoded, err := url.QueryUnescape(value); err == nil {
+		return decoded
+	}
+	return value
 }
 
 // Reveal returns the text of the token, the password to send to the server. It is
@@ -128,20 +134,20 @@ func (t Token) Reused() bool { return t.reused }
 // session token inside it, replaced. Drivers pass it what a server sent back.
 func (t Token) Mask(text string) string {
 	token := t.Reveal()
-	if token == "" || text == "" {
+	if token == "" {
 		return text
 	}
-	const masked = "[token masked]"
-	secrets := []string{token, strings.Replace(token, "/?", "?", 1), url.QueryEscape(token)}
+	secrets := []string{token, url.QueryEscape(token)}
 	for _, name := range []string{"X-Amz-Signature", "X-Amz-Security-Token"} {
 		if value := parameter(token, name); value != "" {
-			secrets = append(secrets, value, url.QueryEscape(value))
+			secrets = append(secrets, value, unescape(value), url.QueryEscape(unescape(value)))
 		}
 	}
+	var pairs []string
 	for _, secret := range secrets {
-		text = strings.ReplaceAll(text, secret, masked)
+		pairs = append(pairs, secret, "[token masked]")
 	}
-	return text
+	return strings.NewReplacer(pairs...).Replace(text)
 }
 
 // String describes the token without revealing it.
@@ -163,11 +169,8 @@ func (t Token) Format(state fmt.State, _ rune) { _, _ = state.Write([]byte(t.Str
 // LogValue implements [slog.LogValuer] with what String returns.
 func (t Token) LogValue() slog.Value { return slog.StringValue(t.String()) }
 
-// MarshalText implements [encoding.TextMarshaler] with what String returns.
+// MarshalText implements [encoding.TextMarshaler], and so JSON, with what String returns.
 func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
-
-// MarshalJSON implements [json.Marshaler] with what String returns.
-func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
 
 // Token asks source for the token of this log-in and refuses what cannot log in:
 // an invalid user or endpoint, a nil source, an empty or expired token. Drivers and
@@ -175,8 +178,7 @@ func (t Token) MarshalJSON() ([]byte, error) { return json.Marshal(t.String()) }
 // settings are wrong, and otherwise those of the source.
 func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 	if isNil(source) {
-		return Token{}, &ConfigError{Setting: "token source", Problem: "is nil",
-			Mend: "pass the result of rdsiam.NewTokenSource"}
+		return Token{}, errNilSource()
 	}
 	if err := l.Validate(); err != nil {
 		return Token{}, err
@@ -190,10 +192,14 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 			Mend: "return either a token or the reason why there is none"}
 	}
 	if !token.expires.IsZero() && !time.Now().Before(token.expires) {
-		return Token{}, &CredentialsError{Login: l, Expires: token.expires,
+		return Token{}, &CredentialsError{Login: l, AccessKeyID: token.accessKeyID, Expires: token.expires,
 			problem: "the token source returned a token that has expired"}
 	}
 	return token, nil
+}
+
+func errNilSource() error {
+	return &ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
 }
 
 // Validate reports a log-in that no server could accept: a zero endpoint, or a user

@@ -91,10 +91,13 @@ func TestNothingPrintsAToken(t *testing.T) {
 	if text, _ := token.MarshalText(); string(text) != want {
 		t.Errorf("text is %s", text)
 	}
+	if value := slog.AnyValue(token).Resolve(); value.Kind() != slog.KindString || value.String() != want {
+		t.Errorf("slog handlers get %v", value)
+	}
 }
 
 func TestTokenString(t *testing.T) {
-	soon := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
+	soon := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).In(time.FixedZone("", 3600))
 	for want, token := range map[string]rdsiam.Token{
 		"rdsiam.Token(empty)":                        {},
 		"rdsiam.Token(expiry unknown)":               rdsiam.NewToken("opaque", time.Time{}),
@@ -135,6 +138,9 @@ func TestNewTokenReadsTheText(t *testing.T) {
 			}
 		})
 	}
+	if got := rdsiam.NewToken(text, time.Now()).Expires().String(); strings.Contains(got, "m=") {
+		t.Errorf("the expiry %s has a monotonic clock, which stands still while a laptop sleeps", got)
+	}
 }
 
 func TestMask(t *testing.T) {
@@ -162,6 +168,25 @@ func TestMask(t *testing.T) {
 	}
 }
 
+// Tokens that are none of RDS's, or that were put together by hand.
+func TestMaskOfForeignTokens(t *testing.T) {
+	for _, test := range []struct{ name, token, text, want string }{
+		{"opaque", "p@ss/word", "no: p@ss/word, p%40ss%2Fword", "no: [token masked], [token masked]"},
+		{"found in its own mask", "e", "need", "n[token masked][token masked]d"},
+		{"plus not escaped", "h/?X-Amz-Security-Token=a+b&X-Amz-Signature=00ff", "a+b, a b, 00ff", "[token masked], [token masked], [token masked]"},
+		{"lower-case escapes", "h/?X-Amz-Security-Token=a%2fb", "a%2fb, a/b, a%2Fb", "[token masked], [token masked], [token masked]"},
+		{"wrong escapes", "h/?X-Amz-Security-Token=a%zzb", "a%zzb", "[token masked]"},
+		{"empty parameters", "h/?X-Amz-Security-Token=&X-Amz-Signature=", "harmless", "harmless"},
+		{"only a longer name", "h/?X-Amz-Signature2=00ff", "00ff", "00ff"},
+		{"not in the query", "X-Amz-Signature=00ff", "00ff", "00ff"},
+		{"nothing to mask", "opaque", "", ""},
+	} {
+		if got := rdsiam.NewToken(test.token, time.Time{}).Mask(test.text); got != test.want {
+			t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+		}
+	}
+}
+
 func TestLoginTokenChecksTheSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		give := func(token rdsiam.Token, err error) rdsiam.TokenSource {
@@ -183,6 +208,7 @@ func TestLoginTokenChecksTheSource(t *testing.T) {
 			{"empty", give(rdsiam.Token{}, nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
 			{"blank", give(rdsiam.NewToken("\n", time.Time{}), nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
 			{"expired", give(rdsiam.NewToken("token", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; expires 2000-01-01T00:00:00Z"},
+			{"expired, of a known key", give(rdsiam.NewToken("h:1/?X-Amz-Credential=AKID%2Fx", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; access key AKID; expires 2000-01-01T00:00:00Z"},
 			{"error", give(good, errors.New("vault is sealed")), at, "vault is sealed"},
 			{"bad login", give(good, nil), rdsiam.Login{Endpoint: at.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
 		}

@@ -1,0 +1,197 @@
+package rdsiam
+
+import (
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rdsiam/rdsiam/internal/iampolicy"
+)
+
+// Finding is something in a policy that is probably not what its author meant.
+type Finding struct {
+	// Code names the rule, such as "any-user". Codes stay the same from version to
+	// version; docs/policies.md lists them.
+	Code     string
+	Severity Severity
+	Path     string // the element, such as Statement[0].Resource; "" for the document
+	Value    string // the text seen, such as an ARN
+	Problem  string // what it means to IAM
+	Mend     string // what to change
+}
+
+// Severity tells whether a log-in is at stake or safety.
+type Severity uint8
+
+const (
+	// SeverityWarning is for what works, but opens more or is more fragile
+	// than it looks.
+	SeverityWarning Severity = iota + 1
+	// SeverityError is for what does not work: the log-in that it is there for
+	// will be refused.
+	SeverityError
+)
+
+// String returns "warning" or "error".
+func (s Severity) String() string {
+	switch s {
+	case SeverityWarning:
+		return "warning"
+	case SeverityError:
+		return "error"
+	}
+	return "Severity(" + strconv.Itoa(int(s)) + ")"
+}
+
+// String returns the finding in one line.
+func (f Finding) String() string {
+	text := f.Severity.String() + " " + f.Code + ": "
+	if f.Path != "" {
+		text += f.Path + " "
+	}
+	if f.Value != "" {
+		text += strconv.Quote(f.Value) + " "
+	}
+	return strings.TrimSuffix(text, " ") + ": " + f.Problem + "; " + f.Mend
+}
+
+// Lint looks for the mistakes that are made in policies for database log-ins. It
+// looks only at what allows or means to allow rds-db:connect; other statements and
+// those that deny are left alone. No findings means that it knows of nothing wrong,
+// not that somebody may log in: see [Policy.Allows].
+func (p *Policy) Lint() []Finding {
+	var l linter
+	for i, s := range p.document.Statement {
+		if s.Effect == "Allow" && s.isAboutConnect() {
+			l.path = s.path(i)
+			l.lintStatement(s)
+		}
+	}
+	if l.path != "" {
+		l.lintDocument(p)
+	}
+	return l.findings
+}
+
+// linter collects findings; path is that of the statement it is looking at.
+type linter struct {
+	findings []Finding
+	path     string
+}
+
+func (l *linter) add(severity Severity, code, element, value, problem, mend string) {
+	l.findings = append(l.findings, Finding{code, severity, element, value, problem, mend})
+}
+
+func (l *linter) warn(code, element, value, problem, mend string) {
+	l.add(SeverityWarning, code, l.path+"."+element, value, problem, mend)
+}
+
+func (l *linter) fail(code, element, value, problem, mend string) {
+	l.add(SeverityError, code, l.path+"."+element, value, problem, mend)
+}
+
+func (l *linter) lintDocument(p *Policy) {
+	if version := p.document.Version; version != policyVersion {
+		severity := SeverityWarning
+		if strings.Contains(string(p.document.compact()), "${") {
+			severity = SeverityError
+		}
+		l.add(severity, "version", "Version", version,
+			"the old policy language has no variables: ${aws:username} and the escape ${*} are plain text in it", "write "+policyVersion)
+	}
+	size := strconv.Itoa(p.Size()) + " characters"
+	switch {
+	case p.Size() > int(InlineRoleLimit):
+		l.add(SeverityError, "size", "", size, "too long for every kind of policy", "divide it with Split")
+	case p.Size() > int(ManagedPolicyLimit):
+		l.add(SeverityWarning, "size", "", size, "too long for a managed policy; it fits only inline into a role", "divide it with Split")
+	}
+}
+
+func (l *linter) lintStatement(s policyStatement) {
+	l.lintActions(s)
+	if s.NotResource != nil {
+		l.warn("not-resource", "NotResource", strings.Join(s.NotResource, ", "),
+			"allows every database user but these, future ones too", "list the users that are allowed in Resource")
+	}
+	for _, resource := range s.Resource {
+		if s.isOnlyConnect() || resource == "*" || namesUsers(resource) {
+			l.lintResource(resource)
+		}
+	}
+	l.lintConditions(s)
+}
+
+func (l *linter) lintActions(s policyStatement) {
+	if s.NotAction != nil {
+		l.warn("not-action", "NotAction", strings.Join(s.NotAction, ", "),
+			"allows every action but these, rds-db:connect among them", "write Action with rds-db:connect")
+	}
+	misspelt := slices.ContainsFunc(s.Action, isMisspelt)
+	for _, action := range s.Action {
+		switch {
+		case isMisspelt(action):
+			l.fail("wrong-action", "Action", action, "is no action of database log-ins", "write rds-db:connect")
+		case isConnect(action) && !strings.EqualFold(action, connectAction):
+			l.warn("any-action", "Action", action, "allows more than rds-db:connect, or will when there is more", "write rds-db:connect")
+		}
+	}
+	if !s.allowsConnect() && !misspelt && s.NotAction == nil {
+		l.fail("wrong-action", "Action", strings.Join(s.Action, ", "), "the resources are database users, but no action lets anybody log in", "write rds-db:connect")
+	}
+}
+
+func (l *linter) lintConditions(s policyStatement) {
+	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+			if iampolicy.KnowsKey(key) {
+				continue
+			}
+			l.fail("condition", "Condition."+operator, key,
+				"log-ins to databases do not have this key, so the condition does not do what it says",
+				"leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses")
+		}
+	}
+}
+
+// path names the statement with index i.
+func (s policyStatement) path(i int) string {
+	if s.SID != "" {
+		return "Statement[" + s.SID + "]"
+	}
+	return "Statement[" + strconv.Itoa(i) + "]"
+}
+
+// isAboutConnect reports whether the statement allows log-ins or was meant to.
+func (s policyStatement) isAboutConnect() bool {
+	return s.allowsConnect() || slices.ContainsFunc(s.Action, isMisspelt) || slices.ContainsFunc(s.Resource, namesUsers)
+}
+
+func (s policyStatement) allowsConnect() bool {
+	if s.NotAction != nil {
+		return !slices.ContainsFunc(s.NotAction, isConnect)
+	}
+	return slices.ContainsFunc(s.Action, isConnect)
+}
+
+// isOnlyConnect reports whether all resources of the statement should be database
+// users.
+func (s policyStatement) isOnlyConnect() bool {
+	return s.Action != nil && !slices.ContainsFunc(s.Action, func(action string) bool {
+		return !strings.EqualFold(action, connectAction) && !isMisspelt(action)
+	})
+}
+
+func isConnect(action string) bool { return iampolicy.ActionMatches(action, connectAction) }
+
+// isMisspelt tells of actions that nobody writes who does not mean rds-db:connect.
+func isMisspelt(action string) bool {
+	action = strings.ToLower(action)
+	return !isConnect(action) && (strings.HasPrefix(action, service+":") || action == "rds:connect")
+}
+
+func namesUsers(resource string) bool {
+	return strings.Contains(resource, ":"+service+":") || strings.Contains(resource, ":"+dbuser)
+}

@@ -1,0 +1,151 @@
+package rdsiam
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
+)
+
+// PolicyLimit is how many characters IAM allows for a policy, depending on where it
+// is attached.
+type PolicyLimit int
+
+// The limits of IAM. That of a managed policy is its own; those of inline policies
+// are for all inline policies of the user, group or role together.
+//
+// See "IAM and AWS STS quotas" in the IAM user guide.
+const (
+	InlineUserLimit    PolicyLimit = 2048
+	InlineGroupLimit   PolicyLimit = 5120
+	ManagedPolicyLimit PolicyLimit = 6144
+	InlineRoleLimit    PolicyLimit = 10240
+)
+
+// Size returns how many characters of a [PolicyLimit] the policy takes. White space
+// between the elements is free. Letters outside ASCII count as two, which is what
+// they take at most.
+func (p *Policy) Size() int {
+	if p.document.Statement == nil {
+		return 0
+	}
+	return len(p.document.compact())
+}
+
+// Split divides a policy that is too large for one document into several that
+// together allow the same. It returns p alone if p fits.
+//
+// The users of a resource stay together as far as they fit. What is in a document
+// depends on nothing but the users themselves: adding or removing one changes one
+// document, and where that grows too large, divides it. The price is that documents
+// are not filled up; they are about two thirds full. IAM attaches ten managed
+// policies to a user or role, or more by quota.
+//
+// The error is a [*ConfigError]: limit is for inline policies, where dividing would
+// not help since the limit is for all of them together, or the policy has
+// statements of other kinds than those of [NewPolicy].
+func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
+	if p.Size() <= int(limit) {
+		return []*Policy{p}, nil
+	}
+	if limit != ManagedPolicyLimit {
+		return nil, &ConfigError{
+			Setting: "policy", Value: strconv.Itoa(p.Size()) + " characters",
+			Problem: "longer than " + strconv.Itoa(int(limit)) + ", and the inline policies of a user, group or role share one limit, so that dividing does not help",
+			Mend:    "use managed policies, split by ManagedPolicyLimit",
+		}
+	}
+	resources, problem := p.divisible()
+	if problem != nil {
+		return nil, problem
+	}
+	var parts []*Policy
+	for _, part := range divide(keyResources(resources), 0, int(limit)-len(allowConnect(nil).compact())) {
+		policy, err := newPolicy(allowConnect(part))
+		if err != nil {
+			return nil, err
+		}
+		if policy.Size() > int(limit) {
+			return nil, &ConfigError{
+				Setting: "policy", Value: strconv.Itoa(policy.Size()) + " characters",
+				Problem: "one resource alone is too long for a policy",
+				Mend:    "see whether it is the ARN of a database user",
+			}
+		}
+		parts = append(parts, policy)
+	}
+	return parts, nil
+}
+
+// divisible returns the resources of a policy that only allows to connect to them.
+func (p *Policy) divisible() (resources []string, problem *ConfigError) {
+	if p.document.Version != policyVersion {
+		return nil, &ConfigError{
+			Setting: "policy", Value: p.document.Version,
+			Problem: "of an old version of the policy language, in which ${*} means something else than in the parts",
+			Mend:    "write Version " + policyVersion + " and see what Lint says",
+		}
+	}
+	for i, s := range p.document.Statement {
+		if s.Effect != "Allow" || !slices.Equal(s.Action, actionList{connectAction}) || s.Resource == nil || s.Condition != nil {
+			return nil, &ConfigError{
+				Setting: "policy", Value: s.path(i),
+				Problem: "cannot be divided: more than an Allow of rds-db:connect on resources",
+				Mend:    "put it into a policy of its own",
+			}
+		}
+		resources = append(resources, s.Resource...)
+	}
+	slices.Sort(resources)
+	return slices.Compact(resources), nil
+}
+
+// keyedResource is a resource with its place in a tree of bits: first those of the
+// database, so that its users stay together, then those of the user.
+type keyedResource struct {
+	text string
+	key  [2]uint64
+	size int // in a list
+}
+
+func keyResources(texts []string) []keyedResource {
+	keyed := make([]keyedResource, len(texts))
+	for i, text := range texts {
+		database, _, _ := strings.Cut(text, "/")
+		keyed[i] = keyedResource{text, [2]uint64{hashOf(database), hashOf(text)}, len(encodeJSON(text)) + len(",")}
+	}
+	slices.SortFunc(keyed, func(a, b keyedResource) int { return slices.Compare(a.key[:], b.key[:]) })
+	return keyed
+}
+
+func hashOf(text string) uint64 {
+	sum := sha256.Sum256([]byte(text))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// keyBits is how many bits a key has.
+const keyBits = 128
+
+func (r keyedResource) hasBit(bit int) bool { return r.key[bit/64]>>(63-bit%64)&1 == 1 }
+
+// divide cuts resources, which are in the order of their keys, in two by one bit of
+// the keys after the other, until each part fits into room. Since a part is cut
+// only if it is too large, the others do not matter to it.
+func divide(resources []keyedResource, bit, room int) [][]string {
+	if len(resources) == 0 {
+		return nil
+	}
+	part := make([]string, len(resources))
+	size := -len(",")
+	for i, r := range resources {
+		part[i] = r.text
+		size += r.size
+	}
+	if size <= room || bit == keyBits {
+		return [][]string{part}
+	}
+	half := sort.Search(len(resources), func(i int) bool { return resources[i].hasBit(bit) })
+	return append(divide(resources[:half], bit+1, room), divide(resources[half:], bit+1, room)...)
+}
