@@ -1,0 +1,43 @@
+// Command observer logs every step of a log-in with log/slog.
+package main
+
+import (
+	"context"
+	"database/sql"
+	"log"
+	"log/slog"
+	"os"
+
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/rdsiam/rdsiam"
+	rdspgx "github.com/rdsiam/rdsiam/pgx"
+)
+
+// logStep is called for each step. An Event never holds a token.
+func logStep(ctx context.Context, e rdsiam.Event) {
+	level := slog.LevelInfo
+	if e.Err != nil {
+		level = slog.LevelError
+	}
+	slog.Log(ctx, level, e.Kind.String(), "login", e.Login.String(), "took", e.Duration,
+		"access_key", e.AccessKeyID, "token_age", e.TokenAge, "error", e.Err)
+}
+
+func main() {
+	ctx := context.Background()
+	cfg, err := config.LoadDefaultConfig(ctx)
+	if err != nil {
+		log.Fatal(err)
+	}
+	// DATABASE_URL is like postgres://app@prod.abc123.eu-west-1.rds.amazonaws.com/app
+	pg, err := rdspgx.ParseDSN(os.Getenv("DATABASE_URL"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	tokens := rdsiam.NewTokenSource(cfg.Credentials)
+	db := sql.OpenDB(rdsiam.NewConnector(pg, tokens, rdsiam.WithObserver(logStep)))
+	defer db.Close()
+	if err := db.PingContext(ctx); err != nil {
+		log.Fatal(err)
+	}
+}
