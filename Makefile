@@ -1,0 +1,45 @@
+# The two commands that matter: make demo, make test.
+
+GO      ?= go
+MODULES := . examples
+FUZZTIME ?= 20s
+
+# -race needs a C compiler.
+RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
+
+.PHONY: test demo servers lint fuzz generate
+
+# Every test of every module. As root on Debian or Ubuntu, what is missing of the real
+# servers is installed first; elsewhere the tests that need them are skipped and listed.
+# REQUIRE_SERVERS=1 turns such skips into failures.
+test: servers
+	@$(if $(RACE),,echo "no C compiler: running without the race detector";)
+	@status=0; for module in $(MODULES); do \
+	    echo "== module $$module"; \
+	    ( cd $$module && $(GO) test -json $(RACE) -timeout 15m ./... 2>&1 ) | $(GO) run ./internal/cmd/testsummary || status=1; \
+	done; \
+	if [ "$$(id -u)" != 0 ]; then echo "to run what was skipped for want of a server: sudo scripts/install-servers.sh && make test"; fi; \
+	exit $$status
+
+servers:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then bash scripts/install-servers.sh; fi
+
+# The main job, shown: RDS-like servers, log-ins, an expiry, three refusals.
+demo:
+	@cd examples && $(GO) run ./demo
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt differs:"; gofmt -l .; exit 1; }
+	@for module in $(MODULES); do \
+	    ( cd $$module && echo "lint: module $$module" && $(GO) vet ./... && \
+	      $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && $(GO) mod tidy -diff ) || exit 1; \
+	done
+	@scripts/check-imports.sh
+	@scripts/vulnerabilities.sh
+
+# Every fuzz target for FUZZTIME.
+fuzz:
+	@FUZZTIME=$(FUZZTIME) GO=$(GO) scripts/fuzz.sh
+
+generate:
+	$(GO) generate ./...

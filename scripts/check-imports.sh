@@ -1,0 +1,19 @@
+#!/usr/bin/env bash
+# Arrows point down only: fails if a package imports what it must not.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+status=0
+refuse() { # package, pattern
+    if found=$(go list -deps "$1" | grep -E "$2"); then
+        echo "$1 imports $found" >&2
+        status=1
+    fi
+}
+pgx='github.com/jackc/pgx'
+mysql='github.com/go-sql-driver/mysql'
+refuse . "$pgx|$mysql"
+refuse ./pgx "$mysql"
+refuse ./mysql "$pgx"
+refuse ./rdsiamtest "$mysql|^testing\$"
+refuse ./rdsiamtest 'pgx/v5$|pgxpool|stdlib'
+exit $status
