@@ -125,21 +125,23 @@ func (l *linter) lintStatement(s policyStatement) {
 }
 
 func (l *linter) lintActions(s policyStatement) {
-	if s.NotAction != nil {
-		l.warn("not-action", "NotAction", strings.Join(s.NotAction, ", "),
-			"allows every action but these, rds-db:connect among them", "write Action with rds-db:connect")
-	}
-	misspelt := slices.ContainsFunc(s.Action, isMisspelt)
+	misspelt := false
 	for _, action := range s.Action {
 		switch {
 		case isMisspelt(action):
+			misspelt = true
 			l.fail("wrong-action", "Action", action, "is no action of database log-ins", "write rds-db:connect")
 		case isConnect(action) && !strings.EqualFold(action, connectAction):
 			l.warn("any-action", "Action", action, "allows more than rds-db:connect, or will when there is more", "write rds-db:connect")
 		}
 	}
-	if !s.allowsConnect() && !misspelt && s.NotAction == nil {
-		l.fail("wrong-action", "Action", strings.Join(s.Action, ", "), "the resources are database users, but no action lets anybody log in", "write rds-db:connect")
+	switch {
+	case s.allowsConnect() && s.NotAction != nil:
+		l.warn("not-action", "NotAction", strings.Join(s.NotAction, ", "),
+			"allows every action but these, rds-db:connect among them", "write Action with rds-db:connect")
+	case !s.allowsConnect() && !misspelt:
+		l.fail("wrong-action", "Action", strings.Join(s.Action, ", "),
+			"the resources are database users, but no action lets anybody log in", "write rds-db:connect")
 	}
 }
 

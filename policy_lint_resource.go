@@ -55,9 +55,7 @@ func (l *linter) lintRegion(text string, r Resource) {
 	case hasVariable(r.Region) || hasVariable(r.Partition):
 	default:
 		l.report("region", text, checkRegion(r.Region))
-		if isRegion(r.Region) {
-			l.report("partition", text, checkPartition(r.Partition, r.Region))
-		}
+		l.report("partition", text, checkPartition(r.Partition, r.Region))
 	}
 }
 

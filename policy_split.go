@@ -61,8 +61,9 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 	if problem != nil {
 		return nil, problem
 	}
+	around := len(allowConnect([]string{""}).compact()) - len(`""`) // what is not a resource
 	var parts []*Policy
-	for _, part := range divide(keyResources(resources), 0, int(limit)-len(allowConnect(nil).compact())) {
+	for _, part := range divide(keyResources(resources), 0, int(limit)-around) {
 		policy, err := newPolicy(allowConnect(part))
 		if err != nil {
 			return nil, err

@@ -159,6 +159,27 @@ func TestSplitIsStable(t *testing.T) {
 	}
 }
 
+// The users of a database that fill a document to the last character stay together;
+// with one character more they do not.
+func TestSplitIsExact(t *testing.T) {
+	limit := int(rdsiam.ManagedPolicyLimit)
+	for over, want := range map[int]int{-1: 2, 0: 2, 1: 3, 14: 3} {
+		users := manyUsers(t, 1, 63)
+		padded := func(n int) rdsiam.UserARN {
+			return mustUser(t, users[0].Resource(), strings.Repeat("x", n))
+		}
+		room := limit + over - mustPolicy(t, append(users, padded(1))...).Size()
+		users = append(users, padded(1+room))
+		if size := mustPolicy(t, users...).Size(); size != limit+over {
+			t.Fatalf("the test made a policy of size %d, want %d", size, limit+over)
+		}
+		parts := split(t, append(users, mustUser(t, withID("db-OTHER"), "app")))
+		if len(parts) != want {
+			t.Errorf("%d characters over the limit: %d documents, want %d", over, len(parts), want)
+		}
+	}
+}
+
 // missing returns the keys of a that b has not.
 func missing(a, b map[string]int) (keys []string) {
 	for key := range a {
