@@ -173,7 +173,7 @@ func TestErrorOfAForeignSource(t *testing.T) {
 		return rdsiam.NewToken("beside an error", time.Time{}), fmt.Errorf("vault: %w", down)
 	})
 	var events []rdsiam.Event
-	_, err := rdsiam.NewConnector(&fakeDriver{logins: []rdsiam.Login{login(t)}}, source,
+	_, err := rdsiam.NewConnector(careless{&fakeDriver{logins: []rdsiam.Login{login(t)}}}, source,
 		rdsiam.WithObserver(func(_ context.Context, e rdsiam.Event) { events = append(events, e) })).Connect(t.Context())
 	const want = "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source failed: vault: dial tcp: connection refused"
 	var credentials *rdsiam.CredentialsError
@@ -186,6 +186,17 @@ func TestErrorOfAForeignSource(t *testing.T) {
 	if len(events) != 3 || events[1].Err != error(credentials) {
 		t.Errorf("events %v", events)
 	}
+}
+
+// careless asks the source itself, and uses what it gives.
+type careless struct{ *fakeDriver }
+
+func (o careless) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+	token, err := tokens.Token(ctx, o.logins[0])
+	if token.Reveal() != "" {
+		return fakeConn{}, nil
+	}
+	return nil, err
 }
 
 // refusesFirst refuses at its first host, and fails at its second with err.

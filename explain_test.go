@@ -80,6 +80,7 @@ var symptoms = []struct {
 	{"nobody listens", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("dial tcp 10.0.0.1:5432: connect: connection refused")},
 	{"black hole", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("dial tcp 10.0.0.1:5432: %w", context.DeadlineExceeded)},
 	{"given up", "i.abc123.us-east-1.rds.amazonaws.com", context.Canceled},
+	{"given up while dialling", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "dial", Net: "tcp", Err: context.Canceled}},
 	{"other network error", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}},
 	{"database with a telling name", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("failed to connect to `user=u database=certificates`: broken pipe")},
 	{"no credentials", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("hook: %w", noCredentials())},

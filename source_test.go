@@ -330,6 +330,61 @@ func TestExpiringCredentials(t *testing.T) {
 	})
 }
 
+func TestExpiringCredentialsUnderLoad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var down atomic.Bool
+		p := &provider{give: func(n int64) (aws.Credentials, error) {
+			if down.Load() {
+				return aws.Credentials{}, errors.New("imds is down")
+			}
+			return lasting(time.Hour)(n)
+		}}
+		source := rdsiam.NewTokenSource(p, rdsiam.WithReuse(0))
+		storm := func(key string) {
+			var wait sync.WaitGroup
+			for range 200 {
+				wait.Go(func() {
+					if token := mustToken(t, source, login(t)); token.AccessKeyID() != key {
+						t.Errorf("key %s, want %s", token.AccessKeyID(), key)
+					}
+				})
+			}
+			wait.Wait()
+		}
+		storm("AKID1")
+		time.Sleep(59*time.Minute + time.Second)
+		storm("AKID2")
+		if n := p.retrieved.Load(); n != 2 {
+			t.Errorf("%d retrievals, want 2", n)
+		}
+		time.Sleep(59*time.Minute + time.Second)
+		down.Store(true)
+		storm("AKID2")
+	})
+}
+
+// For the race detector: credentials that must be refreshed every time, by a provider that
+// fails now and then.
+func TestRefreshAndBridgeTogether(t *testing.T) {
+	source := rdsiam.NewTokenSource(&provider{give: func(n int64) (aws.Credentials, error) {
+		if n%3 == 0 {
+			return aws.Credentials{}, errors.New("now and then")
+		}
+		return lasting(45 * time.Second)(n)
+	}}, rdsiam.WithReuse(0))
+	l := login(t)
+	mustToken(t, source, l)
+	var wait sync.WaitGroup
+	for range 8 {
+		wait.Go(func() {
+			for range 100 {
+				mustToken(t, source, l)
+			}
+		})
+	}
+	wait.Wait()
+}
+
 // Drivers bound the wait for a token; their own context goes on.
 func TestExpiringCredentialsServeWhileTheProviderHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

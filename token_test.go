@@ -99,9 +99,10 @@ func TestNothingPrintsAToken(t *testing.T) {
 func TestTokenString(t *testing.T) {
 	soon := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).In(time.FixedZone("", 3600))
 	for want, token := range map[string]rdsiam.Token{
-		"rdsiam.Token(empty)":                        {},
-		"rdsiam.Token(expiry unknown)":               rdsiam.NewToken("opaque", time.Time{}),
-		"rdsiam.Token(expires 2030-01-02T03:04:05Z)": rdsiam.NewToken("opaque", soon),
+		"rdsiam.Token(empty)":                                         {},
+		"rdsiam.Token(expiry unknown)":                                rdsiam.NewToken("opaque", time.Time{}),
+		"rdsiam.Token(expires 2030-01-02T03:04:05Z)":                  rdsiam.NewToken("opaque", soon),
+		"rdsiam.Token(access key AKID, expires 2030-01-02T03:04:05Z)": rdsiam.NewToken("h:1/?X-Amz-Credential=AKID%2Fx", soon),
 	} {
 		if got := token.String(); got != want {
 			t.Errorf("got %q, want %q", got, want)
