@@ -284,7 +284,7 @@ func TestLoginErrorNamesTheLikeliestCauses(t *testing.T) {
 		want string // how the text ends
 	}{
 		{stateError{"3D000", "no"}, "(SQLSTATE 3D000); likely: there is no database of this name; the token was accepted: correct the database name"},
-		{stateError{"28P01", "no"}, `(SQLSTATE 28P01); likely: (1) the role does not exist or is no member of rds_iam, so that the token was taken for a password: run GRANT rds_iam TO "a""b" as the master user; ` +
+		{stateError{"28P01", "no"}, `(SQLSTATE 28P01); likely: (1) the role does not exist or is no member of rds_iam: run GRANT rds_iam TO "a""b" as the master user, after CREATE ROLE "a""b" LOGIN if it does not exist; names keep their case here; ` +
 			"(2) IAM database authentication is off or still pending: see IAMDatabaseAuthenticationEnabled and PendingModifiedValues of the instance or cluster"},
 		{pam, "; (3) the credentials that signed the token expired or were revoked: check their expiry and that of the role session; rdsiam.Explain names 3 more"},
 	} {
@@ -435,5 +435,42 @@ func TestEventsHoldNoToken(t *testing.T) {
 	})).Connect(t.Context())
 	if events != 3 {
 		t.Errorf("%d events", events)
+	}
+}
+
+// pgx replaces an error that wraps a deadline by its own, and the network would be
+// blamed for a credentials provider that hangs.
+func TestATokenThatDoesNotComeIsNotTheNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		p := &provider{give: forever, hold: make(chan struct{})}
+		defer close(p.hold)
+		d := forgetful{&fakeDriver{logins: []rdsiam.Login{login(t)}}}
+		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(p)).Connect(ctx)
+		var credentials *rdsiam.CredentialsError
+		if !errors.As(err, &credentials) || !strings.Contains(err.Error(), "(IMDS, STS, SSO)") {
+			t.Errorf("got %T: %v", err, err)
+		}
+	})
+}
+
+// forgetful loses the error of the token source.
+type forgetful struct{ *fakeDriver }
+
+func (d forgetful) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+	if _, err := d.fakeDriver.Open(ctx, tokens); err != nil {
+		return nil, fmt.Errorf("timeout: %w", context.DeadlineExceeded)
+	}
+	return fakeConn{}, nil
+}
+
+func TestLoginThroughATunnelNamesTheEndpointAsACause(t *testing.T) {
+	at := rdsiam.Login{Endpoint: endpoint(t, "localhost:6432", rdsiam.WithEndpoint("prod.abc123.us-east-1.rds.amazonaws.com:6432")), User: "u"}
+	d := &fakeDriver{logins: []rdsiam.Login{at}, err: pam, code: "28000", refused: true}
+	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
+	const want = "likely: (1) the endpoint given with rdsiam.WithEndpoint is not the database's own: prod.abc123.us-east-1.rds.amazonaws.com:6432 must be the host and port of the database itself"
+	if err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %v\nwant …%s…", err, want)
 	}
 }

@@ -283,7 +283,7 @@ func (s endpointSettings) regionOf(setting, host string, name rdsName, known boo
 		return "", "", &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "not the name of an RDS endpoint, so its region and the name to sign are unknown",
-			Mend:    "name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
+			Mend:    "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
 		}
 	case !known:
 		partition = partitionOf(s.region)

@@ -39,6 +39,7 @@ type CredentialsError struct {
 	Expires     time.Time // when they expire, zero where that is unknown
 
 	problem string
+	mend    string
 	err     error
 }
 
@@ -53,6 +54,9 @@ func (e *CredentialsError) Error() string {
 	}
 	if e.err != nil {
 		text += ": " + e.err.Error()
+	}
+	if e.mend != "" {
+		text += "; " + e.mend
 	}
 	return text
 }

@@ -89,7 +89,11 @@ func explain(login Login, err error) Explanation {
 	}
 	if n := row(seen); n >= 0 {
 		rule := explanations[n]
-		return Explanation{Code: seen.code(rule.codes), Causes: login.fillIn(rule.causes), Retryable: rule.retryable}
+		causes := rule.causes
+		if e := login.Endpoint; e.dialledHost != e.host && slices.Contains(causes, causePolicy) {
+			causes = append([]Cause{causeTunnel}, causes...)
+		}
+		return Explanation{Code: seen.code(rule.codes), Causes: login.fillIn(causes), Retryable: rule.retryable}
 	}
 	return Explanation{Code: seen.code(nil), Retryable: isNetwork(err)}
 }
@@ -104,7 +108,7 @@ func isNetwork(err error) bool {
 func (l Login) fillIn(causes []Cause) []Cause {
 	var known []string
 	if !l.Endpoint.IsZero() {
-		known = append(known, "PARTITION", l.Endpoint.partition, "REGION", l.Endpoint.region)
+		known = append(known, "ENDPOINT", l.Endpoint.String(), "PARTITION", l.Endpoint.partition, "REGION", l.Endpoint.region)
 	}
 	if l.User != "" {
 		known = append(known, `"USER"`, `"`+strings.ReplaceAll(l.User, `"`, `""`)+`"`, "USER", l.User)
@@ -176,6 +180,7 @@ func (s *symptom) look(err error) {
 type explanationRule struct {
 	codes     []string       // one of them was seen
 	texts     []string       // one of them is in the error text, in lower case
+	unless    string         // this is not
 	kinds     []EndpointKind // the endpoint is of one of them
 	causes    []Cause
 	retryable bool
@@ -184,5 +189,6 @@ type explanationRule struct {
 func (r explanationRule) matches(seen symptom) bool {
 	return (r.codes == nil || seen.code(r.codes) != "") &&
 		(r.texts == nil || slices.ContainsFunc(r.texts, func(text string) bool { return strings.Contains(seen.text, text) })) &&
+		(r.unless == "" || !strings.Contains(seen.text, r.unless)) &&
 		(r.kinds == nil || slices.Contains(r.kinds, seen.kind))
 }

@@ -9,6 +9,10 @@ var (
 		"compare the access key id with that of aws sts get-caller-identity; the key must belong to the database's account"}
 	causeCredentials = Cause{"the credentials that signed the token expired or were revoked",
 		"check their expiry and that of the role session"}
+	causeTunnel = Cause{"the endpoint given with rdsiam.WithEndpoint is not the database's own",
+		"ENDPOINT must be the host and port of the database itself, not the port of the tunnel or another name"}
+	causeNoRole = Cause{"the role does not exist or is no member of rds_iam",
+		`run GRANT rds_iam TO "USER" as the master user, after CREATE ROLE "USER" LOGIN if it does not exist; names keep their case here`}
 	causeSignedName = Cause{"the signed endpoint is not the database's own",
 		"behind a CNAME, custom endpoint or tunnel name the instance or cluster endpoint and its port with rdsiam.WithEndpoint"}
 	causeClock = Cause{"the clock of this machine is wrong",
@@ -69,9 +73,9 @@ var explanations = []explanationRule{
 
 	// PostgreSQL.
 	{
-		codes: []string{"28000"}, texts: []string{"no encryption", "ssl off"},
+		codes: []string{"28000"}, texts: []string{"no encryption", "ssl off"}, unless: "pam authentication failed",
 		causes: []Cause{{"the connection was not encrypted, and this user must encrypt",
-			"let rdsiam set the TLS configuration; if a PAM refusal stands beside this error, that one is the cause"}},
+			"let rdsiam set the TLS configuration: is its hook set, and does it run last?"}},
 	},
 	{
 		codes: []string{"28000"}, texts: []string{"no pg_hba.conf entry"},
@@ -106,15 +110,13 @@ var explanations = []explanationRule{
 	{
 		codes: []string{"28P01"},
 		causes: []Cause{
-			{"the role does not exist or is no member of rds_iam, so that the token was taken for a password",
-				`run GRANT rds_iam TO "USER" as the master user`},
+			causeNoRole,
 			causeIAMOff},
 	},
 	{
 		texts: []string{`authentication method requirement "password" failed`},
 		causes: []Cause{
-			{"the server asked for a password by SCRAM or MD5, as it does for a role that does not exist or is no member of rds_iam; it was told nothing",
-				`run GRANT rds_iam TO "USER" as the master user`},
+			causeNoRole,
 			causeIAMOff},
 	},
 	{
@@ -223,9 +225,21 @@ var explanations = []explanationRule{
 		retryable: true,
 	},
 	{
-		texts: []string{"i/o timeout", "context deadline exceeded", "timeout:"},
-		causes: []Cause{{"no answer in time",
+		texts: []string{"afternetconnect failed: timeout"},
+		causes: []Cause{{"the credentials provider had not answered when the time ended",
+			"check that its service (IMDS, STS, SSO) can be reached"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"i/o timeout", "dial error", "dial tcp"},
+		causes: []Cause{{"no answer from the database's address in time",
 			"check the security groups and routes between this machine and the database"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"context deadline exceeded", "timeout:"},
+		causes: []Cause{{"the time ended before there was a connection",
+			"the pool may be exhausted (see its statistics), the credentials provider slow, or the network closed (security groups, routes)"}},
 		retryable: true,
 	},
 }

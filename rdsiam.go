@@ -169,6 +169,7 @@ type attempt struct {
 	started   time.Time
 	login     Login
 	tokens    []Token // of the hosts that were tried, the last one last
+	noToken   error   // why the source had none, when it was asked last
 }
 
 // Token asks the Connector's source. An error of a source that says nothing of itself
@@ -180,11 +181,16 @@ func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
 	token, err := a.connector.tokens.Token(ctx, login)
 	if err != nil {
 		if !isOwn(err) {
+			if errors.Is(err, driver.ErrBadConn) {
+				err = errors.New(err.Error()) // database/sql would log in again
+			}
 			err = &CredentialsError{Login: login, problem: "the token source failed", err: err}
 		}
+		a.noToken = err
 		a.report(ctx, Event{Kind: TokenFailed, Duration: time.Since(asked), Err: err})
 		return Token{}, err
 	}
+	a.noToken = nil
 	a.tokens = append(a.tokens, token)
 	kind := TokenSigned
 	if token.reused {
@@ -225,6 +231,9 @@ func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool
 	var credentials *CredentialsError
 	switch {
 	case refused:
+	case a.noToken != nil:
+		// Not looked for in err: pgx replaces an error that wraps a deadline.
+		return a.noToken, false
 	case errors.As(err, &config):
 		return config, false
 	case errors.As(err, &credentials):

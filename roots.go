@@ -87,6 +87,9 @@ func (e Endpoint) noRootsError() error {
 	}
 	switch e.partition {
 	case "aws":
+		// The bundle is complete for its day, so a slip of the pen is likelier
+		// than a region that is newer.
+		problem.Mend = "check the spelling of the region; if it is new, " + problem.Mend
 		problem.Mend += ": https://truststore.pki.rds.amazonaws.com/" + e.region + "/" + e.region + "-bundle.pem"
 	case "aws-us-gov":
 		problem.Mend += ": https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"

@@ -254,12 +254,18 @@ func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credenti
 	}
 	switch {
 	case err != nil:
-		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: err}
+		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: err,
+			mend: "check the profile or role that the program runs with, and that their service (IMDS, STS, SSO) can be reached"}
 	case !credentials.HasKeys():
-		return aws.Credentials{}, &CredentialsError{Login: login, problem: "the credentials provider returned no access key"}
+		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID,
+			problem: "the credentials provider returned no access key id, or one without a secret access key",
+			mend:    "check the variables or the profile that it reads"}
+	case expireWithin(credentials, 0):
+		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
+			problem: "the AWS credentials have expired, and a refresh brought no others", mend: "start a new role session, or log in to SSO again"}
 	case expireWithin(credentials, minRemaining):
 		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
-			problem: "the AWS credentials expire in under 30 seconds, also after a refresh"}
+			problem: "the AWS credentials expire in under 30 seconds, and a refresh brought no others", mend: "look at what issues them"}
 	}
 	return credentials, nil
 }

@@ -419,7 +419,7 @@ func TestCredentialsThatStayTooShortAreRefreshedOnce(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			const want = "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: " +
-				"the AWS credentials expire in under 30 seconds, also after a refresh; access key AKID1; expires 2000-01-01T00:00:20Z"
+				"the AWS credentials expire in under 30 seconds, and a refresh brought no others; access key AKID1; expires 2000-01-01T00:00:20Z; look at what issues them"
 			if err.Error() != want {
 				t.Errorf("text\n got %s\nwant %s", err, want)
 			}
@@ -591,7 +591,7 @@ func TestSourceRefusesWhatCannotWork(t *testing.T) {
 		{"nil provider", nil, good, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"},
 		{"nil cache", noCache, good, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"},
 		{"nil func", noFunc, good, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"},
-		{"no keys", aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, nil }), good, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the credentials provider returned no access key"},
+		{"no keys", aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return aws.Credentials{}, nil }), good, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the credentials provider returned no access key id, or one without a secret access key; check the variables or the profile that it reads"},
 		{"zero endpoint", &provider{give: forever}, rdsiam.Login{User: "u"}, "rdsiam: endpoint: is not set; make it with rdsiam.ResolveEndpoint"},
 		{"no user", &provider{give: forever}, rdsiam.Login{Endpoint: good.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
 		{"NUL in user", &provider{give: forever}, rdsiam.Login{Endpoint: good.Endpoint, User: "a\x00b"}, `rdsiam: user "a\x00b": contains a NUL byte, which ends a name on the wire; name the database user as the database spells it`},

@@ -265,7 +265,7 @@ func TestBadInput(t *testing.T) {
 			name:   "unknown host",
 			change: func(c *mysql.Config) { c.Addr = tunnel },
 			want: `rdsiam: endpoint "tunnel.example.com": not the name of an RDS endpoint, so its region and the name to sign are unknown; ` +
-				`name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is`,
+				`check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is`,
 		},
 		{name: "tunnel", change: func(c *mysql.Config) { c.Addr = tunnel }, options: withEndpoint},
 		{name: "tunnel on this machine", change: func(c *mysql.Config) { c.Addr = "127.0.0.1:13306" }, options: withEndpoint},

@@ -95,7 +95,7 @@ func TestLoginError(t *testing.T) {
 		{"no rds_iam", "old", "", false, []string{
 			`rdsiam: log in as "old" to ` + instance + `:5432 (us-east-1) failed (access key ASIA`,
 			`authentication method requirement "password" failed`,
-			`the server asked for a password by SCRAM or MD5, as it does for a role that does not exist or is no member of rds_iam; it was told nothing: run GRANT rds_iam TO "old"`}},
+			`the role does not exist or is no member of rds_iam: run GRANT rds_iam TO "old"`}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

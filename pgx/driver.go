@@ -77,6 +77,9 @@ func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, err
 // stdlib.OptionBeforeConnect runs before the rules of this package are applied to the
 // configuration that it leaves.
 func (d *Driver) WithOptions(options ...stdlib.OptionOpenDB) *Driver {
+	if d == nil || d.config == nil {
+		return d
+	}
 	with := *d
 	with.stdlibOptions = slices.DeleteFunc(slices.Concat(d.stdlibOptions, options), func(o stdlib.OptionOpenDB) bool { return o == nil })
 	with.beforeConnect = beforeConnectOf(stdlib.GetConnector(*d.config, with.stdlibOptions...))
@@ -96,6 +99,10 @@ func beforeConnectOf(connector driver.Connector) func(context.Context, *pgx.Conn
 // Open connects and logs in with a token of tokens, which it asks once for each host
 // that it tries. Of errors by pgx the Config has no password.
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+	if d == nil || d.config == nil {
+		return nil, &rdsiam.ConfigError{Setting: "rdspgx.Driver", Problem: "is nil or its zero value",
+			Mend: "make it with rdspgx.ParseDSN or rdspgx.New"}
+	}
 	var installed *installation
 	prepareConnect := func(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		if d.beforeConnect != nil {
@@ -116,7 +123,12 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 
 // Login returns the first host and the user of the configuration. A function given by
 // stdlib.OptionBeforeConnect may choose others.
-func (d *Driver) Login() rdsiam.Login { return d.login }
+func (d *Driver) Login() rdsiam.Login {
+	if d == nil {
+		return rdsiam.Login{}
+	}
+	return d.login
+}
 
 // Refused returns the SQLSTATE in err, and whether the server refused the log-in with
 // it, as any of class 28 does. Where several hosts were tried, the refusal counts.

@@ -56,10 +56,10 @@ func TestDSNsThatAreRefused(t *testing.T) {
 
 		{name: "unknown host", dsn: "postgres://app@db.example.com/db",
 			want: `rdsiam: endpoint "db.example.com": not the name of an RDS endpoint, so its region and the name to sign are unknown; ` +
-				`name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is`},
+				`check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is`},
 		{name: "unknown host as the second", dsn: "postgres://app@" + instance + ",db.example.com/db",
 			want: `rdsiam: endpoint "db.example.com": not the name of an RDS endpoint, so its region and the name to sign are unknown; ` +
-				`name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is`},
+				`check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is`},
 		{name: "contradicting region", dsn: dsn, options: []rdsiam.EndpointOption{rdsiam.WithRegion("eu-west-1")},
 			want: `rdsiam: WithRegion "eu-west-1": contradicts the host name "` + instance + `", which is in us-east-1; correct one of them, or leave WithRegion out`},
 		{name: "custom endpoint", dsn: "postgres://app@c.cluster-custom-abc123.us-east-1.rds.amazonaws.com/db",

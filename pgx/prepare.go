@@ -121,11 +121,11 @@ func encryptedEntries(config *pgx.ConnConfig) ([]*pgconn.FallbackConfig, error) 
 		}
 		if len(entries) == 0 {
 			return nil, &rdsiam.ConfigError{Setting: "sslmode", Value: "disable", Problem: "would send the token to " + entry.Host + " in clear text",
-				Mend: "remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full"}
+				Mend: "remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN"}
 		}
 		if !slices.ContainsFunc(entries, same(entry)) {
 			return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig.Fallbacks", Value: entry.Host, Problem: "has no TLS, and is not the plaintext twin of an entry with TLS, which would be dropped",
-				Mend: "name all hosts in the DSN, or change Host, Port, TLSConfig and Fallbacks together"}
+				Mend: "name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it"}
 		}
 	}
 	return entries, nil

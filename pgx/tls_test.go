@@ -90,7 +90,7 @@ func TestEverySSLModeBecomesFullVerification(t *testing.T) {
 
 func TestPlaintextSettingsAreRefused(t *testing.T) {
 	const want = `rdsiam: sslmode "disable": would send the token to ` + instance + ` in clear text; ` +
-		`remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full`
+		`remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN`
 	tests := []struct {
 		name, query, env string
 		change           func(*pgx.ConnConfig)
@@ -120,7 +120,7 @@ func TestPlaintextEntryOfAnotherHostIsRefused(t *testing.T) {
 	config.TLSConfig = &tls.Config{}
 	_, err := rdspgx.New(config)
 	wantConfigError(t, err, `rdsiam: pgx.ConnConfig.Fallbacks "`+instance+`": has no TLS, and is not the plaintext twin of an entry with TLS, `+
-		`which would be dropped; name all hosts in the DSN, or change Host, Port, TLSConfig and Fallbacks together`)
+		`which would be dropped; name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it`)
 }
 
 func TestPlaintextEntriesOfSeveralHostsAreDropped(t *testing.T) {
