@@ -3,6 +3,7 @@ package proof_test
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"testing"
 	"time"
 
@@ -17,15 +18,15 @@ import (
 )
 
 func TestRealPostgreSQL(t *testing.T) {
-	t.Run("pam", func(t *testing.T) { provePostgreSQL(t, realserver.MethodPAM, "PAM") })
-	t.Run("ldap", func(t *testing.T) { provePostgreSQL(t, realserver.MethodLDAP, "LDAP") })
+	for _, installation := range realserver.PostgreSQLs() {
+		for _, method := range []realserver.Method{realserver.MethodPAM, realserver.MethodLDAP} {
+			t.Run(installation.String()+"/"+string(method), func(t *testing.T) { provePostgreSQL(t, installation, method) })
+		}
+	}
 }
 
-func provePostgreSQL(t *testing.T, method realserver.Method, word string) {
-	l := newLab(t, "PostgreSQL", rdsiamtest.StartPostgreSQL, func(ctx context.Context, o realserver.Options) (*realserver.Server, error) {
-		o.Method = method
-		return realserver.StartPostgreSQL(ctx, o)
-	})
+func provePostgreSQL(t *testing.T, installation realserver.Installation, method realserver.Method) {
+	l := newLab(t, installation, rdsiamtest.StartPostgreSQL, realserver.Options{Method: method})
 	ways := l.waysOfPostgreSQL(t)
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
@@ -40,7 +41,7 @@ func provePostgreSQL(t *testing.T, method realserver.Method, word string) {
 			}
 		})
 	}
-	refused := word + ` authentication failed for user "`
+	refused := strings.ToUpper(string(method)) + ` authentication failed for user "`
 	l.proveRefusals(t, ways, []refusal{
 		{"policy", forbidden, l.tokens, 0, []string{refused + forbidden, "28000"}, rdsiamtest.ReasonPolicy, false},
 		{"key", allowed, stranger(), 0, []string{refused + allowed, "28000"}, rdsiamtest.ReasonAccessKey, false},

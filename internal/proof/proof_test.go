@@ -1,4 +1,4 @@
-// Package proof_test logs in to real PostgreSQL and MariaDB servers, which ask
+// Package proof_test logs in to real PostgreSQL, MariaDB and MySQL servers, which ask
 // rdsiamtest's verifier as the servers of RDS ask IAM, in every way that the library
 // offers.
 package proof_test
@@ -47,9 +47,9 @@ type lab struct {
 }
 
 type startVerifier func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server
-type startServer func(context.Context, realserver.Options) (*realserver.Server, error)
 
-func newLab(t *testing.T, product string, startVerifier startVerifier, startServer startServer) *lab {
+// newLab starts the installation with the options o, to which it adds what every lab has.
+func newLab(t *testing.T, installation realserver.Installation, startVerifier startVerifier, o realserver.Options) *lab {
 	t.Helper()
 	l := &lab{wire: wiretap.New(), log: new(safeBuffer)}
 	l.verifier = startVerifier(t,
@@ -59,13 +59,10 @@ func newLab(t *testing.T, product string, startVerifier startVerifier, startServ
 		t.Fatal(err)
 	}
 	l.tokens = &tokenKeeper{source: rdsiam.NewTokenSource(l.verifier.Credentials())}
-	server, err := startServer(t.Context(), realserver.Options{
-		Check:         l.verifier.Verify,
-		Certificate:   l.verifier.Certificate(),
-		IAMUsers:      []string{allowed, forbidden},
-		PasswordUsers: map[string]string{ordinary: "a password"},
-		Log:           l.log,
-	})
+	o.Check, o.Certificate = l.verifier.Verify, l.verifier.Certificate()
+	o.IAMUsers, o.PasswordUsers = []string{allowed, forbidden}, map[string]string{ordinary: "a password"}
+	o.Log = l.log
+	server, err := installation.Start(t.Context(), o)
 	var missing *realserver.MissingError
 	if errors.As(err, &missing) && os.Getenv("REQUIRE_SERVERS") != "1" {
 		t.Skip(err)
@@ -83,7 +80,7 @@ func newLab(t *testing.T, product string, startVerifier startVerifier, startServ
 			t.Error("nothing went over the wire")
 		}
 	})
-	l.server, l.name = server, fmt.Sprintf("%s %s (%s)", product, server.Version(), server.Method())
+	l.server, l.name = server, fmt.Sprintf("%s %s (%s)", installation.Product, server.Version(), server.Method())
 	return l
 }
 

@@ -11,13 +11,14 @@ import (
 
 // answerOnSocket lets the C code in the server ask Check.
 func (s *Server) answerOnSocket() error {
-	path := s.workspace.path("check.sock")
+	const name = "check.sock"
+	path := s.workspace.onMachine(name)
 	ln, err := net.Listen("unix", path)
 	if err != nil {
 		return fmt.Errorf("realserver: %w", err)
 	}
 	s.onClose(serve(ln, answerQuestions(s.life, s.options.Check)).close)
-	s.env = append(s.env, "RDSIAM_CHECK_SOCKET="+path)
+	s.env = append(s.env, "RDSIAM_CHECK_SOCKET="+s.workspace.path(name))
 	return s.workspace.give(path)
 }
 

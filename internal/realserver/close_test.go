@@ -3,12 +3,14 @@ package realserver_test
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,73 +52,74 @@ func processesIn(t *testing.T, dir string) []string {
 // A server is closed while a log-in waits for its Check: Close ends the check,
 // the log-in is refused, and nothing stays behind.
 func TestCloseDuringCheck(t *testing.T) {
-	tests := []struct {
-		name   string
-		start  startFunc
-		method realserver.Method
-	}{
-		{"pam", realserver.StartPostgreSQL, realserver.MethodPAM},
-		{"ldap", realserver.StartPostgreSQL, realserver.MethodLDAP},
-		{"mariadb", realserver.StartMariaDB, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := tempDir(t)
-			entered, ended := make(chan struct{}), make(chan error, 1)
-			o, verified := options(t, func(ctx context.Context, _, _ string) error {
-				close(entered)
-				<-ctx.Done()
-				time.Sleep(200 * time.Millisecond) // a slow one, for which Close must wait
-				ended <- ctx.Err()
-				return nil // too late: the server is not there any more
+	for _, installation := range realserver.PostgreSQLs() {
+		for _, method := range []realserver.Method{realserver.MethodPAM, realserver.MethodLDAP} {
+			t.Run(installation.String()+"/"+string(method), func(t *testing.T) {
+				testCloseDuringCheck(t, installation, method, func(s *realserver.Server, verified *tls.Config) error {
+					_, err := pgLogin(t.Context(), s, verified, iamUser, goodToken)
+					return err
+				})
 			})
-			o.Method = tt.method
-			s := start(t, tt.start, o)
-			if len(processesIn(t, dir)) == 0 {
-				t.Fatal("no process found: the check at the end of this test could not fail")
-			}
-
-			login := make(chan error, 1)
-			go func() {
-				if tt.name == "mariadb" {
-					login <- mariaDB(t, s, verified, iamUser, goodToken).PingContext(t.Context())
-					return
-				}
-				_, err := pgLogin(t.Context(), s, verified, iamUser, goodToken)
-				login <- err
-			}()
-			<-entered
-			begin := time.Now()
-			s.Close()
-			if took := time.Since(begin); took > 4*time.Second {
-				t.Errorf("Close took %v", took)
-			} else {
-				t.Logf("Close took %v", took.Round(time.Millisecond))
-			}
-			s.Close() // a second time does nothing
-
-			select {
-			case err := <-ended:
-				if !errors.Is(err, context.Canceled) {
-					t.Errorf("check ended with %v", err)
-				}
-			default:
-				t.Error("Close returned before the check")
-			}
-			if err := <-login; err == nil {
-				t.Error("the log-in succeeded")
-			}
-			if left := processesIn(t, dir); len(left) > 0 {
-				t.Errorf("processes left: %v", left)
-			}
-			if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
-				t.Errorf("files left: %v, error %v", left, err)
-			}
-			if conn, err := net.Dial("tcp", s.Addr()); err == nil {
-				conn.Close()
-				t.Error("somebody still listens")
-			}
+		}
+	}
+	for _, installation := range realserver.MySQLs() {
+		t.Run(installation.String(), func(t *testing.T) {
+			testCloseDuringCheck(t, installation, "", func(s *realserver.Server, verified *tls.Config) error {
+				return mySQL(t, s, verified, iamUser, goodToken).PingContext(t.Context())
+			})
 		})
+	}
+}
+
+func testCloseDuringCheck(t *testing.T, installation realserver.Installation, method realserver.Method, logIn func(*realserver.Server, *tls.Config) error) {
+	tempDir(t)
+	entered, ended := make(chan struct{}), make(chan error, 1)
+	o, verified := options(t, func(ctx context.Context, _, _ string) error {
+		close(entered)
+		<-ctx.Done()
+		time.Sleep(200 * time.Millisecond) // a slow one, for which Close must wait
+		ended <- ctx.Err()
+		return nil // too late: the server is not there any more
+	})
+	o.Method = method
+	s := start(t, installation.Start, o)
+	dir := realserver.Workspace(s)
+	if len(processesIn(t, dir)) == 0 {
+		t.Fatal("no process found: the check at the end of this test could not fail")
+	}
+
+	login := make(chan error, 1)
+	go func() { login <- logIn(s, verified) }()
+	<-entered
+	begin := time.Now()
+	s.Close()
+	if took := time.Since(begin); took > 4*time.Second {
+		t.Errorf("Close took %v", took)
+	} else {
+		t.Logf("Close took %v", took.Round(time.Millisecond))
+	}
+	s.Close() // a second time does nothing
+
+	select {
+	case err := <-ended:
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("check ended with %v", err)
+		}
+	default:
+		t.Error("Close returned before the check")
+	}
+	if err := <-login; err == nil {
+		t.Error("the log-in succeeded")
+	}
+	if left := processesIn(t, dir); len(left) > 0 {
+		t.Errorf("processes left: %v", left)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("files left in %s: %v", dir, err)
+	}
+	if conn, err := net.Dial("tcp", s.Addr()); err == nil {
+		conn.Close()
+		t.Error("somebody still listens")
 	}
 }
 
@@ -127,20 +130,24 @@ const victimVariable = "RDSIAM_TEST_VICTIM"
 func startAndWait() {
 	t := &testing.T{}
 	o, _ := options(t, func(context.Context, string, string) error { return errRefused })
-	for name, start := range map[string]startFunc{"PostgreSQL": realserver.StartPostgreSQL, "MariaDB": realserver.StartMariaDB} {
-		if _, err := start(context.Background(), o); err != nil {
-			fmt.Printf("no %s: %v\n", name, err)
+	for _, installation := range slices.Concat(realserver.PostgreSQLs(), realserver.MySQLs()) {
+		s, err := installation.Start(context.Background(), o)
+		if err != nil {
+			fmt.Printf("no %s: %v\n", installation, err)
 			continue
 		}
-		fmt.Println("started", name)
+		fmt.Println(startedPrefix + realserver.Workspace(s))
 	}
 	fmt.Println("ready")
 	select {}
 }
 
+// startedPrefix comes before the workspace of a server in what the victim prints.
+const startedPrefix = "started in "
+
 // The servers end with a process that cannot close them any more.
 func TestEndWithKilledCaller(t *testing.T) {
-	dir := tempDir(t)
+	tempDir(t)
 	victim := exec.Command(os.Args[0])
 	victim.Env = append(os.Environ(), victimVariable+"=1")
 	out, err := victim.StdoutPipe()
@@ -150,27 +157,31 @@ func TestEndWithKilledCaller(t *testing.T) {
 	if err := victim.Start(); err != nil {
 		t.Fatal(err)
 	}
-	started := 0
+	var dirs []string
 	for lines := bufio.NewScanner(out); lines.Scan() && lines.Text() != "ready"; {
 		t.Log(lines.Text())
-		if strings.HasPrefix(lines.Text(), "started ") {
-			started++
+		if dir, ok := strings.CutPrefix(lines.Text(), startedPrefix); ok {
+			dirs = append(dirs, dir)
+			t.Cleanup(func() { os.RemoveAll(dir) })
 		}
 	}
-	before := len(processesIn(t, dir))
+	for _, dir := range dirs {
+		if len(processesIn(t, dir)) == 0 {
+			t.Errorf("no process found in %s: this test could not fail", dir)
+		}
+	}
 	victim.Process.Kill()
 	victim.Wait()
-	if started == 0 && os.Getenv("REQUIRE_SERVERS") != "1" {
+	if len(dirs) == 0 && os.Getenv("REQUIRE_SERVERS") != "1" {
 		t.Skip("no server on this machine")
 	}
-	if before < started {
-		t.Errorf("%d processes of %d servers found: this test could not fail", before, started)
-	}
 	deadline := time.Now().Add(10 * time.Second)
-	for len(processesIn(t, dir)) > 0 {
-		if time.Now().After(deadline) {
-			t.Fatalf("processes left: %v", processesIn(t, dir))
+	for _, dir := range dirs {
+		for len(processesIn(t, dir)) > 0 {
+			if time.Now().After(deadline) {
+				t.Fatalf("processes left in %s: %v", dir, processesIn(t, dir))
+			}
+			time.Sleep(10 * time.Millisecond) // nothing tells us when a process ends that is not our child
 		}
-		time.Sleep(10 * time.Millisecond) // nothing tells us when a process ends that is not our child
 	}
 }

@@ -15,12 +15,19 @@ var (
 const MaxQuestion = maxQuestion
 
 func FindPostgreSQL() (server string, err error) {
-	p, err := findPostgreSQL()
+	p, err := findPostgreSQL("")
 	return p.server, err
 }
 
 func FindMariaDB() (server string, err error) {
-	p, err := findMariaDB()
+	p, err := findMariaDB("")
+	return p.server, err
+}
+
+func FindMySQL() (server string, err error) { return FindMySQLIn("") }
+
+func FindMySQLIn(folder string) (server string, err error) {
+	p, err := findMySQL(root(folder))
 	return p.server, err
 }
 
@@ -42,9 +49,22 @@ func WriteLog(ready string, chunks ...string) (seen int, end string) {
 	return seen, l.end()
 }
 
+// Workspace returns the directory of a server, on this machine.
+func Workspace(s *Server) string { return s.workspace.onMachine("") }
+
+// NewWorkspace makes and removes a workspace in a root.
+func NewWorkspace(folder string) error {
+	w, err := newWorkspace(root(folder))
+	if err != nil {
+		return err
+	}
+	w.remove()
+	return nil
+}
+
 // RunProgram runs a program in a workspace of its own.
 func RunProgram(ctx context.Context, program string, args ...string) error {
-	w, err := newWorkspace("nobody")
+	w, err := newWorkspace("", "nobody")
 	if err != nil {
 		return err
 	}
@@ -59,7 +79,7 @@ func StartProgram(ctx context.Context, ready, program string, args ...string) er
 }
 
 func StartProgramLogging(ctx context.Context, log io.Writer, ready, program string, args ...string) error {
-	w, err := newWorkspace("nobody")
+	w, err := newWorkspace("", "nobody")
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,8 @@ func (e *MissingError) Error() string {
 	return fmt.Sprintf("realserver: %s not found: on Debian or Ubuntu, apt-get install %s", e.What, e.Install)
 }
 
-// programs are the paths of what a server is made of and administered with.
+// programs are the paths, in the root of the server, of what it is made of and
+// administered with.
 type programs struct {
 	server, initialise, client string
 }
@@ -35,56 +36,72 @@ type programs struct {
 // findPostgreSQL takes the server in PATH, or else the newest in the places
 // where distributions put it. The programs of a server belong together, so the
 // directory counts that a link in PATH leads to.
-func findPostgreSQL() (programs, error) {
-	if err := supported(); err != nil {
+func findPostgreSQL(r root) (programs, error) {
+	if err := r.supported(); err != nil {
 		return programs{}, err
 	}
 	var dirs []string
-	if path, err := exec.LookPath("postgres"); err == nil {
+	if path, err := exec.LookPath("postgres"); err == nil && r == "" {
 		if path, err = filepath.EvalSymlinks(path); err == nil {
 			dirs = append(dirs, filepath.Dir(path))
 		}
 	}
-	dirs = append(dirs, newestFirst("/usr/lib/postgresql/*/bin")...) // Debian
-	dirs = append(dirs, newestFirst("/usr/pgsql-*/bin")...)          // PostgreSQL's own RPMs
+	dirs = append(dirs, r.newestFirst("/usr/lib/postgresql/*/bin")...) // Debian
+	dirs = append(dirs, r.newestFirst("/usr/pgsql-*/bin")...)          // PostgreSQL's own RPMs
 	dirs = append(dirs, "/usr/bin", "/usr/local/pgsql/bin")
 
 	for _, dir := range dirs {
 		p := programs{
-			server:     look(dir, "postgres"),
-			initialise: look(dir, "initdb"),
-			client:     cmp.Or(look(dir, "psql"), lookPath("psql")),
+			server:     r.look(dir, "postgres"),
+			initialise: r.look(dir, "initdb"),
+			client:     cmp.Or(r.look(dir, "psql"), r.find("psql")),
 		}
 		// A script of that name may do anything, only the program will do.
-		if p.complete() && isELF(p.server) {
+		if p.complete() && isELF(r.onMachine(p.server)) {
 			return p, nil
 		}
 	}
-	return programs{}, &MissingError{What: "PostgreSQL server (postgres, initdb, psql)", Install: "postgresql"}
+	return programs{}, r.missing("PostgreSQL server (postgres, initdb, psql)", "postgresql")
 }
 
 // findMariaDB looks for programs with MariaDB in their names: mysqld may be a
-// MySQL, which cannot load the plugin.
-func findMariaDB() (programs, error) {
-	if err := supported(); err != nil {
+// MySQL, which takes another plugin.
+func findMariaDB(r root) (programs, error) {
+	if err := r.supported(); err != nil {
 		return programs{}, err
 	}
-	find := func(name string) string {
-		return cmp.Or(lookPath(name), look("/usr/sbin", name), look("/usr/libexec", name), look("/usr/bin", name))
-	}
 	p := programs{
-		server:     find("mariadbd"),
-		initialise: find("mariadb-install-db"),
-		client:     find("mariadb"),
+		server:     r.find("mariadbd", serverDirs...),
+		initialise: r.find("mariadb-install-db", serverDirs...),
+		client:     r.find("mariadb", serverDirs...),
 	}
 	if !p.complete() {
-		return programs{}, &MissingError{
-			What:    "MariaDB server (mariadbd, mariadb-install-db, mariadb)",
-			Install: "mariadb-server",
-		}
+		return programs{}, r.missing("MariaDB server (mariadbd, mariadb-install-db, mariadb)", "mariadb-server")
 	}
 	return p, nil
 }
+
+// findMySQL takes a mysqld that is not a link to MariaDB's server.
+func findMySQL(r root) (programs, error) {
+	if err := r.supported(); err != nil {
+		return programs{}, err
+	}
+	server := r.find("mysqld", serverDirs...)
+	if server != "" {
+		path, err := filepath.EvalSymlinks(r.onMachine(server))
+		if err != nil || filepath.Base(path) != "mysqld" {
+			server = ""
+		}
+	}
+	p := programs{server: server, initialise: server, client: r.find("mysql", serverDirs...)}
+	if !p.complete() {
+		return programs{}, r.missing("MySQL server (mysqld, mysql)", "mysql-server")
+	}
+	return p, nil
+}
+
+// serverDirs are where distributions put MariaDB's and MySQL's programs.
+var serverDirs = []string{"/usr/sbin", "/usr/libexec", "/usr/bin"}
 
 func findCompiler() (string, error) {
 	if cc := cmp.Or(lookPath("cc"), lookPath("gcc"), lookPath("clang")); cc != "" {
@@ -102,8 +119,6 @@ func supported() error {
 
 func (p programs) complete() bool { return p.server != "" && p.initialise != "" && p.client != "" }
 
-func look(dir, name string) string { return lookPath(filepath.Join(dir, name)) }
-
 // lookPath returns an absolute path without links, or "". Programs are started
 // in another directory and by another user.
 func lookPath(name string) string {
@@ -119,8 +134,11 @@ func lookPath(name string) string {
 
 var versionInPath = regexp.MustCompile(`[0-9]+(\.[0-9]+)?`)
 
-func newestFirst(pattern string) []string {
-	dirs, _ := filepath.Glob(pattern) // the pattern is well-formed
+func (r root) newestFirst(pattern string) []string {
+	dirs, _ := filepath.Glob(r.onMachine(pattern)) // the pattern is well-formed
+	for i := range dirs {
+		dirs[i] = r.inside(dirs[i])
+	}
 	version := func(dir string) float64 {
 		v, _ := strconv.ParseFloat(versionInPath.FindString(dir), 64) // 0 if there is none
 		return v

@@ -22,24 +22,11 @@ const postgresAdmin = "rdsadmin"
 // also has a time limit of its own, not the life of the server. The error is a
 // [*MissingError] if the machine lacks PostgreSQL, or what Options.Method needs.
 func StartPostgreSQL(ctx context.Context, o Options) (*Server, error) {
-	if err := o.validate(); err != nil {
-		return nil, err
-	}
-	p, err := findPostgreSQL()
+	s, err := newServer(o, findPostgreSQL, "postgres", "nobody")
 	if err != nil {
 		return nil, err
 	}
-	s, err := newServer(o, p, "postgres", "nobody")
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	if err := s.startPostgreSQL(ctx); err != nil {
-		s.Close()
-		return nil, err
-	}
-	return s, nil
+	return s.started(ctx, s.startPostgreSQL)
 }
 
 func (s *Server) startPostgreSQL(ctx context.Context) error {
@@ -95,7 +82,7 @@ func (s *Server) choosePostgresMethod(ctx context.Context) (string, error) {
 // process one of 61 places in /tmp for as long as it lives: not enough for the
 // pools of a test, and those of killed processes stay behind.
 func (s *Server) preparePAM(ctx context.Context) (string, error) {
-	if !links(s.programs.server, "libpam.so") {
+	if !links(s.workspace.root.onMachine(s.programs.server), "libpam.so") {
 		return "", &MissingError{What: "PostgreSQL server with PAM", Install: "postgresql"}
 	}
 	w := s.workspace
@@ -121,7 +108,7 @@ func (s *Server) preparePAM(ctx context.Context) (string, error) {
 
 // prepareLDAP needs nothing but a PostgreSQL with LDAP.
 func (s *Server) prepareLDAP() (string, error) {
-	if !links(s.programs.server, "libldap") {
+	if !links(s.workspace.root.onMachine(s.programs.server), "libldap") {
 		return "", &MissingError{What: "PostgreSQL server with LDAP", Install: "postgresql"}
 	}
 	ln, err := net.Listen("tcp4", "127.0.0.1:0")

@@ -45,12 +45,18 @@ func pgLogin(ctx context.Context, s *realserver.Server, tlsConfig *tls.Config, u
 
 func TestPostgreSQL(t *testing.T) {
 	t.Setenv("PGCLIENTENCODING", "nonsense") // the caller's environment is not that of the server's programs
+	for _, installation := range realserver.PostgreSQLs() {
+		t.Run(installation.String(), func(t *testing.T) { testPostgreSQL(t, installation.Start) })
+	}
+}
+
+func testPostgreSQL(t *testing.T, startServer startFunc) {
 	for _, method := range []realserver.Method{realserver.MethodPAM, realserver.MethodLDAP} {
 		t.Run(string(method), func(t *testing.T) {
 			c, log := &checker{}, &logBuffer{}
 			o, verified := options(t, c.check)
 			o.Method, o.Log = method, log
-			s := start(t, realserver.StartPostgreSQL, o)
+			s := start(t, startServer, o)
 			if s.Method() != method {
 				t.Errorf("method %q, want %q", s.Method(), method)
 			}

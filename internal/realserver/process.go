@@ -21,10 +21,14 @@ import (
 func (w *workspace) command(ctx context.Context, atOurEnd syscall.Signal, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Dir = w.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + w.dir, "TMPDIR=" + w.dir, "LC_ALL=C", "TZ=UTC"}
+	path := os.Getenv("PATH")
+	if w.root != "" {
+		path = "/usr/sbin:/usr/bin:/sbin:/bin"
+	}
+	cmd.Env = []string{"PATH=" + path, "HOME=" + w.dir, "TMPDIR=" + w.dir, "LC_ALL=C", "TZ=UTC"}
 	// For processes that hold a pipe open longer than their parent lives.
 	cmd.WaitDelay = time.Second
-	restrict(cmd, w.as, atOurEnd)
+	restrict(cmd, w.root, w.as, atOurEnd)
 	return cmd
 }
 

@@ -5,11 +5,11 @@ import (
 	"syscall"
 )
 
-// restrict has cmd run as the given user, in a process group of its own, and
-// end by sig when the thread that starts it ends, which is also when this
-// process is killed.
-func restrict(cmd *exec.Cmd, as *account, sig syscall.Signal) {
-	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: sig, Setpgid: true}
+// restrict has cmd run in the given root, as the given user, in a process group
+// of its own, and end by sig when the thread that starts it ends, which is also
+// when this process is killed.
+func restrict(cmd *exec.Cmd, r root, as *account, sig syscall.Signal) {
+	cmd.SysProcAttr = &syscall.SysProcAttr{Chroot: string(r), Pdeathsig: sig, Setpgid: true}
 	if as != nil {
 		cmd.SysProcAttr.Credential = &syscall.Credential{Uid: as.uid, Gid: as.gid}
 	}

@@ -8,4 +8,4 @@ import (
 )
 
 // Nothing is started on other systems, see supported.
-func restrict(*exec.Cmd, *account, syscall.Signal) {}
+func restrict(*exec.Cmd, root, *account, syscall.Signal) {}

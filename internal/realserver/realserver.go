@@ -1,4 +1,4 @@
-// Package realserver starts PostgreSQL and MariaDB servers that ask a Go
+// Package realserver starts PostgreSQL, MariaDB and MySQL servers that ask a Go
 // function whether a token is good, as RDS asks IAM. What the client sees on
 // the wire, and what it reads when it is refused, comes from the real server.
 //
@@ -34,7 +34,7 @@ const (
 	// MethodLDAP is PostgreSQL's ldap. A refused client reads "LDAP
 	// authentication failed" where RDS says "PAM authentication failed".
 	MethodLDAP Method = "ldap"
-	// MethodPlugin is a MariaDB plugin with the name of that of RDS. It needs a
+	// MethodPlugin is a MariaDB or MySQL plugin with the name of that of RDS. It needs a
 	// C compiler.
 	MethodPlugin Method = "plugin"
 )
@@ -45,15 +45,20 @@ type Options struct {
 	Certificate tls.Certificate // of the server, with its key
 
 	// IAMUsers log in with a token. In PostgreSQL they are members of rds_iam,
-	// in MariaDB they are IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' and
+	// in MariaDB and MySQL they are IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' and
 	// REQUIRE SSL.
 	IAMUsers []string
 	// PasswordUsers maps the names of ordinary users to their passwords.
 	PasswordUsers map[string]string
 
 	// Method is MethodPAM or MethodLDAP for PostgreSQL. The zero value means pam
-	// where it can be had, ldap otherwise. MariaDB has only one.
+	// where it can be had, ldap otherwise. The others have only one.
 	Method Method
+
+	// Root, if set, is a folder with a file system of its own, in which the
+	// server is installed and is run by chroot, which needs root. The compiler
+	// is still that of this machine. The temporary directory is Root's /tmp.
+	Root string
 
 	// Log, if set, receives the server's log. It is written to by one goroutine
 	// at a time until Close returns.
@@ -84,14 +89,37 @@ type Server struct {
 
 // newServer returns a server of which nothing runs yet, with a workspace for the
 // first of users that exists.
-func newServer(o Options, p programs, users ...string) (*Server, error) {
-	w, err := newWorkspace(users...)
+func newServer(o Options, find func(root) (programs, error), users ...string) (*Server, error) {
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	r, err := root(o.Root).clean()
+	if err != nil {
+		return nil, err
+	}
+	p, err := find(r)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newWorkspace(r, users...)
 	if err != nil {
 		return nil, err
 	}
 	s := &Server{options: o, programs: p, workspace: w}
 	s.life, s.end = context.WithCancel(context.Background())
 	s.onClose(w.remove)
+	return s, nil
+}
+
+// started returns s when start has started it, within the time that a start may
+// take.
+func (s *Server) started(ctx context.Context, start func(context.Context) error) (*Server, error) {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	if err := start(ctx); err != nil {
+		s.Close()
+		return nil, err
+	}
 	return s, nil
 }
 

@@ -17,8 +17,10 @@ import (
 var startFuncs = map[string]startFunc{
 	"PostgreSQL": realserver.StartPostgreSQL,
 	"MariaDB":    realserver.StartMariaDB,
+	"MySQL":      realserver.StartMySQL,
 }
 
+// find finds what every machine with real servers has.
 var find = map[string]func() (string, error){
 	"PostgreSQL": realserver.FindPostgreSQL,
 	"MariaDB":    realserver.FindMariaDB,
@@ -95,12 +97,12 @@ func TestNoCompiler(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	for server, startServer := range startFuncs {
+	for server, find := range find {
 		t.Run(server, func(t *testing.T) {
 			o.Method = realserver.MethodPAM
 			t.Setenv("PATH", t.TempDir())
-			skipWithout(t, find[server])
-			_, err := startServer(t.Context(), o)
+			skipWithout(t, find)
+			_, err := startFuncs[server](t.Context(), o)
 			var missing *realserver.MissingError
 			if !errors.As(err, &missing) || missing.Install != "gcc libc6-dev" {
 				t.Errorf("error %v", err)

@@ -20,8 +20,9 @@ import (
 // server runs as, and nobody else but root can enter it: the sockets inside
 // need no passwords.
 type workspace struct {
-	dir string
-	as  *account // nil: ourselves
+	root root     // of the server's programs
+	dir  string   // as they see it
+	as   *account // nil: ourselves
 }
 
 // account is a user that programs are run as.
@@ -38,17 +39,22 @@ var plainPath = regexp.MustCompile(`^/[A-Za-z0-9_./+@%-]*$`)
 const maxWorkspacePath = 80
 
 // newWorkspace makes a directory for a server that runs as the first of users
-// that exists if we are root, which both servers refuse to run as.
-func newWorkspace(users ...string) (*workspace, error) {
+// that exists if we are root, which all servers refuse to run as. In a folder of
+// its own, the users of this machine mean nothing, but for nobody.
+func newWorkspace(r root, users ...string) (*workspace, error) {
+	parent := "" // the directory for temporary files
+	if r != "" {
+		parent, users = r.onMachine("/tmp"), []string{"nobody"}
+	}
 	as, err := serverAccount(users)
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "rdsiam-")
+	dir, err := os.MkdirTemp(parent, "rdsiam-")
 	if err != nil {
 		return nil, fmt.Errorf("realserver: %w", err)
 	}
-	w := &workspace{dir: dir, as: as}
+	w := &workspace{root: r, dir: r.inside(dir), as: as}
 	if err := w.prepare(); err != nil {
 		w.remove()
 		return nil, err
@@ -77,15 +83,11 @@ func serverAccount(users []string) (*account, error) {
 }
 
 func (w *workspace) prepare() error {
-	if !plainPath.MatchString(w.dir) || len(w.dir) > maxWorkspacePath {
-		return fmt.Errorf("realserver: temporary directory %q is not an absolute path of at most %d plain characters: set TMPDIR to another one",
-			w.dir, maxWorkspacePath)
-	}
-	if w.as == nil {
-		return nil
+	if err := w.checkPath(); err != nil || w.as == nil {
+		return err
 	}
 	for parent := filepath.Dir(w.dir); parent != "/"; parent = filepath.Dir(parent) {
-		info, err := os.Stat(parent)
+		info, err := os.Stat(w.root.onMachine(parent))
 		if err != nil {
 			return fmt.Errorf("realserver: %w", err)
 		}
@@ -93,10 +95,24 @@ func (w *workspace) prepare() error {
 			return fmt.Errorf("realserver: database servers do not run as root, and other users cannot enter %s: set TMPDIR to a directory that they can reach", parent)
 		}
 	}
-	return w.give(w.dir)
+	return w.give(w.onMachine(""))
 }
 
-// give makes the file at path the server's own.
+// checkPath looks at the path on this machine too: sockets are made here.
+func (w *workspace) checkPath() error {
+	here := w.onMachine("")
+	if plainPath.MatchString(w.dir) && len(here) <= maxWorkspacePath {
+		return nil
+	}
+	remedy := "set TMPDIR to another one"
+	if w.root != "" {
+		remedy = fmt.Sprintf("move %s, the folder of the server, to a shorter path", w.root)
+	}
+	return fmt.Errorf("realserver: temporary directory %q is not an absolute path of at most %d plain characters: %s",
+		here, maxWorkspacePath, remedy)
+}
+
+// give makes the file at path, on this machine, the server's own.
 func (w *workspace) give(path string) error {
 	if w.as == nil {
 		return nil
@@ -107,12 +123,16 @@ func (w *workspace) give(path string) error {
 	return nil
 }
 
-func (w *workspace) remove() { os.RemoveAll(w.dir) }
+func (w *workspace) remove() { os.RemoveAll(w.onMachine("")) }
 
+// path returns the path of a file in the workspace as the server sees it.
 func (w *workspace) path(name string) string { return filepath.Join(w.dir, name) }
 
+// onMachine returns the same path as this machine sees it.
+func (w *workspace) onMachine(name string) string { return w.root.onMachine(w.path(name)) }
+
 func (w *workspace) write(name string, data []byte) error {
-	path := w.path(name)
+	path := w.onMachine(name)
 	dir := filepath.Dir(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("realserver: %w", err)
@@ -149,7 +169,8 @@ func (w *workspace) writeCertificate(c tls.Certificate) error {
 //go:embed csrc
 var sources embed.FS
 
-// compile makes the shared library from the file source in csrc.
+// compile makes the shared library from the file source in csrc, with the
+// compiler of this machine.
 func (w *workspace) compile(ctx context.Context, source, library string) error {
 	cc, err := findCompiler()
 	if err != nil {
@@ -168,12 +189,17 @@ func (w *workspace) compile(ctx context.Context, source, library string) error {
 			return err
 		}
 	}
-	if _, err := w.run(ctx, "", cc, "-shared", "-fPIC", "-O1", "-o", library, "csrc/"+source); err != nil {
+	here := w
+	if w.root != "" {
+		// As ourselves: the server's user cannot reach a folder below our home.
+		here = &workspace{dir: w.onMachine("")}
+	}
+	if _, err := here.run(ctx, "", cc, "-shared", "-fPIC", "-O1", "-o", library, "csrc/"+source); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
 		// The usual reason is a compiler without the C library's headers.
 		return &MissingError{What: fmt.Sprintf("working C compiler (%v)", err), Install: "gcc libc6-dev"}
 	}
-	return nil
+	return w.give(w.onMachine(library))
 }

@@ -75,7 +75,7 @@ func (s *summary) take(e event, out io.Writer) {
 				fmt.Fprint(out, e.Output)
 				return
 			}
-		} else if _, server, ok := strings.Cut(e.Output, "server: "); ok {
+		} else if _, server, ok := strings.Cut(e.Output, ": server: "); ok {
 			s.sawServer(strings.TrimSpace(server), key)
 		}
 		s.output[key] = append(s.output[key], e.Output)

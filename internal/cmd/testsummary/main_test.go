@@ -17,6 +17,8 @@ func TestSummary(t *testing.T) {
 {"Action":"output","Package":"p","Output":"ok  \tp\t0.1s\n"}
 {"Action":"pass","Package":"p"}`,
 			"ok  \tp\t0.1s\n\n1 tests and subtests passed\nreal server: PostgreSQL 15.18 (pam): 1 tests\n", false},
+		{"no server", `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: realserver: MySQL not found\\n"}
+{"Action":"pass","Package":"p","Test":"TestA"}`, "\n1 tests and subtests passed\n", false},
 		{"fail", `{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:1: broken\n"}
 {"Action":"fail","Package":"p","Test":"TestA"}
 {"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}

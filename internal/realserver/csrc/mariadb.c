@@ -1,24 +1,39 @@
 /*
- * A MariaDB authentication plugin with the name that RDS gives to its own: it
- * asks the client for a cleartext password and the Go process whether it is good.
+ * The authentication plugin for MariaDB 10.4 and later.
  */
-#include "ask.h"
-#include "mariadb_abi.h"
+#include "authenticate.h"
 
-static int authenticate(struct client *client, struct login *login)
-{
-	unsigned char *packet;
-	int len = client->read_packet(client, &packet);
+enum {
+	PLUGIN_INTERFACE = 0x0100,
+	PLUGIN_MATURITY_STABLE = 5,
+	AUTHENTICATION_INTERFACE = 0x0202,
+};
 
-	/* mysql_clear_password sends the password with its NUL. */
-	if (len < 1 || memchr(packet, 0, (size_t)len) != packet + len - 1)
-		return AUTHENTICATION_FAILED;
-	return ask(login->user, (char *)packet) ? AUTHENTICATION_OK : AUTHENTICATION_FAILED;
-}
+struct authentication {
+	int interface;
+	const char *client_plugin;
+	int (*authenticate)(struct client *, struct login *);
+	int (*hash_password)(const char *, size_t, char *, size_t *);
+	int (*preprocess_hash)(const char *, size_t, unsigned char *, size_t *);
+};
+
+struct plugin {
+	int type;
+	void *info;
+	const char *name, *author, *description;
+	int license;
+	int (*init)(void *);
+	int (*deinit)(void *);
+	unsigned int version;
+	void *status_variables;
+	void *system_variables;
+	const char *version_text;
+	unsigned int maturity;
+};
 
 static struct authentication authentication = {
 	.interface = AUTHENTICATION_INTERFACE,
-	.client_plugin = "mysql_clear_password",
+	.client_plugin = CLIENT_PLUGIN,
 	.authenticate = authenticate,
 };
 
@@ -30,9 +45,9 @@ struct plugin _maria_plugin_declarations_[] = {
 	{
 		.type = PLUGIN_TYPE_AUTHENTICATION,
 		.info = &authentication,
-		.name = "AWSAuthenticationPlugin",
-		.author = "rdsiam",
-		.description = "asks a test process whether a token is good",
+		.name = PLUGIN_NAME,
+		.author = PLUGIN_AUTHOR,
+		.description = PLUGIN_DESCRIPTION,
 		.license = PLUGIN_LICENSE_PROPRIETARY,
 		.version = PLUGIN_INTERFACE,
 		.version_text = "1.0",

@@ -14,14 +14,19 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-func TestRealMariaDB(t *testing.T) {
-	l := newLab(t, "MariaDB", rdsiamtest.StartMySQL, realserver.StartMariaDB)
+func TestRealMySQL(t *testing.T) {
+	for _, installation := range realserver.MySQLs() {
+		t.Run(installation.String(), func(t *testing.T) { proveMySQL(t, installation) })
+	}
+}
+
+func proveMySQL(t *testing.T, installation realserver.Installation) {
+	l := newLab(t, installation, rdsiamtest.StartMySQL, realserver.Options{})
 	ways := l.waysOfMySQL(t)
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			t.Logf("server: %s", l.name)
-			const who = "SELECT CONCAT(CURRENT_USER(), ', TLS: ', variable_value <> '') FROM information_schema.session_status WHERE variable_name = 'Ssl_cipher'"
-			got, err := way.query(t.Context(), allowed, l.tokens, who)
+			got, err := way.query(t.Context(), allowed, l.tokens, whoAmI(installation))
 			if err != nil || got != "app@%, TLS: 1" {
 				t.Errorf("got %q, %v", got, err)
 			}
@@ -40,6 +45,16 @@ func TestRealMariaDB(t *testing.T) {
 		{"without the plugin", ordinary, l.tokens, 0, denied(ordinary), "", true},
 		{"no such account", "nobody", l.tokens, 0, denied("nobody"), "", true},
 	})
+}
+
+// whoAmI asks for the account and whether the connection is encrypted, which the
+// products keep in different places.
+func whoAmI(installation realserver.Installation) string {
+	status := "information_schema.session_status"
+	if installation.Product == "MySQL" {
+		status = "performance_schema.session_status"
+	}
+	return "SELECT CONCAT(CURRENT_USER(), ', TLS: ', variable_value <> '') FROM " + status + " WHERE variable_name = 'Ssl_cipher'"
 }
 
 func (l *lab) waysOfMySQL(t *testing.T) []way {

@@ -16,8 +16,8 @@ import (
 	"github.com/rdsiam/rdsiam/internal/realserver"
 )
 
-// mariaDB opens a pool with plain go-sql-driver. A nil tlsConfig means no TLS.
-func mariaDB(t *testing.T, s *realserver.Server, tlsConfig *tls.Config, user, pass string) *sql.DB {
+// mySQL opens a pool with plain go-sql-driver. A nil tlsConfig means no TLS.
+func mySQL(t *testing.T, s *realserver.Server, tlsConfig *tls.Config, user, pass string) *sql.DB {
 	t.Helper()
 	c := mysql.NewConfig()
 	c.Net, c.Addr, c.User, c.Passwd, c.TLS = "tcp", serverName+":3306", user, pass, tlsConfig
@@ -34,22 +34,28 @@ func mariaDB(t *testing.T, s *realserver.Server, tlsConfig *tls.Config, user, pa
 	return db
 }
 
-func TestMariaDB(t *testing.T) {
+func TestMySQL(t *testing.T) {
 	t.Setenv("MYSQL_PWD", "nonsense") // the caller's environment is not that of the server's programs
+	for _, installation := range realserver.MySQLs() {
+		t.Run(installation.String(), func(t *testing.T) { testMySQL(t, installation) })
+	}
+}
+
+func testMySQL(t *testing.T, installation realserver.Installation) {
 	c, log := &checker{}, &logBuffer{}
 	o, verified := options(t, c.check)
 	o.Log = log
-	s := start(t, realserver.StartMariaDB, o)
+	s := start(t, installation.Start, o)
 	if s.Method() != realserver.MethodPlugin {
 		t.Errorf("method %q", s.Method())
 	}
-	if !strings.Contains(s.Version(), "MariaDB") {
-		t.Errorf("version %q", s.Version())
+	if strings.Contains(s.Version(), "MariaDB") != (installation.Product == "MariaDB") {
+		t.Errorf("%s has version %q", installation, s.Version())
 	}
-	t.Run("accepts", func(t *testing.T) { testMariaDBAccepts(t, s, c, verified) })
-	t.Run("refuses", func(t *testing.T) { testMariaDBRefuses(t, s, c, verified) })
-	t.Run("many at once", func(t *testing.T) { testMariaDBMany(t, s, verified) })
-	t.Run("exec", func(t *testing.T) { testMariaDBExec(t, s, verified) })
+	t.Run("accepts", func(t *testing.T) { testMySQLAccepts(t, s, c, verified) })
+	t.Run("refuses", func(t *testing.T) { testMySQLRefuses(t, s, c, verified) })
+	t.Run("many at once", func(t *testing.T) { testMySQLMany(t, s, verified) })
+	t.Run("exec", func(t *testing.T) { testMySQLExec(t, s, verified) })
 	s.Close()
 	for _, secret := range []string{"good:", "bad-token", password} {
 		if strings.Contains(log.String(), secret) {
@@ -58,12 +64,12 @@ func TestMariaDB(t *testing.T) {
 	}
 }
 
-func testMariaDBAccepts(t *testing.T, s *realserver.Server, c *checker, verified *tls.Config) {
+func testMySQLAccepts(t *testing.T, s *realserver.Server, c *checker, verified *tls.Config) {
 	for _, length := range []int{100, 5_000, 20_000, 60_000, 60_325} {
 		c.take()
 		token := tokenOf(length)
 		var who string
-		err := mariaDB(t, s, verified, iamUser, token).QueryRowContext(t.Context(), "SELECT CURRENT_USER()").Scan(&who)
+		err := mySQL(t, s, verified, iamUser, token).QueryRowContext(t.Context(), "SELECT CURRENT_USER()").Scan(&who)
 		if err != nil || who != iamUser+"@%" {
 			t.Errorf("token of %d bytes: user %q, error %v", length, who, err)
 		}
@@ -71,7 +77,7 @@ func testMariaDBAccepts(t *testing.T, s *realserver.Server, c *checker, verified
 			t.Errorf("token of %d bytes: checked %d times, or another one", length, len(got))
 		}
 	}
-	if err := mariaDB(t, s, verified, passwordUser, password).PingContext(t.Context()); err != nil {
+	if err := mySQL(t, s, verified, passwordUser, password).PingContext(t.Context()); err != nil {
 		t.Errorf("password: %v", err)
 	}
 	if got := c.take(); len(got) != 0 {
@@ -79,7 +85,7 @@ func testMariaDBAccepts(t *testing.T, s *realserver.Server, c *checker, verified
 	}
 }
 
-func testMariaDBRefuses(t *testing.T, s *realserver.Server, c *checker, verified *tls.Config) {
+func testMySQLRefuses(t *testing.T, s *realserver.Server, c *checker, verified *tls.Config) {
 	tests := []struct {
 		name       string
 		user, pass string
@@ -97,7 +103,7 @@ func testMariaDBRefuses(t *testing.T, s *realserver.Server, c *checker, verified
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			c.take()
-			err := mariaDB(t, s, tt.tls, tt.user, tt.pass).PingContext(t.Context())
+			err := mySQL(t, s, tt.tls, tt.user, tt.pass).PingContext(t.Context())
 			var myErr *mysql.MySQLError
 			if !errors.As(err, &myErr) {
 				t.Fatalf("error %v, want a refusal by the server", err)
@@ -112,15 +118,15 @@ func testMariaDBRefuses(t *testing.T, s *realserver.Server, c *checker, verified
 			}
 		})
 	}
-	err := mariaDB(t, s, &tls.Config{ServerName: serverName}, iamUser, goodToken).PingContext(t.Context())
+	err := mySQL(t, s, &tls.Config{ServerName: serverName}, iamUser, goodToken).PingContext(t.Context())
 	if err == nil || !strings.Contains(err.Error(), "certificate signed by unknown authority") {
 		t.Errorf("a client with other roots: %v", err)
 	}
 }
 
-func testMariaDBMany(t *testing.T, s *realserver.Server, verified *tls.Config) {
+func testMySQLMany(t *testing.T, s *realserver.Server, verified *tls.Config) {
 	const sessions = 80
-	db := mariaDB(t, s, verified, iamUser, goodToken)
+	db := mySQL(t, s, verified, iamUser, goodToken)
 	conns, errs := make([]*sql.Conn, sessions), make([]error, sessions)
 	var wg sync.WaitGroup
 	for i := range sessions {
@@ -137,7 +143,7 @@ func testMariaDBMany(t *testing.T, s *realserver.Server, verified *tls.Config) {
 	}
 }
 
-func testMariaDBExec(t *testing.T, s *realserver.Server, verified *tls.Config) {
+func testMySQLExec(t *testing.T, s *realserver.Server, verified *tls.Config) {
 	err := s.Exec(t.Context(), "CREATE DATABASE app", "CREATE TABLE app.seen (n int)",
 		"GRANT ALL ON app.* TO "+iamUser, "INSERT INTO app.seen VALUES (7)")
 	if err != nil {
@@ -155,8 +161,11 @@ func testMariaDBExec(t *testing.T, s *realserver.Server, verified *tls.Config) {
 	if err != nil {
 		t.Error(err)
 	}
+	if err := s.Exec(t.Context(), "CREATE USER with_password IDENTIFIED WITH AWSAuthenticationPlugin BY 'x'"); err == nil {
+		t.Error("an account of the plugin got a password")
+	}
 	var got string
-	db := mariaDB(t, s, verified, iamUser, goodToken)
+	db := mySQL(t, s, verified, iamUser, goodToken)
 	if err := db.QueryRowContext(t.Context(), "SELECT GROUP_CONCAT(n ORDER BY n) FROM app.seen").Scan(&got); err != nil || got != "7,8" {
 		t.Errorf("got %q, error %v, want the statements before the failed one", got, err)
 	}
