@@ -14,6 +14,7 @@ mysql='github.com/go-sql-driver/mysql'
 refuse . "$pgx|$mysql"
 refuse ./pgx "$mysql"
 refuse ./mysql "$pgx"
+refuse ./provision "$pgx|$mysql"
 refuse ./rdsiamtest "$mysql|^testing\$"
 refuse ./rdsiamtest 'pgx/v5$|pgxpool|stdlib'
 exit $status

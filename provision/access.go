@@ -1,0 +1,195 @@
+package provision
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// level is the kind of thing that privileges are on. The order is that in which
+// plans grant.
+type level uint8
+
+const (
+	levelDatabase level = iota + 1
+	levelSchema
+	levelAllTables
+	levelTable
+	levelColumn
+	levelAllSequences
+	levelSequence
+	levelAllRoutines
+	levelFunction
+	levelProcedure
+	levelDefault
+	levelMembership // of a role of PostgreSQL
+
+	// The following are found by Check, and never granted.
+	levelPattern // databases of MySQL, by a pattern or an unescaped name
+	levelGlobal  // everything on a server of MySQL
+)
+
+// target is what privileges are on.
+type target struct {
+	level  level
+	space  string // database at levelDatabase, schema (MySQL: database) below
+	object string // table, sequence or routine; role at levelMembership
+	column string
+	owner  string // at levelDefault
+	kind   ObjectKind
+}
+
+// String names the target for people.
+func (t target) String() string {
+	name := t.space
+	if t.object != "" {
+		name = strings.TrimPrefix(t.space+"."+t.object, ".")
+	}
+	switch t.level {
+	case levelDatabase:
+		return "database " + name
+	case levelSchema:
+		return "schema " + name
+	case levelAllTables:
+		return "all tables in schema " + name
+	case levelTable:
+		return "table " + name
+	case levelColumn:
+		return "column " + t.column + " of table " + name
+	case levelAllSequences:
+		return "all sequences in schema " + name
+	case levelSequence:
+		return "sequence " + name
+	case levelAllRoutines:
+		return "all routines in schema " + name
+	case levelFunction:
+		return "function " + name
+	case levelProcedure:
+		return "procedure " + name
+	case levelDefault:
+		place := " in schema " + name
+		if t.space == "" {
+			place = ""
+		}
+		return strings.ToLower(t.kind.word()) + " that " + t.owner + " will create" + place
+	case levelPattern:
+		return "databases like " + name
+	case levelGlobal:
+		return "all databases"
+	}
+	return "role " + name
+}
+
+func (k ObjectKind) word() string {
+	return [...]string{"", "TABLES", "SEQUENCES", "ROUTINES"}[k]
+}
+
+func compareTargets(a, b target) int {
+	return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.space, b.space), cmp.Compare(a.object, b.object),
+		cmp.Compare(a.owner, b.owner), cmp.Compare(a.kind, b.kind), cmp.Compare(a.column, b.column))
+}
+
+// access is a set of privileges, in the words of an engine, by what they are on.
+type access map[target]map[string]bool
+
+func (a access) add(t target, words ...string) {
+	if a[t] == nil {
+		a[t] = make(map[string]bool)
+	}
+	for _, word := range words {
+		a[t][word] = true
+	}
+}
+
+// targets returns what privileges are on, in the order in which plans grant.
+func (a access) targets() []target {
+	return slices.SortedFunc(maps.Keys(a), compareTargets)
+}
+
+// words returns the privileges on t.
+func (a access) words(t target) []string { return slices.Sorted(maps.Keys(a[t])) }
+
+// expand checks grants and returns what they come to: each privilege once.
+func (e Engine) expand(grants []Grant) (access, error) {
+	all := make(access)
+	for _, g := range grants {
+		parts := []Grant{g}
+		if g.preset != nil {
+			var err error
+			if parts, err = g.preset.grants(e); err != nil {
+				return nil, err
+			}
+		}
+		for _, part := range parts {
+			if err := e.addGrant(all, part); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return all, nil
+}
+
+func (e Engine) addGrant(all access, g Grant) error {
+	if len(g.targets) == 0 || len(g.privileges) == 0 {
+		what := "is empty"
+		if len(g.targets) > 0 {
+			what = "has no privilege for " + g.targets[0].String()
+		}
+		return describe("Account.Grants", "", what, "make grants with the functions of package provision, and name what the account may do")
+	}
+	for _, t := range g.targets {
+		if err := e.checkTarget(t); err != nil {
+			return err
+		}
+		allowed := e.allowed(t.level)
+		if t.level == levelDefault {
+			allowed = pgDefaultPrivileges[t.kind]
+		}
+		for _, p := range g.privileges {
+			if !slices.Contains(allowed, p) {
+				return describe("Account.Grants", e.word(p), "is no privilege that "+e.String()+" has for "+t.String(), "choose one of "+e.list(allowed))
+			}
+			all.add(t, e.word(p))
+		}
+	}
+	return nil
+}
+
+func (e Engine) checkTarget(t target) error {
+	if len(e.allowed(t.level)) == 0 && (t.level != levelDefault || e != PostgreSQL) {
+		return describe("Account.Grants", t.String(), e.String()+" has no privileges on such a thing", "grant on the database or the table")
+	}
+	if t.level == levelDefault {
+		if t.kind < Tables || t.kind > Routines {
+			return describe("Account.Grants", "", "Default has no kind of object", "choose Tables, Sequences or Routines")
+		}
+		if err := e.checkAccountName("owner of Default", t.owner); err != nil {
+			return err
+		}
+	}
+	names := []struct{ setting, name string }{{"schema or database of a grant", t.space}}
+	switch t.level {
+	case levelTable, levelSequence, levelFunction, levelProcedure:
+		names = append(names, struct{ setting, name string }{"object of a grant", t.object})
+	case levelColumn:
+		names = append(names, struct{ setting, name string }{"table of a grant", t.object}, struct{ setting, name string }{"column of a grant", t.column})
+	}
+	for _, n := range names {
+		if err := e.checkObjectName(n.setting, n.name); err != nil {
+			return err
+		}
+	}
+	if e.isSystemSpace(t) {
+		return describeAs(ErrReservedName, "schema or database of a grant", t.space, "belongs to the server", "grant on your own")
+	}
+	return nil
+}
+
+func (e Engine) list(privileges []Privilege) string {
+	words := make([]string, len(privileges))
+	for i, p := range privileges {
+		words[i] = e.word(p)
+	}
+	return strings.Join(words, ", ")
+}

@@ -1,0 +1,119 @@
+package provision
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"math/rand/v2"
+	"strings"
+	"time"
+)
+
+// Runners in one database wait for each other. Those in different databases collide at
+// what these share, and one of them has to begin again.
+const (
+	maxAttempts = 20
+	minDelay    = 10 * time.Millisecond
+	maxDelay    = time.Second
+)
+
+func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
+	for delay := minDelay; ; delay = min(2*delay, maxDelay) {
+		report.Attempts++
+		report.Steps = nil
+		err := p.transactPostgreSQL(ctx, conn, report)
+		if !errors.Is(err, ErrBusy) || report.Attempts == maxAttempts {
+			return err
+		}
+		timer := time.NewTimer(rand.N(delay))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return &Error{Kind: ErrBusy, Account: p.Account, err: ctx.Err()}
+		}
+	}
+}
+
+func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
+	// After waiting for another runner, statements must see what it did.
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	defer tx.Rollback() // does nothing after a commit
+	if err := p.runPostgreSQL(ctx, tx, report); err != nil {
+		return err
+	}
+	if err := tx.Commit(); err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	return nil
+}
+
+// runPostgreSQL runs the plan in a transaction and verifies what it did.
+func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *Report) error {
+	for _, s := range p.Statements {
+		if err := p.exec(ctx, tx, s, report); err != nil {
+			return err
+		}
+	}
+	if len(p.want)+len(p.reject) == 0 {
+		return nil
+	}
+	var found *state
+	err := withCatalogPath(ctx, tx, func() (err error) {
+		found, err = readPostgreSQL(ctx, tx, p.account)
+		return err
+	})
+	if err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	if lacking := found.missing(p.want); len(lacking) > 0 {
+		return &Error{
+			Kind: ErrPrivilege, Account: p.Account,
+			err:  errors.New("the server did not grant " + joinDrifts(lacking)),
+			mend: needRunner,
+		}
+	}
+	if left := found.present(p.reject); len(left) > 0 {
+		return &Error{
+			Kind: ErrPrivilege, Account: p.Account,
+			err:  errors.New("the server did not revoke " + joinDrifts(left)),
+			mend: "run the plan as who granted that",
+		}
+	}
+	return nil
+}
+
+// withCatalogPath makes names and operators mean those of the server while f reads its
+// catalog, whatever the session's search path, which is kept.
+func withCatalogPath(ctx context.Context, tx *sql.Tx, f func() error) error {
+	const set = `SELECT pg_catalog.set_config('search_path', $1, true)`
+	var path string
+	if err := tx.QueryRowContext(ctx, `SELECT pg_catalog.current_setting('search_path')`).Scan(&path); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, set, "pg_catalog, pg_temp"); err != nil {
+		return err
+	}
+	if err := f(); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, set, path)
+	return err
+}
+
+// joinDrifts lists a few drifts.
+func joinDrifts(drifts []Drift) string {
+	const few = 5
+	var parts []string
+	for i, d := range drifts {
+		if i == few {
+			parts = append(parts, "and "+itoa(len(drifts)-few)+" more")
+			break
+		}
+		parts = append(parts, d.word+" on "+d.target.String())
+	}
+	return strings.Join(parts, ", ")
+}

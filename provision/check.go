@@ -1,0 +1,167 @@
+package provision
+
+import (
+	"context"
+	"database/sql"
+	"slices"
+)
+
+// DriftKind is how an account differs from its description.
+type DriftKind string
+
+// The kinds of drift.
+const (
+	Missing        DriftKind = "missing"        // it lacks a privilege or membership; [Account.Plan] grants it
+	Extra          DriftKind = "extra"          // it has one that is not described; [Account.PlanExact] revokes it
+	NoAccount      DriftKind = "no account"     // it does not exist
+	Authentication DriftKind = "authentication" // it does not log in as it should
+	Plaintext      DriftKind = "plaintext"      // it may log in without TLS
+	Attribute      DriftKind = "attribute"      // its connection limit or the like differs
+	Lockout        DriftKind = "lockout"        // RDS takes no password of a role that is a member of it; see [ErrLockout]
+	Neighbour      DriftKind = "neighbour"      // another account of MySQL has the same name and another host, and part of its grants
+)
+
+// Drift is a difference between an account and its description.
+type Drift struct {
+	Kind   DriftKind
+	Detail string // for people
+
+	target target // of Missing and Extra
+	word   string
+}
+
+// String returns kind and detail.
+func (d Drift) String() string { return string(d.Kind) + ": " + d.Detail }
+
+// Check compares an account with its description and changes nothing. In PostgreSQL it
+// looks at the database of the session, and at what databases have in common. What everybody may
+// (PUBLIC) and what groups may is left out. The runner needs to read the catalog: that is
+// everybody in PostgreSQL, and who has SELECT on the database mysql in MySQL and MariaDB, as
+// the master user has.
+func Check[S Session](ctx context.Context, session S, a Account) ([]Drift, error) {
+	plan, err := a.Plan()
+	if err != nil {
+		return nil, err
+	}
+	switch s := any(session).(type) {
+	case *sql.DB:
+		conn, err := s.Conn(ctx)
+		if err != nil {
+			return nil, &Error{Account: a.Name, err: err}
+		}
+		defer conn.Close()
+		return plan.checkConn(ctx, conn)
+	case *sql.Conn:
+		return plan.checkConn(ctx, s)
+	case *sql.Tx:
+		if a.Engine == PostgreSQL {
+			return plan.checkPostgreSQL(ctx, s)
+		}
+		return plan.checkMySQL(ctx, s)
+	}
+	panic("unreachable")
+}
+
+func (p *Plan) checkConn(ctx context.Context, conn *sql.Conn) ([]Drift, error) {
+	if p.Engine != PostgreSQL {
+		return p.checkMySQL(ctx, conn)
+	}
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return nil, explain(p.Engine, p.Account, Statement{}, err)
+	}
+	defer tx.Rollback()
+	return p.checkPostgreSQL(ctx, tx)
+}
+
+// state is what a server knows of an account.
+type state struct {
+	exists   bool
+	database string              // the current one of PostgreSQL, "" in MySQL
+	found    []Drift             // of the account itself
+	have     access              // what was granted to it
+	contents map[target][]target // what is in schemas, by levelAllTables and the like
+	own      map[target]bool     // what the account owns, where it needs no grants
+}
+
+func newState() *state {
+	return &state{have: make(access), contents: make(map[target][]target), own: make(map[target]bool)}
+}
+
+// resolve replaces grants on all that a schema has by those on each.
+func (s *state) resolve(want access) access {
+	each := make(access)
+	for t, words := range want {
+		targets := []target{t}
+		if t.level == levelAllTables || t.level == levelAllSequences || t.level == levelAllRoutines {
+			targets = s.contents[t]
+		}
+		for _, one := range targets {
+			whole := one
+			if whole.level == levelColumn {
+				whole.level, whole.column = levelTable, ""
+			}
+			if s.own[whole] {
+				continue
+			}
+			for word := range words {
+				each.add(one, word)
+			}
+		}
+	}
+	return each
+}
+
+// missing returns what the account lacks of what is wanted.
+func (s *state) missing(want access) []Drift { return difference(Missing, s.resolve(want), s.have) }
+
+// extra returns what the account has beyond what is wanted. Rights on other databases of
+// PostgreSQL are the business of the descriptions for these.
+func (s *state) extra(want access) []Drift {
+	return slices.DeleteFunc(difference(Extra, s.have, s.resolve(want)), func(d Drift) bool {
+		return s.database != "" && d.target.level == levelDatabase && d.target.space != s.database
+	})
+}
+
+// present returns what the account still has of what was taken.
+func (s *state) present(reject access) []Drift {
+	taken := s.resolve(reject)
+	return slices.DeleteFunc(difference(Extra, s.have, access{}), func(d Drift) bool { return !taken[d.target][d.word] })
+}
+
+// difference returns what is in a and not in b, in order.
+func difference(kind DriftKind, a, b access) []Drift {
+	var drifts []Drift
+	for _, t := range a.targets() {
+		for _, word := range a.words(t) {
+			if !b[t][word] {
+				drifts = append(drifts, Drift{Kind: kind, Detail: word + " on " + t.String(), target: t, word: word})
+			}
+		}
+	}
+	return drifts
+}
+
+// drifts returns all that differs from the description.
+func (s *state) drifts(want access) []Drift {
+	return slices.Concat(s.found, s.missing(want), s.extra(want))
+}
+
+func (s *state) note(kind DriftKind, detail string) {
+	s.found = append(s.found, Drift{Kind: kind, Detail: detail})
+}
+
+// collect calls f for each row of a query; f scans it.
+func collect(ctx context.Context, q querier, f func(scan func(...any) error) error, query string, args ...any) error {
+	rows, err := q.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := f(rows.Scan); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

@@ -1,0 +1,51 @@
+package provision_test
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rdsiam/rdsiam/provision"
+)
+
+// What servers answer that those of the other tests cannot be made to answer, or not
+// by every version.
+func TestErrorKinds(t *testing.T) {
+	number := func(n uint16, text string) error { return &mysql.MySQLError{Number: n, Message: text} }
+	tests := []struct {
+		name   string
+		engine provision.Engine
+		kind   provision.Kind
+		err    error
+		want   error
+		code   string
+	}{
+		{"plugin missing, CREATE", provision.MySQL, provision.KindCreate, number(1524, "Plugin 'AWSAuthenticationPlugin' is not loaded"), provision.ErrIAMUnavailable, "1524"},
+		{"plugin missing, ALTER", provision.MariaDB, provision.KindAlter, number(1396, "Operation ALTER USER failed"), provision.ErrIAMUnavailable, "1396"},
+		{"1396 of something else", provision.MariaDB, provision.KindDrop, number(1396, "Operation DROP USER failed"), nil, "1396"},
+		{"--read-only", provision.MySQL, provision.KindCreate, number(1290, "The MySQL server is running with the --read-only option"), provision.ErrReadOnlyEndpoint, "1290"},
+		{"GRANT to nobody", provision.MySQL, provision.KindGrant, number(1410, "You are not allowed to create a user with GRANT"), provision.ErrPrivilege, "1410"},
+		{"deadlock", provision.MySQL, provision.KindGrant, number(1213, "Deadlock found"), provision.ErrBusy, "1213"},
+		{"XPath of somebody else", provision.MySQL, provision.KindGuard, number(1105, "XPATH syntax error: '~x'"), nil, "1105"},
+		{"tuple concurrently updated", provision.PostgreSQL, provision.KindGrant, &pgconn.PgError{Code: "XX000"}, provision.ErrBusy, "XX000"},
+		{"CREATE ROLE twice", provision.PostgreSQL, provision.KindCreate, &pgconn.PgError{Code: "23505"}, provision.ErrBusy, "23505"},
+		{"standby", provision.PostgreSQL, provision.KindCreate, fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: "25006"}), provision.ErrReadOnlyEndpoint, "25006"},
+		{"syntax", provision.PostgreSQL, provision.KindCreate, &pgconn.PgError{Code: "42601"}, nil, "42601"},
+		{"no answer", provision.PostgreSQL, provision.KindCreate, errors.New("connection reset"), nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			err := provision.Explain(tt.engine, tt.kind, tt.err)
+			failed := (*provision.Error)(nil)
+			if !errors.As(err, &failed) || failed.Kind != tt.want || failed.Code != tt.code || !errors.Is(err, tt.err) && !errors.Is(err, errors.Unwrap(tt.err)) {
+				t.Errorf("got %v (kind %v, code %q), want kind %v, code %q", err, failed.Kind, failed.Code, tt.want, tt.code)
+			}
+			if tt.want != nil && !errors.Is(err, tt.want) {
+				t.Errorf("%v is not %v", err, tt.want)
+			}
+		})
+	}
+}

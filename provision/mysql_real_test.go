@@ -1,0 +1,384 @@
+package provision_test
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/rdsiam/rdsiam/provision"
+)
+
+// myDatabase makes a database with tables and routines, and returns a pool of the
+// runner.
+func myDatabase(t *testing.T, s *testServer, name string) *sql.DB {
+	t.Helper()
+	db := s.runner(t, "")
+	quoted := "`" + strings.ReplaceAll(name, "`", "``") + "`"
+	exec(t, db, "CREATE DATABASE "+quoted, "CREATE TABLE "+quoted+".items (id int, name text, secret text)", "CREATE TABLE "+quoted+".other (id int)",
+		"CREATE FUNCTION "+quoted+".f() RETURNS int RETURN 1", "CREATE PROCEDURE "+quoted+".p() SELECT 1")
+	return db
+}
+
+// myDump returns all that the server knows of accounts, except when it learned it.
+func myDump(t *testing.T, s *testServer) string {
+	t.Helper()
+	db := s.runner(t, "")
+	accounts := "SELECT Host, User, JSON_REMOVE(Priv, '$.password_last_changed') FROM mysql.global_priv ORDER BY 1, 2"
+	if s.engine == provision.MySQL {
+		accounts = "SELECT Host, User, plugin, authentication_string, ssl_type, max_user_connections, account_locked FROM mysql.user ORDER BY 1, 2"
+	}
+	return query(t, db, accounts) +
+		query(t, db, "SELECT * FROM mysql.db ORDER BY Host, Db, User") +
+		query(t, db, "SELECT Host, Db, User, Table_name, Table_priv, Column_priv FROM mysql.tables_priv ORDER BY 1, 2, 3, 4") +
+		query(t, db, "SELECT Host, Db, User, Table_name, Column_name, Column_priv FROM mysql.columns_priv ORDER BY 1, 2, 3, 4, 5") +
+		query(t, db, "SELECT Host, Db, User, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv ORDER BY 1, 2, 3, 4, 5")
+}
+
+// fullMySQLAccount uses every statement that there is for MySQL or MariaDB.
+func fullMySQLAccount(engine provision.Engine, name, database string) provision.Account {
+	return provision.Account{
+		Engine: engine, Name: name, MaxConnections: 7,
+		Grants: []provision.Grant{
+			provision.ReadOnly(database),
+			provision.Database(database, provision.Insert, provision.Temporary, provision.Execute, provision.LockTables),
+			provision.Table(database, "items", provision.Update, provision.Delete, provision.Index),
+			provision.Columns(database, "other", []string{"id"}, provision.Update, provision.References),
+			provision.Function(database, "f"), provision.Procedure(database, "p"),
+		},
+	}
+}
+
+// modes are the values of sql_mode under which every statement must mean the same.
+func (s *testServer) modes() []string {
+	modes := []string{"", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ANSI", "STRICT_TRANS_TABLES"}
+	if s.engine == provision.MariaDB {
+		modes = append(modes, "ORACLE", "NO_AUTO_CREATE_USER")
+	}
+	return modes
+}
+
+func TestMySQLTwice(t *testing.T) { onMySQL(t, testMySQLTwice) }
+
+func testMySQLTwice(t *testing.T, s *testServer) {
+	for i, mode := range s.modes() {
+		t.Run("sql_mode "+mode, func(t *testing.T) {
+			database := fmt.Sprintf("twice_%d", i)
+			myDatabase(t, s, database)
+			db := s.open(t, runner, runnerPassword, "", map[string]string{"sql_mode": "'" + mode + "'"})
+			db.SetMaxOpenConns(1)
+			before := query(t, db, "SELECT @@sql_mode")
+			a := fullMySQLAccount(s.engine, fmt.Sprintf("tw'ice \"%d\" \\ `c`", i), database)
+			apply(t, db, plan(t, a))
+			dump := myDump(t, s)
+			apply(t, db, plan(t, a))
+			if after := myDump(t, s); after != dump {
+				t.Errorf("the second run changed\n%s\nto\n%s", dump, after)
+			}
+			noDrift(t, db, a)
+			if after := query(t, db, "SELECT @@sql_mode"); after != before {
+				t.Errorf("sql_mode %q became %q", before, after)
+			}
+			if free := query(t, db, "SELECT IS_FREE_LOCK('rdsiam.provision')"); free != "1" {
+				t.Error("the lock is still taken")
+			}
+		})
+	}
+}
+
+func TestMySQLEscaping(t *testing.T) { onMySQL(t, testMySQLEscaping) }
+
+func testMySQLEscaping(t *testing.T, s *testServer) {
+	for _, name := range []string{"app_db", "appXdb", `back\slash_`, "per%cent", "perXcent"} {
+		myDatabase(t, s, name)
+	}
+	db := s.runner(t, "")
+	account := func(name string, databases ...string) provision.Account {
+		a := provision.Account{Engine: s.engine, Name: name}
+		for _, database := range databases {
+			a.Grants = append(a.Grants, provision.ReadOnly(database))
+		}
+		return a
+	}
+	a := account("escaping", "app_db", `back\slash_`, "per%cent")
+	apply(t, db, plan(t, a))
+	noDrift(t, db, a)
+	plugin := map[provision.Engine]string{provision.MySQL: "WITH caching_sha2_password"}[s.engine]
+	s.admin(t, "ALTER USER escaping IDENTIFIED "+plugin+" BY 'x'")
+	user := s.open(t, "escaping", "x", "", nil)
+	for database, open := range map[string]bool{"app_db": true, "appXdb": false, `back\slash_`: true, "per%cent": true, "perXcent": false} {
+		_, err := user.ExecContext(t.Context(), "SELECT * FROM `"+database+"`.items")
+		if (err == nil) != open {
+			t.Errorf("%s: %v", database, err)
+		}
+	}
+
+	// Older grants stay, in app_db at least.
+	tests := []struct {
+		name  string
+		grant []string
+		want  string // of the account's rows of mysql.db
+		err   string
+	}{
+		{"unescaped", []string{"GRANT INSERT, DELETE ON app_db.* TO %s"}, `app\_db|DELETE,INSERT,SELECT,SHOW VIEW`, ""},
+		{"pattern", []string{"GRANT INSERT ON `app%%`.* TO %s"}, "app%|INSERT\n" + `app\_db|INSERT,SELECT,SHOW VIEW`, ""},
+		{"unescaped and pattern", []string{"GRANT DELETE ON `app%%`.* TO %s", "GRANT INSERT ON app_db.* TO %s"}, "app%|DELETE\n" + `app\_db|INSERT,SELECT,SHOW VIEW` + "", "as exact"},
+		{"pattern and shorter pattern", []string{"GRANT DELETE ON `ap%%`.* TO %s", "GRANT INSERT ON `app%%`.* TO %s"}, "ap%|DELETE\napp%|INSERT\n" + `app\_db|INSERT,SELECT,SHOW VIEW`, ""},
+		{"escaped", []string{`GRANT INSERT ON ` + "`app\\_db`" + `.* TO %s`, "GRANT DELETE ON app_db.* TO %s"}, `app\_db|INSERT,SELECT,SHOW VIEW`, ""},
+		{"other databases", []string{"GRANT INSERT ON `ap_`.* TO %s"}, `app\_db|SELECT,SHOW VIEW` + "\nap_|INSERT", ""},
+		{"grant option", []string{"GRANT INSERT ON app_db.* TO %s WITH GRANT OPTION"}, "", "GRANT OPTION"},
+	}
+	for i, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a := account(fmt.Sprintf("older_%d", i), "app_db")
+			name := a.Name
+			s.admin(t, "CREATE USER "+name+" IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL")
+			for _, grant := range tt.grant {
+				s.admin(t, fmt.Sprintf(grant, name))
+			}
+			_, err := provision.Apply(t.Context(), db, plan(t, a))
+			if tt.err != "" {
+				if !errors.Is(err, provision.ErrHiddenGrant) || !strings.Contains(err.Error(), tt.err) {
+					t.Errorf("got %v", err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := query(t, db, "SELECT TABLE_SCHEMA, GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE) FROM information_schema.SCHEMA_PRIVILEGES WHERE GRANTEE = ? GROUP BY 1 ORDER BY 1", "'"+name+"'@'%'")
+			if got != tt.want {
+				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			}
+			// What was carried over is extra, and exact mode takes it.
+			drifts, err := provision.Check(t.Context(), db, a)
+			if err != nil {
+				t.Fatal(err)
+			}
+			exact, err := a.PlanExact(drifts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			apply(t, db, exact)
+			noDrift(t, db, a)
+		})
+	}
+}
+
+func TestMySQLRefusals(t *testing.T) { onMySQL(t, testMySQLRefusals) }
+
+func testMySQLRefusals(t *testing.T, s *testServer) {
+	db := myDatabase(t, s, "refusals")
+	s.admin(t, "CREATE USER with_password IDENTIFIED BY 'x'",
+		"CREATE USER x509 IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE X509",
+		"CREATE USER super_user IDENTIFIED BY 'x'", "GRANT SUPER ON *.* TO super_user",
+		"CREATE USER iam_already IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS'",
+		"CREATE USER weak IDENTIFIED BY 'x'", "GRANT SELECT ON mysql.* TO weak",
+		"CREATE USER creator IDENTIFIED BY 'x'", "GRANT SELECT ON mysql.* TO creator", "GRANT CREATE USER ON *.* TO creator")
+	account := func(name string, grants ...provision.Grant) provision.Account {
+		return provision.Account{Engine: s.engine, Name: name, Grants: grants}
+	}
+	proxied := func(name string) provision.Account {
+		return provision.Account{Engine: s.engine, Name: name, Reach: provision.ProxyStandard, Grants: []provision.Grant{provision.ReadOnly("refusals")}}
+	}
+	wrong := account("wrong_engine")
+	wrong.Engine = provision.MySQL + provision.MariaDB - s.engine
+	type test struct {
+		name    string
+		db      *sql.DB
+		account provision.Account
+		options []provision.Option
+		want    error // nil: succeeds
+	}
+	tests := []test{
+		{"password account", db, account("with_password"), nil, provision.ErrUnmanaged},
+		{"X509", db, account("x509"), nil, provision.ErrUnmanaged},
+		{"SUPER", db, account("super_user"), []provision.Option{provision.Adopt()}, provision.ErrUnmanaged},
+		{"runner itself", db, account(runner), []provision.Option{provision.Adopt()}, provision.ErrUnmanaged},
+		{"no CREATE USER", s.open(t, "weak", "x", "", nil), account("nobody_new"), nil, provision.ErrPrivilege},
+		{"may not grant", s.open(t, "creator", "x", "", nil), account("nobody_else", provision.ReadOnly("refusals")), nil, provision.ErrPrivilege},
+		{"flush", db, account("flusher"), []provision.Option{provision.FlushPrivileges()}, provision.ErrPrivilege},
+		{"wrong engine", db, wrong, nil, provision.ErrWrongDatabase},
+		{"proxy without account", db, proxied("nobody_new"), nil, provision.ErrNoAccount},
+		{"proxy with an account for IAM", db, proxied("iam_already"), nil, provision.ErrUnmanaged},
+		{"proxy", db, proxied("with_password"), nil, nil},
+		{"adopted", db, account("with_password"), []provision.Option{provision.Adopt()}, nil},
+		{"without TLS", db, account("iam_already"), nil, nil},
+	}
+	if s.engine == provision.MariaDB {
+		s.admin(t, "CREATE USER two_ways IDENTIFIED VIA AWSAuthenticationPlugin USING 'RDS' OR mysql_native_password")
+		tests = append(tests, test{"two ways to log in", db, account("two_ways"), nil, provision.ErrUnmanaged},
+			test{"adopted two ways", db, account("two_ways"), []provision.Option{provision.Adopt()}, nil})
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := tt.account.Plan(tt.options...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = provision.Apply(t.Context(), tt.db, p)
+			if tt.want == nil {
+				if err != nil {
+					t.Fatal(err)
+				}
+				if tt.name != "adopted" { // it keeps what it was granted before
+					noDrift(t, db, tt.account)
+				}
+				return
+			}
+			failed := (*provision.Error)(nil)
+			if !errors.As(err, &failed) || !errors.Is(err, tt.want) || !strings.HasPrefix(err.Error(), "rdsiam: account ") {
+				t.Fatalf("got %v, want %v", err, tt.want)
+			}
+			t.Log(err)
+		})
+	}
+	conn, err := db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	p := plan(t, account("in_transaction"))
+	if _, err := provision.Apply(t.Context(), tx, p); !errors.Is(err, provision.ErrTransaction) {
+		t.Errorf("a transaction: %v", err)
+	}
+	if s.engine == provision.MySQL {
+		return // it does not tell whether there is a transaction
+	}
+	if _, err := provision.Apply(t.Context(), conn, p); !errors.Is(err, provision.ErrTransaction) {
+		t.Errorf("a connection in a transaction: %v", err)
+	}
+}
+
+func TestMySQLDropAndRevoke(t *testing.T) { onMySQL(t, testMySQLDropAndRevoke) }
+
+func testMySQLDropAndRevoke(t *testing.T, s *testServer) {
+	db := myDatabase(t, s, "drop_db")
+	a := fullMySQLAccount(s.engine, "drop_user", "drop_db")
+	apply(t, db, plan(t, a))
+	revoke, err := a.PlanRevoke(a.Grants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the second time, nothing is granted
+		apply(t, db, revoke)
+	}
+	noDrift(t, db, provision.Account{Engine: s.engine, Name: a.Name})
+	s.admin(t, "GRANT SELECT ON `drop%`.* TO drop_user")
+	if _, err := provision.Apply(t.Context(), db, revoke); !errors.Is(err, provision.ErrHiddenGrant) {
+		t.Errorf("revoke of what a pattern gives: %v", err)
+	}
+
+	drop, err := a.PlanDrop(provision.DropOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.admin(t, "CREATE DEFINER = drop_user VIEW drop_db.v AS SELECT 1")
+	if _, err := provision.Apply(t.Context(), db, drop); !errors.Is(err, provision.ErrInUse) {
+		t.Errorf("a definer: %v", err)
+	}
+	s.admin(t, "DROP VIEW drop_db.v")
+	for range 2 {
+		apply(t, db, drop)
+	}
+	drifts, err := provision.Check(t.Context(), db, a)
+	if err != nil || len(drifts) == 0 || drifts[0].Kind != provision.NoAccount {
+		t.Errorf("got %v, %v", drifts, err)
+	}
+}
+
+func TestMySQLManyRunners(t *testing.T) { onMySQL(t, testMySQLManyRunners) }
+
+func testMySQLManyRunners(t *testing.T, s *testServer) {
+	for i := range 4 {
+		myDatabase(t, s, fmt.Sprintf("many_%d", i))
+	}
+	db := s.runner(t, "")
+	const runners = 20
+	var wg sync.WaitGroup
+	errs := make([]error, runners)
+	for i := range runners {
+		wg.Go(func() {
+			p, err := fullMySQLAccount(s.engine, "many_user", fmt.Sprintf("many_%d", i%4)).Plan()
+			if err == nil {
+				_, err = provision.Apply(t.Context(), db, p)
+			}
+			errs[i] = err
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	all := fullMySQLAccount(s.engine, "many_user", "many_0")
+	for i := 1; i < 4; i++ {
+		all.Grants = append(all.Grants, fullMySQLAccount(s.engine, "", fmt.Sprintf("many_%d", i)).Grants...)
+	}
+	noDrift(t, db, all)
+}
+
+func TestMySQLMistypedAccount(t *testing.T) { onMySQL(t, testMySQLMistypedAccount) }
+
+func testMySQLMistypedAccount(t *testing.T, s *testServer) {
+	db := s.open(t, runner, runnerPassword, "", map[string]string{"sql_mode": "''"})
+	db.SetMaxOpenConns(1)
+	myDatabase(t, s, "mistyped")
+	// As if somebody dropped the account between two statements of the plan.
+	p := plan(t, fullMySQLAccount(s.engine, "mistyped_user", "mistyped"))
+	p.Statements = p.Statements[3:]
+	if _, err := provision.Apply(t.Context(), db, p); err == nil {
+		t.Error("granted to an account that does not exist")
+	}
+	if got := query(t, db, "SELECT COUNT(*) FROM mysql.user WHERE User = 'mistyped_user'"); got != "0" {
+		t.Error("there is an account without a password now")
+	}
+}
+
+func TestMySQLDrift(t *testing.T) { onMySQL(t, testMySQLDrift) }
+
+func testMySQLDrift(t *testing.T, s *testServer) {
+	db := myDatabase(t, s, "drift")
+	a := provision.Account{Engine: s.engine, Name: "drift_user", Host: "10.%", MaxConnections: 5, Grants: []provision.Grant{provision.ReadOnly("drift")}}
+	s.admin(t, "CREATE USER drift_user@'10.%' IDENTIFIED BY 'x'", "CREATE USER drift_user@'%' IDENTIFIED BY 'x'",
+		"GRANT SELECT, INSERT ON drift.* TO drift_user@'10.%'", "GRANT EXECUTE ON *.* TO drift_user@'10.%'", "GRANT SELECT ON `d%`.* TO drift_user@'10.%' WITH GRANT OPTION")
+	drifts, err := provision.Check(t.Context(), db, a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, d := range drifts {
+		got = append(got, string(d.Kind))
+	}
+	want := "neighbour authentication plaintext attribute missing extra extra extra extra"
+	if strings.Join(got, " ") != want {
+		t.Errorf("got %v\nwant %s", drifts, want)
+	}
+	exact, err := a.PlanExact(drifts, provision.Adopt())
+	if err != nil {
+		t.Fatal(err)
+	}
+	apply(t, db, exact)
+	drifts, err = provision.Check(t.Context(), db, a)
+	if err != nil || len(drifts) != 1 || drifts[0].Kind != provision.Neighbour {
+		t.Errorf("got %v, %v", drifts, err)
+	}
+}
+
+func TestMySQLReadOnly(t *testing.T) { onMySQL(t, testMySQLReadOnly) }
+
+func testMySQLReadOnly(t *testing.T, s *testServer) {
+	db := s.runner(t, "")
+	s.admin(t, "SET GLOBAL read_only = 1")
+	_, err := provision.Apply(t.Context(), db, plan(t, provision.Account{Engine: s.engine, Name: "read_only_user"}))
+	s.admin(t, "SET GLOBAL read_only = 0")
+	if failed := (*provision.Error)(nil); !errors.Is(err, provision.ErrReadOnlyEndpoint) || !errors.As(err, &failed) || failed.Code != "" {
+		t.Errorf("got %v", err)
+	}
+}

@@ -1,0 +1,128 @@
+package provision
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The longest names that servers keep. PostgreSQL cuts longer ones with a notice, so
+// that two of them become one role.
+const (
+	maxPostgreSQLName = 63  // bytes
+	maxMySQLUser      = 32  // characters
+	maxMariaDBUser    = 128 // characters
+	maxMySQLName      = 64  // characters, of databases, tables, columns and routines
+	maxMySQLHost      = 60  // characters; MySQL 8 takes more, MariaDB does not
+)
+
+// checkAccountName checks the name of an account or role. It refuses all names that
+// [rdsiam.Resource.User] refuses, except that those with characters outside Latin-1 pass.
+func (e Engine) checkAccountName(setting, name string) error {
+	if err := e.checkName(setting, name); err != nil {
+		return err
+	}
+	if strings.HasPrefix(name, " ") || strings.HasSuffix(name, " ") {
+		return describeAs(ErrInvalidName, setting, name, "begins or ends with a space, which databases drop and policies do not", "leave the space out")
+	}
+	if e.isReserved(name) {
+		return describeAs(ErrReservedName, setting, name, "belongs to the server or to RDS", "choose another name")
+	}
+	limit, length, unit := maxPostgreSQLName, len(name), "bytes"
+	switch e {
+	case MySQL:
+		limit, length, unit = maxMySQLUser, utf8.RuneCountInString(name), "characters"
+	case MariaDB:
+		limit, length, unit = maxMariaDBUser, utf8.RuneCountInString(name), "characters"
+	}
+	if length > limit {
+		return tooLong(setting, name, e, limit, unit)
+	}
+	return nil
+}
+
+// checkObjectName checks the name of a database, schema, table, column or routine.
+func (e Engine) checkObjectName(setting, name string) error {
+	if err := e.checkName(setting, name); err != nil {
+		return err
+	}
+	if e == PostgreSQL {
+		if len(name) > maxPostgreSQLName {
+			return tooLong(setting, name, e, maxPostgreSQLName, "bytes")
+		}
+		return nil
+	}
+	if utf8.RuneCountInString(name) > maxMySQLName {
+		return tooLong(setting, name, e, maxMySQLName, "characters")
+	}
+	return nil
+}
+
+func tooLong(setting, name string, e Engine, limit int, unit string) error {
+	return describeAs(ErrInvalidName, setting, name,
+		"is longer than the "+itoa(limit)+" "+unit+" that "+e.String()+" keeps", "choose a shorter name")
+}
+
+// checkName checks what holds for every name.
+func (e Engine) checkName(setting, name string) error {
+	switch {
+	case name == "":
+		return describeAs(ErrInvalidName, setting, name, "is empty", "give a name")
+	case !utf8.ValidString(name):
+		return describeAs(ErrInvalidName, setting, name, "is not UTF-8", "give the name in UTF-8")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return describeAs(ErrInvalidName, setting, name, "has a control character", "choose a name without")
+	case e != PostgreSQL && strings.HasSuffix(name, " "):
+		return describeAs(ErrInvalidName, setting, name, "ends in a space, which "+e.String()+" drops", "remove the space")
+	case e != PostgreSQL && strings.ContainsFunc(name, func(r rune) bool { return r > 0xffff }):
+		return describeAs(ErrInvalidName, setting, name, "has a character above U+FFFF, which names of "+e.String()+" cannot hold", "choose a name without")
+	}
+	return nil
+}
+
+// reservedMySQL are accounts of the server and of RDS; the last is a keyword of
+// GRANT in MariaDB.
+var reservedMySQL = []string{"root", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "event_scheduler", "system user", "public"}
+
+// isReserved tells of names that must not be touched. GRANT … TO "public" grants to
+// everybody, although it is quoted.
+func (e Engine) isReserved(name string) bool {
+	lower := strings.ToLower(name)
+	if strings.HasPrefix(lower, "rds_") || slices.Contains([]string{"rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser"}, lower) {
+		return true
+	}
+	if e == PostgreSQL {
+		return name == "public" || name == "none" || strings.HasPrefix(name, "pg_")
+	}
+	return slices.Contains(reservedMySQL, lower)
+}
+
+// checkHost checks the host part of an account of MySQL or MariaDB.
+func checkHost(host string, reach Reach) error {
+	isHost := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".:%_/-", r)
+	}
+	lower := strings.ToLower(host)
+	switch {
+	case len(host) > maxMySQLHost || strings.ContainsFunc(host, func(r rune) bool { return !isHost(r) }):
+		return describeAs(ErrInvalidName, "Account.Host", host, "is not a host, address or pattern of them", `use a form such as "%" or "10.%"`)
+	case reach != ProxyStandard && (lower == "localhost" || strings.HasPrefix(lower, "127.") || lower == "::1"):
+		return describeAs(ErrInvalidName, "Account.Host", host, "nobody comes to RDS from there", `use a form such as "%" or "10.%"`)
+	}
+	return nil
+}
+
+// isLatin1 tells whether an IAM policy can hold the name.
+func isLatin1(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return r > 0xff })
+}
+
+// isSystemSpace tells of schemas and databases of the server itself: who may write to
+// some of them may do everything.
+func (e Engine) isSystemSpace(t target) bool {
+	if e != PostgreSQL {
+		return slices.Contains([]string{"mysql", "sys", "information_schema", "performance_schema", "innodb"}, strings.ToLower(t.space))
+	}
+	return t.level != levelDatabase && (strings.HasPrefix(t.space, "pg_") || t.space == "information_schema") || t.space == "rdsadmin"
+}

@@ -1,0 +1,201 @@
+package provision
+
+import (
+	"slices"
+)
+
+// Kind is what a statement does.
+type Kind string
+
+// The kinds of statements.
+const (
+	KindGuard  Kind = "guard"  // changes nothing, fails where going on would be wrong
+	KindCreate Kind = "create" // creates the account, or checks the one that exists
+	KindAlter  Kind = "alter"  // makes the account what the description says
+	KindGrant  Kind = "grant"  // gives privileges or memberships
+	KindRevoke Kind = "revoke" // takes them
+	KindDrop   Kind = "drop"   // removes the account or what depends on it
+)
+
+// Statement is one statement of a plan. It holds no secret.
+type Statement struct {
+	SQL     string // without a semicolon at its end
+	Summary string // what it does, for people, in one line
+	Kind    Kind
+
+	// hides is the database of a guard for files, which Apply replaces by carrying an
+	// older grant over.
+	hides string
+}
+
+// Destructive tells whether the statement takes something away.
+func (s Statement) Destructive() bool { return s.Kind == KindRevoke || s.Kind == KindDrop }
+
+// Plan is what there is to do for an account: statements in their order, each of which
+// can run again. [Apply] runs it; [Plan.String] shows it; [GooseFile] and
+// [Plan.Migration] make files of it. Change the slices only in a copy.
+type Plan struct {
+	Engine     Engine
+	Account    string // its name
+	Statements []Statement
+	Warnings   []string // what a person should know
+
+	account Account
+	want    access // what the account has after the plan
+	reject  access // what it no longer has
+}
+
+// Option changes how an account is planned.
+type Option func(*options)
+
+type options struct {
+	adopt bool
+	flush bool
+}
+
+// Adopt lets a plan take over an existing account that is not for IAM: it becomes one
+// that logs in with a token and no longer with its password. Without it, such an
+// account is [ErrUnmanaged]. Superusers are never taken over.
+func Adopt() Option { return func(o *options) { o.adopt = true } }
+
+// FlushPrivileges ends plans for MySQL and MariaDB with FLUSH PRIVILEGES, as runbooks do.
+// It does nothing: account statements take effect at once, FLUSH is for those who write to the
+// tables of the server themselves. It fails for runners without the privilege RELOAD.
+func FlushPrivileges() Option { return func(o *options) { o.flush = true } }
+
+// Plan returns what makes the account what the description says: it is created if it does
+// not exist, put right if it does, and granted what it lacks. Nothing is revoked; see
+// [Account.PlanExact]. Errors of the description are [*rdsiam.ConfigError]s; nothing is
+// sent anywhere.
+func (a Account) Plan(o ...Option) (*Plan, error) { return a.plan(nil, o) }
+
+// PlanExact is [Account.Plan] that also revokes what a [Check] of the account found to be
+// Extra.
+func (a Account) PlanExact(found []Drift, o ...Option) (*Plan, error) {
+	extra := make(access)
+	for _, drift := range found {
+		if drift.Kind == Extra {
+			extra.add(drift.target, drift.word)
+		}
+	}
+	return a.plan(extra, o)
+}
+
+func (a Account) plan(extra access, o []Option) (*Plan, error) {
+	p, settings, err := a.newPlan(o)
+	if err != nil {
+		return nil, err
+	}
+	for t, words := range extra {
+		for word := range words {
+			if !p.want[t][word] {
+				p.reject.add(t, word)
+			}
+		}
+	}
+	if a.Engine == PostgreSQL {
+		p.createPostgreSQL(settings)
+	} else {
+		p.createMySQL(settings)
+	}
+	return p, nil
+}
+
+// PlanRevoke returns what takes these grants from the account; they need not be
+// in the description, whose own Grants are left alone. What the account does not
+// have is no error in PostgreSQL; in MySQL and MariaDB, [Apply] leaves it out, and a file fails.
+func (a Account) PlanRevoke(grants []Grant, o ...Option) (*Plan, error) {
+	a.Grants = nil
+	p, settings, err := a.newPlan(o)
+	if err != nil {
+		return nil, err
+	}
+	if p.reject, err = a.Engine.expand(grants); err != nil {
+		return nil, err
+	}
+	if a.Engine == PostgreSQL {
+		p.revokePostgreSQL(settings)
+	} else {
+		p.revokeMySQL(settings)
+	}
+	return p, nil
+}
+
+// DropOptions say how an account is dropped. They are for PostgreSQL, except Adopt.
+type DropOptions struct {
+	// ReassignTo is the role that gets what the account owns. If it is empty, an
+	// account that owns something is not dropped: [ErrInUse].
+	ReassignTo string
+	// KeepRole releases the account from the database that the plan is run in, but
+	// does not drop it. A role that has rights in several databases is released in
+	// each of them before it can be dropped in the last.
+	KeepRole bool
+	// Adopt drops also an account that is not for IAM.
+	Adopt bool
+}
+
+// PlanDrop returns what removes the account, if it exists. Sessions that it has go
+// on until they end. Of the description, only the name, Host, Engine and Reach matter.
+func (a Account) PlanDrop(d DropOptions) (*Plan, error) {
+	a = Account{Engine: a.Engine, Name: a.Name, Host: a.Host, Reach: a.Reach}
+	p, _, err := a.newPlan(nil)
+	if err != nil {
+		return nil, err
+	}
+	p.Warnings = nil
+	if a.Engine == PostgreSQL {
+		if d.ReassignTo != "" {
+			if err := a.Engine.checkAccountName("DropOptions.ReassignTo", d.ReassignTo); err != nil {
+				return nil, err
+			}
+		}
+		if d.ReassignTo == a.Name {
+			return nil, describe("DropOptions.ReassignTo", d.ReassignTo, "is the account that is to be dropped", "name another role")
+		}
+		p.dropPostgreSQL(d)
+		return p, nil
+	}
+	if d.ReassignTo != "" || d.KeepRole {
+		return nil, describe("DropOptions", d.ReassignTo, "ReassignTo and KeepRole are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
+	}
+	p.dropMySQL(d)
+	return p, nil
+}
+
+// newPlan checks the description and returns a plan without statements.
+func (a Account) newPlan(o []Option) (*Plan, options, error) {
+	var settings options
+	for _, option := range o {
+		option(&settings)
+	}
+	if err := a.validate(); err != nil {
+		return nil, options{}, err
+	}
+	want, err := a.Engine.expand(a.Grants)
+	if err != nil {
+		return nil, options{}, err
+	}
+	a.MemberOf = slices.Clone(a.MemberOf)
+	slices.Sort(a.MemberOf)
+	a.MemberOf = slices.Compact(a.MemberOf)
+	for _, role := range a.MemberOf {
+		want.add(target{level: levelMembership, object: role}, wordMember)
+	}
+	p := &Plan{Engine: a.Engine, Account: a.Name, account: a, want: want, reject: make(access)}
+	if !isLatin1(a.Name) {
+		p.warn("IAM policies cannot hold the name of this account, only patterns such as * would match it: characters above U+00FF are not allowed in policies")
+	}
+	switch a.Reach {
+	case ProxyEndToEnd:
+		p.warn("clients need rds-db:connect for the proxy (prx-…), and the role of the proxy needs it for the database, for this account")
+	case ProxyStandard:
+		p.warn("the account must exist with the password that the proxy reads from Secrets Manager; it gets neither rds_iam nor AWSAuthenticationPlugin, since the proxy checks the token")
+	}
+	return p, settings, nil
+}
+
+func (p *Plan) warn(text string) { p.Warnings = append(p.Warnings, text) }
+
+func (p *Plan) add(kind Kind, summary, sql string) {
+	p.Statements = append(p.Statements, Statement{SQL: sql, Summary: summary, Kind: kind})
+}

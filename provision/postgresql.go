@@ -1,0 +1,165 @@
+package provision
+
+import (
+	"slices"
+	"strings"
+)
+
+// wordMember stands for membership among the words of privileges.
+const wordMember = "MEMBER"
+
+func (p *Plan) createPostgreSQL(o options) {
+	a := p.account
+	if a.Reach == ProxyStandard {
+		p.add(KindGuard, "check that role "+quoted(a.Name)+" exists and has no rds_iam", p.block(pgRequire, p.database()))
+	} else {
+		p.add(KindCreate, "create role "+quoted(a.Name)+", or check that it is one for IAM", p.block(pgCreate, p.database(), pgBool("adopt", o.adopt)))
+	}
+	if a.MaxConnections > 0 {
+		p.add(KindAlter, "limit its connections to "+itoa(a.MaxConnections),
+			"ALTER ROLE "+pgIdentifier(a.Name)+" CONNECTION LIMIT "+itoa(a.MaxConnections))
+	}
+	if a.Comment != "" {
+		p.add(KindAlter, "comment on it", "COMMENT ON ROLE "+pgIdentifier(a.Name)+" IS "+pgString(a.Comment))
+	}
+	// Everything happens in one transaction, and a revoke of a table's privilege
+	// takes that of its columns along: revokes come first.
+	p.pgChange(KindRevoke, p.reject)
+	p.pgChange(KindGrant, p.want)
+	if a.Reach == ProxyStandard {
+		p.add(KindGuard, "check that it is no member of rds_iam through another role", p.block(pgNotIAM))
+	} else {
+		p.add(KindGrant, "make it a member of rds_iam, unless that would lock out a role that is a member of it", p.block(pgFinish))
+	}
+}
+
+func (p *Plan) revokePostgreSQL(o options) {
+	block, parameters := pgExisting, []string{pgBool("adopt", o.adopt || p.account.Reach == ProxyStandard)}
+	p.add(KindGuard, "check that role "+quoted(p.Account)+" exists and is one for IAM", p.block(block, parameters...))
+	p.pgChange(KindRevoke, p.reject)
+}
+
+func (p *Plan) dropPostgreSQL(d DropOptions) {
+	adopt := pgBool("adopt", d.Adopt || p.account.Reach == ProxyStandard)
+	release := "take its rights in this database"
+	if d.ReassignTo != "" {
+		release = "hand what it owns in this database to " + quoted(d.ReassignTo) + ", and take its rights there"
+	}
+	p.add(KindDrop, release, p.block(pgRelease, adopt, pgText("heir", d.ReassignTo)))
+	if !d.KeepRole {
+		p.add(KindDrop, "drop role "+quoted(p.Account)+", unless it has something in another database", p.block(pgDrop, adopt))
+	}
+}
+
+// database returns the parameter that names the database that the plan must run in,
+// which is known where a grant within a database comes with one on the database.
+func (p *Plan) database() string {
+	name := ""
+	for _, g := range p.account.Grants {
+		if g.preset != nil {
+			name = g.preset.database
+		}
+	}
+	return pgText("want_database", name)
+}
+
+// pgChange adds the statements that grant or revoke.
+func (p *Plan) pgChange(kind Kind, a access) {
+	targets := a.targets()
+	for i, t := range targets {
+		switch t.level {
+		case levelColumn:
+			// All columns of a table make one statement, with its first.
+			if i > 0 && sameTable(targets[i-1], t) {
+				continue
+			}
+			table := t
+			table.level, table.column = levelTable, ""
+			p.pgGrant(kind, table, columnList(a, targets[i:], pgIdentifier), "columns of "+table.String())
+		case levelFunction, levelProcedure:
+			parameters := []string{pgText("schema", t.space), pgText("routine", t.object), pgBool("revoke", kind == KindRevoke), pgBool("procedures", t.level == levelProcedure)}
+			p.add(kind, change(kind, "EXECUTE", t.String()), p.block(pgRoutine, parameters...))
+		case levelMembership:
+			p.add(kind, change(kind, "membership", t.String()), p.block(pgMember, pgText("group_name", t.object), pgBool("revoke", kind == KindRevoke)))
+		default:
+			p.pgGrant(kind, t, strings.Join(a.words(t), ", "), t.String())
+		}
+	}
+}
+
+func (p *Plan) pgGrant(kind Kind, t target, words, summary string) {
+	sql := "GRANT " + words + " ON " + pgObject(t) + " TO " + pgIdentifier(p.Account)
+	if kind == KindRevoke {
+		sql = "REVOKE " + words + " ON " + pgObject(t) + " FROM " + pgIdentifier(p.Account)
+	}
+	if t.level == levelDefault {
+		place := ""
+		if t.space != "" {
+			place = " IN SCHEMA " + pgIdentifier(t.space)
+		}
+		sql = "ALTER DEFAULT PRIVILEGES FOR ROLE " + pgIdentifier(t.owner) + place + " " + sql
+	}
+	p.add(kind, change(kind, words, summary), sql)
+}
+
+// pgObject returns what follows ON.
+func pgObject(t target) string {
+	name := pgIdentifier(t.space)
+	if t.object != "" {
+		name += "." + pgIdentifier(t.object)
+	}
+	switch t.level {
+	case levelDatabase:
+		return "DATABASE " + name
+	case levelSchema:
+		return "SCHEMA " + name
+	case levelAllTables:
+		return "ALL TABLES IN SCHEMA " + name
+	case levelAllSequences:
+		return "ALL SEQUENCES IN SCHEMA " + name
+	case levelSequence:
+		return "SEQUENCE " + name
+	case levelAllRoutines:
+		return "ALL ROUTINES IN SCHEMA " + name
+	case levelDefault:
+		return t.kind.word()
+	}
+	return "TABLE " + name
+}
+
+func sameTable(a, b target) bool {
+	a.column, b.column = "", ""
+	return a == b
+}
+
+// columnList returns privileges with their columns, such as SELECT ("a", "b"). targets
+// starts with a column, whose table is meant.
+func columnList(a access, targets []target, quote func(string) string) string {
+	columns := make(map[string][]string)
+	var words []string
+	for _, t := range targets {
+		if !sameTable(t, targets[0]) {
+			break
+		}
+		for _, word := range a.words(t) {
+			if columns[word] == nil {
+				words = append(words, word)
+			}
+			columns[word] = append(columns[word], quote(t.column))
+		}
+	}
+	slices.Sort(words)
+	for i, word := range words {
+		words[i] = word + " (" + strings.Join(columns[word], ", ") + ")"
+	}
+	return strings.Join(words, ", ")
+}
+
+func change(kind Kind, words, what string) string {
+	if kind == KindRevoke {
+		return "revoke " + words + " on " + what
+	}
+	return "grant " + words + " on " + what
+}
+
+func quoted(name string) string { return `"` + name + `"` }

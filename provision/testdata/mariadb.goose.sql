@@ -1,0 +1,69 @@
+-- +goose NO TRANSACTION
+-- +goose Up
+
+-- check that account `iam_sre`@`%`, if it exists, is for IAM
+-- +goose StatementBegin
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR CONCAT(User, '@', Host) = CURRENT_USER() AND (plugin <> 'AWSAuthenticationPlugin' OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = 'iam_sre' AND Host = '%' AND JSON_LENGTH(Priv, '$.auth_or') > 1)))), '~rdsiam: account is not for IAM', '/a')) AS passed;
+-- +goose StatementEnd
+
+-- create it if it does not exist
+-- +goose StatementBegin
+CREATE USER IF NOT EXISTS `iam_sre`@`%` IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;
+-- +goose StatementEnd
+
+-- make an existing one the same
+-- +goose StatementBegin
+ALTER USER `iam_sre`@`%` IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL WITH MAX_USER_CONNECTIONS 7;
+-- +goose StatementEnd
+
+-- check that a grant on database sre_db hides no older one
+-- +goose StatementBegin
+SELECT EXTRACTVALUE('<a/>', IF(NOT EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db = _utf8mb4 x'7372655c5f6462') AND EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> _utf8mb4 x'7372655c5f6462' AND 'sre_db' LIKE Db ESCAPE x'5c'), '~rdsiam: hides an older grant', '/a')) AS passed;
+-- +goose StatementEnd
+
+-- grant CREATE TEMPORARY TABLES, EXECUTE, INSERT, LOCK TABLES, SELECT, SHOW VIEW on database sre_db
+-- +goose StatementBegin
+GRANT CREATE TEMPORARY TABLES, EXECUTE, INSERT, LOCK TABLES, SELECT, SHOW VIEW ON `sre\_db`.* TO `iam_sre`@`%`;
+-- +goose StatementEnd
+
+-- grant DELETE, INDEX, UPDATE on table sre_db.items
+-- +goose StatementBegin
+GRANT DELETE, INDEX, UPDATE ON `sre_db`.`items` TO `iam_sre`@`%`;
+-- +goose StatementEnd
+
+-- grant REFERENCES (`id`), UPDATE (`id`) on columns of table sre_db.other
+-- +goose StatementBegin
+GRANT REFERENCES (`id`), UPDATE (`id`) ON `sre_db`.`other` TO `iam_sre`@`%`;
+-- +goose StatementEnd
+
+-- grant EXECUTE on function sre_db.f
+-- +goose StatementBegin
+GRANT EXECUTE ON FUNCTION `sre_db`.`f` TO `iam_sre`@`%`;
+-- +goose StatementEnd
+
+-- grant EXECUTE on procedure sre_db.p
+-- +goose StatementBegin
+GRANT EXECUTE ON PROCEDURE `sre_db`.`p` TO `iam_sre`@`%`;
+-- +goose StatementEnd
+
+-- flush privileges, which changes nothing
+-- +goose StatementBegin
+FLUSH PRIVILEGES;
+-- +goose StatementEnd
+
+-- +goose Down
+
+-- check that account `iam_sre`@`%`, if it exists, is for IAM
+-- +goose StatementBegin
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR plugin <> 'AWSAuthenticationPlugin' OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = 'iam_sre' AND Host = '%' AND JSON_LENGTH(Priv, '$.auth_or') > 1) OR ssl_type IN ('X509', 'SPECIFIED'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
+-- +goose StatementEnd
+
+-- check that nothing runs with its rights
+-- +goose StatementBegin
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = 'iam_sre@%'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
+-- +goose StatementEnd
+
+-- drop it
+-- +goose StatementBegin
+DROP USER IF EXISTS `iam_sre`@`%`;
+-- +goose StatementEnd

@@ -1,0 +1,486 @@
+-- PostgreSQL account o'brien "x" \ $rdsiam$
+BEGIN;
+
+-- create role "o'brien "x" \ $rdsiam$", or check that it is one for IAM
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  want_database CONSTANT pg_catalog.text := E'sre';
+  adopt CONSTANT pg_catalog.bool := false;
+  role pg_catalog.pg_roles%ROWTYPE;
+  self_grant pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  IF want_database NOT IN ('', current_database()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'RDS06',
+      MESSAGE = format('the grants are for database "%s", this is "%s": connect to the former', want_database, current_database());
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_iam') THEN
+    RAISE EXCEPTION 'this server has no role rds_iam' USING ERRCODE = 'RDS04';
+  END IF;
+  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
+  IF FOUND THEN
+    IF role.rolsuper THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+    END IF;
+    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+    END IF;
+    IF account IN (session_user, current_user) AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS03',
+        MESSAGE = format('role "%s" runs this itself, and RDS would no longer take its password: choose another runner', account);
+    END IF;
+    IF NOT role.rolcanlogin THEN
+      EXECUTE format('ALTER ROLE %I LOGIN', account);
+    END IF;
+  ELSE
+    -- With this setting of PostgreSQL 16 and newer the runner would become a member.
+    self_grant := current_setting('createrole_self_grant', true);
+    IF self_grant <> '' THEN
+      PERFORM set_config('createrole_self_grant', '', true);
+    END IF;
+    EXECUTE format('CREATE ROLE %I LOGIN', account);
+    IF self_grant <> '' THEN
+      PERFORM set_config('createrole_self_grant', self_grant, true);
+    END IF;
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- limit its connections to 7
+ALTER ROLE "o'brien ""x"" \ $rdsiam$" CONNECTION LIMIT 7;
+
+-- comment on it
+COMMENT ON ROLE "o'brien ""x"" \ $rdsiam$" IS E'it''s "for" \\ tests';
+
+-- grant CONNECT, CREATE, TEMPORARY on database sre
+GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "sre" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant USAGE on schema app
+GRANT USAGE ON SCHEMA "app" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant CREATE, USAGE on schema public
+GRANT CREATE, USAGE ON SCHEMA "public" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant SELECT on all tables in schema app
+GRANT SELECT ON ALL TABLES IN SCHEMA "app" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE on table app.items
+GRANT DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE ON TABLE "app"."items" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant SELECT ("a", "b"), UPDATE ("a", "b") on columns of table public.t
+GRANT SELECT ("a", "b"), UPDATE ("a", "b") ON TABLE "public"."t" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant SELECT on all sequences in schema app
+GRANT SELECT ON ALL SEQUENCES IN SCHEMA "app" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant UPDATE, USAGE on sequence app.items_id_seq
+GRANT UPDATE, USAGE ON SEQUENCE "app"."items_id_seq" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant EXECUTE on all routines in schema public
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA "public" TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant EXECUTE on function app.f
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema CONSTANT pg_catalog.text := E'app';
+  routine CONSTANT pg_catalog.text := E'f';
+  revoke CONSTANT pg_catalog.bool := false;
+  procedures CONSTANT pg_catalog.bool := false;
+  found_one pg_catalog.bool := false;
+  routine_id pg_catalog.oid;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  FOR routine_id IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
+  LOOP
+    found_one := true;
+    IF revoke THEN
+      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
+    ELSE
+      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
+    END IF;
+  END LOOP;
+  IF NOT found_one THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- grant EXECUTE on procedure app.p
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema CONSTANT pg_catalog.text := E'app';
+  routine CONSTANT pg_catalog.text := E'p';
+  revoke CONSTANT pg_catalog.bool := false;
+  procedures CONSTANT pg_catalog.bool := true;
+  found_one pg_catalog.bool := false;
+  routine_id pg_catalog.oid;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  FOR routine_id IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
+  LOOP
+    found_one := true;
+    IF revoke THEN
+      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
+    ELSE
+      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
+    END IF;
+  END LOOP;
+  IF NOT found_one THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- grant SELECT on tables that owner of sre will create in schema app
+ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" GRANT SELECT ON TABLES TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant SELECT on sequences that owner of sre will create in schema app
+ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" GRANT SELECT ON SEQUENCES TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant EXECUTE on routines that owner of sre will create in schema app
+ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" GRANT EXECUTE ON ROUTINES TO "o'brien ""x"" \ $rdsiam$";
+
+-- grant membership on role owner of sre
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  group_name CONSTANT pg_catalog.text := E'owner of sre';
+  revoke CONSTANT pg_catalog.bool := false;
+  member pg_catalog.bool;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  member := EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+    WHERE g.rolname = group_name AND r.rolname = account AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)));
+  IF revoke AND member THEN
+    EXECUTE format('REVOKE %I FROM %I', group_name, account);
+  ELSIF NOT revoke AND NOT member THEN
+    EXECUTE format('GRANT %I TO %I', group_name, account);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- make it a member of rds_iam, unless that would lock out a role that is a member of it
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  role pg_catalog.pg_roles%ROWTYPE;
+  lockouts pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT * INTO STRICT role FROM pg_roles r WHERE r.rolname = account;
+  IF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+    EXECUTE format('GRANT rds_iam TO %I', account);
+  END IF;
+  lockouts := (
+    WITH RECURSIVE edges AS (
+      SELECT m.member, m.roleid FROM pg_auth_members m WHERE (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))
+    ), chains(id, chain) AS (
+      SELECT r.oid, r.rolname::text FROM pg_roles r WHERE r.rolname = account
+      UNION ALL
+      SELECT e.member, r.rolname || ' -> ' || c.chain FROM chains c JOIN edges e ON e.roleid = c.id JOIN pg_roles r ON r.oid = e.member
+    ), others(id) AS (
+      SELECT e.member FROM edges e JOIN pg_roles g ON g.oid = e.roleid JOIN pg_roles r ON r.oid = e.member
+      WHERE g.rolname = 'rds_iam' AND r.rolname <> account
+      UNION
+      SELECT e.member FROM others o JOIN edges e ON e.roleid = o.id JOIN pg_roles r ON r.oid = e.member WHERE r.rolname <> account
+    )
+    SELECT string_agg(c.chain || ' -> rds_iam', ', ' ORDER BY c.chain) FROM chains c JOIN pg_roles r ON r.oid = c.id
+    WHERE r.rolcanlogin AND r.rolname <> account AND c.id NOT IN (SELECT o.id FROM others o)
+  );
+  IF lockouts IS NOT NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'RDS03',
+      MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s; revoke the first step', lockouts);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+COMMIT;
+
+-- PostgreSQL account o'brien "x" \ $rdsiam$
+BEGIN;
+
+-- check that role "o'brien "x" \ $rdsiam$" exists and is one for IAM
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  adopt CONSTANT pg_catalog.bool := false;
+  role pg_catalog.pg_roles%ROWTYPE;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
+  IF FOUND THEN
+    IF role.rolsuper THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+    END IF;
+    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+    END IF;
+  ELSE
+    RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- revoke CONNECT, CREATE, TEMPORARY on database sre
+REVOKE CONNECT, CREATE, TEMPORARY ON DATABASE "sre" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke USAGE on schema app
+REVOKE USAGE ON SCHEMA "app" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke CREATE, USAGE on schema public
+REVOKE CREATE, USAGE ON SCHEMA "public" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke SELECT on all tables in schema app
+REVOKE SELECT ON ALL TABLES IN SCHEMA "app" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE on table app.items
+REVOKE DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE ON TABLE "app"."items" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke SELECT ("a", "b"), UPDATE ("a", "b") on columns of table public.t
+REVOKE SELECT ("a", "b"), UPDATE ("a", "b") ON TABLE "public"."t" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke SELECT on all sequences in schema app
+REVOKE SELECT ON ALL SEQUENCES IN SCHEMA "app" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke UPDATE, USAGE on sequence app.items_id_seq
+REVOKE UPDATE, USAGE ON SEQUENCE "app"."items_id_seq" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke EXECUTE on all routines in schema public
+REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA "public" FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke EXECUTE on function app.f
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema CONSTANT pg_catalog.text := E'app';
+  routine CONSTANT pg_catalog.text := E'f';
+  revoke CONSTANT pg_catalog.bool := true;
+  procedures CONSTANT pg_catalog.bool := false;
+  found_one pg_catalog.bool := false;
+  routine_id pg_catalog.oid;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  FOR routine_id IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
+  LOOP
+    found_one := true;
+    IF revoke THEN
+      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
+    ELSE
+      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
+    END IF;
+  END LOOP;
+  IF NOT found_one THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- revoke EXECUTE on procedure app.p
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema CONSTANT pg_catalog.text := E'app';
+  routine CONSTANT pg_catalog.text := E'p';
+  revoke CONSTANT pg_catalog.bool := true;
+  procedures CONSTANT pg_catalog.bool := true;
+  found_one pg_catalog.bool := false;
+  routine_id pg_catalog.oid;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  FOR routine_id IN
+    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
+  LOOP
+    found_one := true;
+    IF revoke THEN
+      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
+    ELSE
+      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
+    END IF;
+  END LOOP;
+  IF NOT found_one THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- revoke SELECT on tables that owner of sre will create in schema app
+ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" REVOKE SELECT ON TABLES FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke SELECT on sequences that owner of sre will create in schema app
+ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" REVOKE SELECT ON SEQUENCES FROM "o'brien ""x"" \ $rdsiam$";
+
+-- revoke EXECUTE on routines that owner of sre will create in schema app
+ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" REVOKE EXECUTE ON ROUTINES FROM "o'brien ""x"" \ $rdsiam$";
+
+COMMIT;
+
+-- PostgreSQL account o'brien "x" \ $rdsiam$
+BEGIN;
+
+-- hand what it owns in this database to "sre_owner", and take its rights there
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  adopt CONSTANT pg_catalog.bool := false;
+  heir CONSTANT pg_catalog.text := E'sre_owner';
+  role pg_catalog.pg_roles%ROWTYPE;
+  how pg_catalog.text := '';
+  needed pg_catalog.text;
+  borrowed pg_catalog.text[] := '{}';
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
+  IF FOUND THEN
+    IF role.rolsuper THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+    END IF;
+    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+    END IF;
+    IF heir = '' AND EXISTS (
+      SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
+        AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
+    ) THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS05',
+        MESSAGE = format('role "%s" owns something: name in DropOptions.ReassignTo who gets it', account);
+    END IF;
+    IF current_setting('server_version_num')::int >= 160000 THEN
+      how := ' WITH INHERIT TRUE, SET TRUE';
+    END IF;
+    FOREACH needed IN ARRAY ARRAY[account, heir] LOOP
+      IF needed <> '' AND NOT pg_has_role(needed, 'USAGE') THEN
+        IF EXISTS (
+          SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
+          WHERE g.rolname = needed AND r.rolname = current_user AND m.grantor <> 10
+        ) THEN
+          RAISE EXCEPTION USING ERRCODE = '42501',
+            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights: choose another runner', needed);
+        END IF;
+        EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
+        borrowed := borrowed || needed;
+      END IF;
+    END LOOP;
+    IF heir <> '' THEN
+      EXECUTE format('REASSIGN OWNED BY %I TO %I', account, heir);
+    END IF;
+    EXECUTE format('DROP OWNED BY %I', account);
+    FOREACH needed IN ARRAY borrowed LOOP
+      EXECUTE format('REVOKE %I FROM %I', needed, current_user);
+    END LOOP;
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+-- drop role "o'brien "x" \ $rdsiam$", unless it has something in another database
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  adopt CONSTANT pg_catalog.bool := false;
+  role pg_catalog.pg_roles%ROWTYPE;
+  places pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
+  IF pg_catalog.pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
+  IF FOUND THEN
+    IF role.rolsuper THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+    END IF;
+    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS01',
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+    END IF;
+    SELECT string_agg(DISTINCT format('%I', b.datname), ', ') INTO places FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
+    IF places IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS05',
+        MESSAGE = format('role "%s" has or owns something in other databases: %s; run a plan with DropOptions.KeepRole there first', account, places);
+    END IF;
+    EXECUTE format('DROP ROLE %I', account);
+  END IF;
+  PERFORM pg_catalog.set_config('search_path', path, true);
+END
+$rdsiam1$;
+
+COMMIT;
