@@ -82,7 +82,7 @@ func (s *Server) defaultPolicy() string {
 		}
 		allow := statement{Effect: "Allow", Action: connectAction}
 		for _, endpoint := range s.endpoints {
-			arn := s.userARN(endpoint, policyEscaper.Replace(name))
+			arn := s.userARN(endpoint, iampolicy.Escape(name))
 			if !slices.Contains(allow.Resource, arn) {
 				allow.Resource = append(allow.Resource, arn)
 			}
@@ -98,9 +98,6 @@ func (s *Server) defaultPolicy() string {
 	}
 	return string(text)
 }
-
-// policyEscaper writes a name so that a policy matches it as it stands.
-var policyEscaper = strings.NewReplacer("*", "${*}", "?", "${?}", "$", "${$}")
 
 // SetIdentities replaces the identities that the server knows, for instance to
 // rotate credentials: tokens of the old ones are refused from then on, unless

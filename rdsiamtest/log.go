@@ -66,9 +66,11 @@ type LogIn struct {
 	TokenAge         time.Duration
 }
 
+// log holds the log-ins of a server. The zero log is empty.
 type log struct {
-	mu     sync.Mutex
-	logIns []LogIn
+	mu      sync.Mutex
+	logIns  []LogIn                // guarded by mu
+	pending map[*pendingLogIn]bool // guarded by mu
 }
 
 func (s *Server) record(l LogIn) {
@@ -77,8 +79,15 @@ func (s *Server) record(l LogIn) {
 	s.log.logIns = append(s.log.logIns, l)
 }
 
-// LogIns returns every try to log in since the server started, oldest first.
+// LogIns returns every try to log in since the server started, oldest first. It
+// is complete as soon as the client has its error: a client that gives up closes
+// its connection before the server can notice, so LogIns waits up to 5 seconds
+// for the server to notice each connection of [Server.DialContext] that its
+// client has closed. For connections from elsewhere, whose other end the server
+// cannot see, it waits up to half a second if they are still logging in. It never
+// waits for other clients that are still logging in, nor once the server is closed.
 func (s *Server) LogIns() []LogIn {
+	s.settleLogIns()
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	return slices.Clone(s.log.logIns)

@@ -12,7 +12,7 @@ import (
 // net.Pipe and like a socket it takes what is written before it is read:
 // otherwise a client that rejects the server's certificate and the server that
 // is still sending it wait for each other.
-func memoryPipe(address string) (client, server net.Conn) {
+func memoryPipe(address string) (client, server *memoryConn) {
 	toServer, toClient := newMemoryStream(), newMemoryStream()
 	client = &memoryConn{in: toClient, out: toServer, local: "rdsiamtest client", remote: memoryAddr(address)}
 	server = &memoryConn{in: toServer, out: toClient, local: memoryAddr(address), remote: "rdsiamtest client"}
@@ -34,10 +34,20 @@ func (c *memoryConn) Write(b []byte) (int, error) { return c.out.write(b) }
 func (c *memoryConn) LocalAddr() net.Addr         { return c.local }
 func (c *memoryConn) RemoteAddr() net.Addr        { return c.remote }
 
+// Close closes what peerClosed looks at first: a reader that Close wakes up
+// finds the connection closed from both ends.
 func (c *memoryConn) Close() error {
-	c.in.change(func(s *memoryStream) { s.readerClosed, s.data = true, nil })
 	c.out.change(func(s *memoryStream) { s.writerClosed = true })
+	c.in.change(func(s *memoryStream) { s.readerClosed, s.data = true, nil })
 	return nil
+}
+
+// peerClosed reports whether the other end was closed, also while what it sent
+// is not yet read.
+func (c *memoryConn) peerClosed() bool {
+	c.in.mu.Lock()
+	defer c.in.mu.Unlock()
+	return c.in.writerClosed
 }
 
 func (c *memoryConn) SetDeadline(t time.Time) error {

@@ -140,6 +140,7 @@ func (f *mysqlFront) logIn() bool {
 	entry := f.server.newLogIn(f.attempt, token, refusal)
 	entry.PasswordReceived = entry.PasswordReceived || f.proved
 	f.server.record(entry)
+	f.server.endLogIn(f.conn.logIn)
 	if refusal != nil {
 		f.packets.write(f.refusalError(refusal).encode())
 		return false

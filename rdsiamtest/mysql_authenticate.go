@@ -89,7 +89,7 @@ func (f *mysqlFront) checkPassword(a account, known bool) *Refusal {
 		f.packets.queue([]byte{mysqlMoreData, mysqlFastAuthOK})
 		return nil
 	}
-	if len(answer) == 0 || answer[0] == 0 {
+	if clearMySQLPassword(answer) == "" {
 		return f.passwordRefusal(a, known) // an empty password is not asked for again
 	}
 	full, err := f.converse([]byte{mysqlMoreData, mysqlFullAuth})

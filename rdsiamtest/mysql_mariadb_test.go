@@ -248,7 +248,7 @@ func mariaDBClient(t *testing.T, server *rdsiamtest.Server, token, statement str
 
 func TestMySQLMariaDBClient(t *testing.T) {
 	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"))
-	token := mysqlToken(t, server, "app")
+	token := tokenFor(t, server, "app")
 	if got := mariaDBClient(t, server, token, "select current_user(), null, 'a'; set @a = 1; select version()"); got != "app@%\tNULL\ta\n8.4.6-rdsiamtest\n" {
 		t.Errorf("got %q, want two answers", got)
 	}

@@ -20,7 +20,7 @@ import (
 func startMySQLSession(t *testing.T, change ...func(*mysql.Config)) *sql.Conn {
 	t.Helper()
 	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
-	config := mysqlConfig(t, server, "app", mysqlToken(t, server, "app"))
+	config := mysqlConfig(t, server, "app", tokenFor(t, server, "app"))
 	for _, c := range change {
 		c(config)
 	}
@@ -294,7 +294,7 @@ func TestMySQLDriverSettings(t *testing.T) {
 
 func TestMySQLSessionsInParallel(t *testing.T) {
 	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"))
-	db := openMySQL(t, mysqlConfig(t, server, "app", mysqlToken(t, server, "app")))
+	db := openMySQL(t, mysqlConfig(t, server, "app", tokenFor(t, server, "app")))
 	results := make(chan error)
 	for i := range 16 {
 		go func() {

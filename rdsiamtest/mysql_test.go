@@ -10,21 +10,10 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
-
-// mysqlToken signs a token for the server as the SDK does.
-func mysqlToken(t testing.TB, server *rdsiamtest.Server, user string) string {
-	t.Helper()
-	token, err := auth.BuildAuthToken(t.Context(), server.Endpoint(), "us-east-1", user, server.Credentials())
-	if err != nil {
-		t.Fatalf("sign a token: %v", err)
-	}
-	return token
-}
 
 // mysqlConfig is a bare go-sql-driver configuration for the server.
 func mysqlConfig(t testing.TB, server *rdsiamtest.Server, user, password string) *mysql.Config {
@@ -84,7 +73,7 @@ func TestMySQLLogIn(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			server := rdsiamtest.StartMySQL(t, options...)
-			db := openMySQL(t, mysqlConfig(t, server, "app", mysqlToken(t, server, "app")))
+			db := openMySQL(t, mysqlConfig(t, server, "app", tokenFor(t, server, "app")))
 			if err := db.PingContext(t.Context()); err != nil {
 				t.Fatalf("ping: %v", err)
 			}
@@ -153,7 +142,7 @@ func TestMySQLRefusals(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			server := rdsiamtest.StartMySQL(t, rdsiamtest.WithEndpoint(tt.endpoint),
 				rdsiamtest.WithIAMUser("app"), rdsiamtest.WithPasswordUser("legacy", "secret"))
-			token := mysqlToken(t, server, tt.user)
+			token := tokenFor(t, server, tt.user)
 			if tt.token != nil {
 				token = tt.token(token)
 			}
@@ -187,7 +176,7 @@ func breakSignature(token string) string {
 func TestMySQLTokenAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
-		db := openMySQL(t, mysqlConfig(t, server, "app", mysqlToken(t, server, "app")))
+		db := openMySQL(t, mysqlConfig(t, server, "app", tokenFor(t, server, "app")))
 		db.SetMaxIdleConns(0)
 
 		time.Sleep(15*time.Minute - time.Second)
@@ -208,7 +197,7 @@ func TestMySQLTokenAge(t *testing.T) {
 func TestMySQLSessionOutlivesToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
-		db := openMySQL(t, mysqlConfig(t, server, "app", mysqlToken(t, server, "app")))
+		db := openMySQL(t, mysqlConfig(t, server, "app", tokenFor(t, server, "app")))
 		conn, err := db.Conn(t.Context())
 		if err != nil {
 			t.Fatalf("connect: %v", err)
@@ -290,7 +279,7 @@ func TestMySQLHostileRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithAuthRequest(request))
-			err := openMySQL(t, mysqlConfig(t, server, "app", mysqlToken(t, server, "app"))).PingContext(t.Context())
+			err := openMySQL(t, mysqlConfig(t, server, "app", tokenFor(t, server, "app"))).PingContext(t.Context())
 			if got := mysqlRefusal(t, err).Number; got != 1045 {
 				t.Errorf("got error %d, want 1045", got)
 			}
@@ -304,7 +293,7 @@ func TestMySQLHostileRequests(t *testing.T) {
 
 func TestMySQLClientGivesUp(t *testing.T) {
 	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"))
-	config := mysqlConfig(t, server, "app", mysqlToken(t, server, "app"))
+	config := mysqlConfig(t, server, "app", tokenFor(t, server, "app"))
 	config.AllowCleartextPasswords = false
 	err := openMySQL(t, config).PingContext(t.Context())
 	if !errors.Is(err, mysql.ErrCleartextPassword) {
@@ -320,7 +309,7 @@ func TestMySQLClientGivesUp(t *testing.T) {
 func TestMySQLClose(t *testing.T) {
 	for _, options := range [][]rdsiamtest.Option{nil, {rdsiamtest.WithInMemory()}} {
 		server := rdsiamtest.StartMySQL(t, append(options, rdsiamtest.WithIAMUser("app"))...)
-		db := openMySQL(t, mysqlConfig(t, server, "app", mysqlToken(t, server, "app")))
+		db := openMySQL(t, mysqlConfig(t, server, "app", tokenFor(t, server, "app")))
 		if err := db.PingContext(t.Context()); err != nil {
 			t.Fatalf("ping: %v", err)
 		}

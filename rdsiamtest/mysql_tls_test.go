@@ -48,7 +48,7 @@ func TestMySQLPlaintextToken(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithTLSMode(tt.mode))
-			token := mysqlToken(t, server, "app")
+			token := tokenFor(t, server, "app")
 			config := mysqlConfig(t, server, "app", token)
 			config.TLS = nil
 			var conn *recordingConn

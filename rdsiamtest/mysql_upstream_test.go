@@ -22,7 +22,7 @@ import (
 func startMySQLFront(t *testing.T, upstream rdsiamtest.Upstream, options ...rdsiamtest.Option) (*rdsiamtest.Server, *mysql.Config) {
 	t.Helper()
 	server := rdsiamtest.StartMySQL(t, append(options, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithUpstream(upstream))...)
-	return server, mysqlConfig(t, server, "app", mysqlToken(t, server, "app"))
+	return server, mysqlConfig(t, server, "app", tokenFor(t, server, "app"))
 }
 
 // Another rdsiamtest server with a password account can be the upstream.

@@ -169,7 +169,7 @@ func TestMySQLTokenUnasked(t *testing.T) {
 	const longAnswers = 1 << 21
 	capabilities := uint32(wireProtocol41 | wireSecure | wirePluginAuth | longAnswers | wireConnectWithDB)
 	c.startTLS(server, capabilities)
-	token := mysqlToken(t, server, "app") + "\x00"
+	token := tokenFor(t, server, "app") + "\x00"
 	response := append(wireResponse(capabilities), "app\x00\xfc"...)
 	response = binary.LittleEndian.AppendUint16(response, uint16(len(token)))
 	c.send(append(response, token+"orders\x00mysql_clear_password\x00"...))
@@ -178,6 +178,24 @@ func TestMySQLTokenUnasked(t *testing.T) {
 	}
 	if got := lastLogIn(t, server); !got.Accepted || got.Database != "orders" {
 		t.Errorf("got log entry %+v, want an accepted one for orders", got)
+	}
+}
+
+// One mixed answer in 256 begins with NUL like an empty password: that client is
+// asked for the password too.
+func TestMySQLAnswerBeginsWithNUL(t *testing.T) {
+	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithPasswordUser("old", "secret"))
+	c := dialWire(t, server)
+	const capabilities = wireProtocol41 | wireSecure | wirePluginAuth
+	c.startTLS(server, capabilities)
+	answer := "\x00" + strings.Repeat("x", 31)
+	c.send(append(wireResponse(capabilities), "old\x00\x20"+answer+"caching_sha2_password\x00"...))
+	if request := c.receive(); string(request) != "\x01\x04" {
+		t.Fatalf("got %q, want a request for full authentication", request)
+	}
+	c.send([]byte("secret\x00"))
+	if reply := c.receive(); reply[0] != 0 {
+		t.Errorf("got %q, want OK", reply)
 	}
 }
 

@@ -110,7 +110,7 @@ func logInWire(t *testing.T, server *rdsiamtest.Server, capabilities uint32) *wi
 	if request := c.receive(); string(request) != "\xfemysql_clear_password\x00" {
 		t.Fatalf("got %q, want a switch to mysql_clear_password", request)
 	}
-	c.send(append([]byte(mysqlToken(t, server, "app")), 0))
+	c.send(append([]byte(tokenFor(t, server, "app")), 0))
 	if reply := c.receive(); reply[0] != 0 {
 		t.Fatalf("got %q, want OK", reply)
 	}

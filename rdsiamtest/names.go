@@ -8,7 +8,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/rdsiam/rdsiam"
 )
@@ -107,45 +106,14 @@ func (s *Server) DialContext(ctx context.Context, network, address string) (net.
 		return nil, err
 	}
 	if s.listener != nil {
-		return s.dials.dial(ctx, s.listener.Addr(), address)
+		return s.dialTCP(ctx, address)
 	}
 	client, server := memoryPipe(address)
-	if !s.start(&clientConn{Conn: server, dialled: address}, nil) {
+	logIn := s.beginLogIn(server.peerClosed)
+	if !s.start(&clientConn{Conn: server, dialled: address, logIn: logIn}, nil) {
+		s.endLogIn(logIn)
 		client.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("the rdsiamtest server is closed")}
 	}
 	return client, nil
-}
-
-// dialTable tells the accepting side of a TCP connection which address its
-// client dialled.
-type dialTable struct {
-	// dialling is held for reading from before a connection can be accepted
-	// until its address is in the table, and for writing to look it up.
-	dialling sync.RWMutex
-	dialled  sync.Map // the client's local address to the dialled address, both strings
-}
-
-func (t *dialTable) dial(ctx context.Context, listener net.Addr, address string) (net.Conn, error) {
-	t.dialling.RLock()
-	defer t.dialling.RUnlock()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, listener.Network(), listener.String())
-	if err != nil {
-		return nil, err
-	}
-	t.dialled.Store(conn.LocalAddr().String(), address)
-	return conn, nil
-}
-
-// take returns what was dialled by the client at remote, "" if it did not come
-// through dial.
-func (t *dialTable) take(remote net.Addr) string {
-	t.dialling.Lock()
-	defer t.dialling.Unlock()
-	address, ok := t.dialled.LoadAndDelete(remote.String())
-	if !ok {
-		return ""
-	}
-	return address.(string)
 }

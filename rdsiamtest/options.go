@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"github.com/rdsiam/rdsiam"
 )
 
 type engine uint8
@@ -137,27 +139,41 @@ func WithIdentity(identity Identity) Option {
 }
 
 // WithResourceID sets the resource id in the ARN that policies are evaluated
-// for. The default is "db-RDSIAMTEST0123456789ABCDEF".
+// for, of the form db-…, cluster-… or prx-… followed by letters and digits. The
+// default is "db-RDSIAMTEST0123456789ABCDEF".
 func WithResourceID(id string) Option {
 	return func(s *settings) error {
 		if id == "" {
 			return errors.New("empty resource id: leave WithResourceID out for the default")
 		}
 		s.resourceID = id
+		if err := s.checkResource(); err != nil {
+			return fmt.Errorf("WithResourceID(%q): %w", id, err)
+		}
 		return nil
 	}
 }
 
 // WithAccountID sets the AWS account in the ARN that policies are evaluated
-// for. The default is "123456789012".
+// for, 12 digits. The default is "123456789012".
 func WithAccountID(id string) Option {
 	return func(s *settings) error {
 		if id == "" {
 			return errors.New("empty account id: leave WithAccountID out for the default")
 		}
 		s.accountID = id
+		if err := s.checkResource(); err != nil {
+			return fmt.Errorf("WithAccountID(%q): %w", id, err)
+		}
 		return nil
 	}
+}
+
+// checkResource refuses ids that no policy could name. The region, which is not
+// known before the endpoints are, and the user stand in for any.
+func (s *settings) checkResource() error {
+	_, err := rdsiam.Resource{ID: s.resourceID, AccountID: s.accountID, Region: "us-east-1"}.User("user")
+	return err
 }
 
 // WithClock sets the clock that the age of tokens and credentials is measured

@@ -33,6 +33,7 @@ func (f *postgresFront) authenticate() bool {
 		refusal = trueReason(refusal, account, known)
 	}
 	f.record(f.newLogIn(f.attempt, v, refusal))
+	f.endLogIn(f.client.logIn)
 	if refusal == nil {
 		return true
 	}

@@ -127,7 +127,6 @@ func TestPostgreSQLClientGivesUp(t *testing.T) {
 				if _, err := pgx.ConnectConfig(t.Context(), config); err == nil {
 					t.Fatal("logged in")
 				}
-				synctest.Wait()
 				if got := lastLogIn(t, server); got.Reason != test.want || got.PasswordReceived {
 					t.Errorf("log-in = %+v, want %q and no password", got, test.want)
 				}

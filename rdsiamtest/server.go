@@ -145,7 +145,11 @@ func (s *Server) accept() {
 			return
 		}
 		s.start(&clientConn{Conn: conn}, func(c *clientConn) {
-			c.dialled = s.dials.take(c.RemoteAddr())
+			known, ok := s.dials.take(c.RemoteAddr())
+			if !ok {
+				known.logIn = s.beginLogIn(nil)
+			}
+			c.dialled, c.logIn = known.address, known.logIn
 		})
 	}
 }
@@ -177,6 +181,7 @@ func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
 
 func (s *Server) finish(conn *clientConn) {
 	conn.Close()
+	s.endLogIn(conn.logIn)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
@@ -203,6 +208,7 @@ func (s *Server) Close() error {
 type clientConn struct {
 	net.Conn
 	dialled string // host:port the client asked DialContext for, "" when it came by the listener from outside
+	logIn   *pendingLogIn
 }
 
 // clientHost returns the client's address as a real server names it in error

@@ -72,6 +72,8 @@ func TestBadOptions(t *testing.T) {
 		{"policy", rdsiamtest.WithIdentity(rdsiamtest.Identity{Policies: []string{"{}"}, Credentials: aws.Credentials{AccessKeyID: "A", SecretAccessKey: "s"}}), "no Statement"},
 		{"resource id", rdsiamtest.WithResourceID(""), "empty resource id"},
 		{"account id", rdsiamtest.WithAccountID(""), "empty account id"},
+		{"short account id", rdsiamtest.WithAccountID("12"), "12 digits"},
+		{"name for a resource id", rdsiamtest.WithResourceID("prod"), "db-…, cluster-… or prx-… followed by letters and digits"},
 		{"clock", rdsiamtest.WithClock(nil), "nil clock"},
 		{"no address", rdsiamtest.WithAddresses(0), "give 1 to 250"},
 		{"too many addresses", rdsiamtest.WithAddresses(251), "give 1 to 250"},

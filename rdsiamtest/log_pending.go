@@ -1,0 +1,75 @@
+package rdsiamtest
+
+import "time"
+
+const (
+	// goneGrace ends the wait for a server that is kept from noticing that its
+	// client is gone, for instance by its upstream.
+	goneGrace = 5 * time.Second
+	// outsideGrace is how long a client whose end cannot be seen may turn out to
+	// be gone.
+	outsideGrace = 500 * time.Millisecond
+)
+
+// pendingLogIn is a connection whose log-in is neither recorded nor given up.
+type pendingLogIn struct {
+	gone func() bool   // whether the client has closed its end; nil if that cannot be seen
+	over chan struct{} // closed when it is no longer pending
+}
+
+// beginLogIn is called before the client has its connection, so that nothing the
+// client does can come before it.
+func (s *Server) beginLogIn(gone func() bool) *pendingLogIn {
+	p := &pendingLogIn{gone: gone, over: make(chan struct{})}
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	if s.log.pending == nil {
+		s.log.pending = make(map[*pendingLogIn]bool)
+	}
+	s.log.pending[p] = true
+	return p
+}
+
+// endLogIn may be called more than once. What is recorded is recorded before.
+func (s *Server) endLogIn(p *pendingLogIn) {
+	s.log.mu.Lock()
+	defer s.log.mu.Unlock()
+	if s.log.pending[p] {
+		delete(s.log.pending, p)
+		close(p.over)
+	}
+}
+
+// settleLogIns waits for the log-ins whose clients are gone, or may be.
+func (s *Server) settleLogIns() {
+	var gone, outside []*pendingLogIn
+	s.log.mu.Lock()
+	for p := range s.log.pending {
+		switch {
+		case p.gone == nil:
+			outside = append(outside, p)
+		case p.gone():
+			gone = append(gone, p)
+		}
+	}
+	s.log.mu.Unlock()
+	s.awaitLogIns(gone, goneGrace)
+	s.awaitLogIns(outside, outsideGrace)
+}
+
+func (s *Server) awaitLogIns(pending []*pendingLogIn, grace time.Duration) {
+	if len(pending) == 0 {
+		return
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	for _, p := range pending {
+		select {
+		case <-p.over:
+		case <-timer.C:
+			return
+		case <-s.ctx.Done():
+			return
+		}
+	}
+}
