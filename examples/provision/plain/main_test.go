@@ -1,0 +1,30 @@
+package main
+
+import (
+	"io"
+	"strings"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/rdsiam/rdsiam/examples/provision/internal/lab"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestPlain(t *testing.T) {
+	lab.OnEach(t, func(t *testing.T, l *lab.Lab) {
+		db := l.Open(t, lab.Runner)
+		var policy, dry, shown strings.Builder
+		if err := setUp(t.Context(), db, l.Account, lab.Resource, false, &policy, &dry); err != nil {
+			t.Fatal(err)
+		}
+		l.Allow(t, policy.String())
+		l.Prove(t,
+			func() error { return setUp(t.Context(), db, l.Account, lab.Resource, true, io.Discard, &shown) },
+			func() error { return remove(t.Context(), db, l.Account, true, io.Discard) })
+		if dry.Len() == 0 || dry.String() != shown.String() {
+			t.Errorf("the dry run shows\n%s\nand what is done is\n%s", &dry, &shown)
+		}
+	})
+}
