@@ -1,0 +1,173 @@
+package provision_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"sync"
+	"testing"
+
+	"github.com/rdsiam/rdsiam/provision"
+)
+
+func TestPostgreSQLManyRunners(t *testing.T) { onPostgreSQL(t, testPostgreSQLManyRunners) }
+
+func testPostgreSQLManyRunners(t *testing.T, s *testServer) {
+	databases := []string{"many_0", "many_1", "many_2", "many_3"}
+	var pools []*sql.DB
+	for _, database := range databases {
+		db := pgDatabase(t, s, database)
+		db.SetMaxOpenConns(10)
+		pools = append(pools, db)
+	}
+	const runners = 20
+	var wg sync.WaitGroup
+	errs := make([]error, runners)
+	attempts := make([]int, runners)
+	for i := range runners {
+		wg.Go(func() {
+			// All want the same role, the group and a right on one shared database.
+			a := provision.Account{Engine: provision.PostgreSQL, Name: "many_user", MaxConnections: 9, MemberOf: []string{ownerOf("many_0")}, Grants: []provision.Grant{
+				provision.ReadWrite(databases[i%4], provision.InSchemas("app")), provision.Database("many_0", provision.Temporary)}}
+			p, err := a.Plan()
+			if err != nil {
+				errs[i] = err
+				return
+			}
+			report, err := provision.Apply(t.Context(), pools[i%4], p)
+			errs[i], attempts[i] = err, report.Attempts
+		})
+	}
+	wg.Wait()
+	if err := errors.Join(errs...); err != nil {
+		t.Error(err)
+	}
+	t.Logf("attempts: %v", attempts)
+	for i, db := range pools {
+		noDrift(t, db, provision.Account{Engine: provision.PostgreSQL, Name: "many_user", MemberOf: []string{ownerOf("many_0")}, MaxConnections: 9,
+			Grants: append([]provision.Grant{provision.ReadWrite(databases[i], provision.InSchemas("app"))}, map[bool][]provision.Grant{true: {provision.Database("many_0", provision.Temporary)}}[i == 0]...)})
+	}
+}
+
+func TestPostgreSQLCallersTransaction(t *testing.T) {
+	onPostgreSQL(t, testPostgreSQLCallersTransaction)
+}
+
+func testPostgreSQLCallersTransaction(t *testing.T, s *testServer) {
+	db := pgDatabase(t, s, "callers")
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := fullAccount("callers_user", "callers")
+	apply(t, tx, plan(t, a))
+	if drifts, err := provision.Check(t.Context(), tx, a); err != nil || len(drifts) > 0 {
+		t.Errorf("drift %v, error %v", drifts, err)
+	}
+	if err := tx.Rollback(); err != nil {
+		t.Fatal(err)
+	}
+	drifts, err := provision.Check(t.Context(), db, a)
+	if err != nil || len(drifts) == 0 || drifts[0].Kind != provision.NoAccount {
+		t.Errorf("after a rollback: %v, %v", drifts, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := provision.Apply(ctx, db, plan(t, a)); !errors.Is(err, context.Canceled) {
+		t.Errorf("a cancelled context: %v", err)
+	}
+}
+
+func TestPostgreSQLUnavailable(t *testing.T) { onPostgreSQL(t, testPostgreSQLUnavailable) }
+
+func testPostgreSQLUnavailable(t *testing.T, s *testServer) {
+	p := plan(t, provision.Account{Engine: provision.PostgreSQL, Name: "unavailable_user"})
+	readOnly := s.open(t, runner, runnerPassword, "postgres", map[string]string{"default_transaction_read_only": "on"})
+	if _, err := provision.Apply(t.Context(), readOnly, p); !errors.Is(err, provision.ErrReadOnlyEndpoint) {
+		t.Errorf("read-only: %v", err)
+	}
+	db := s.runner(t, "postgres")
+	s.admin(t, "ALTER ROLE rds_iam RENAME TO hidden")
+	_, err := provision.Apply(t.Context(), db, p)
+	s.admin(t, "ALTER ROLE hidden RENAME TO rds_iam")
+	if !errors.Is(err, provision.ErrIAMUnavailable) {
+		t.Errorf("without rds_iam: %v", err)
+	}
+}
+
+// The lock makes a runner wait where it would collide, and begin again, without.
+func TestPostgreSQLRunnersWait(t *testing.T) { onPostgreSQL(t, testPostgreSQLRunnersWait) }
+
+func testPostgreSQLRunnersWait(t *testing.T, s *testServer) {
+	db := s.runner(t, "postgres")
+	p := plan(t, provision.Account{Engine: provision.PostgreSQL, Name: "wait_user"})
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	apply(t, tx, p)
+
+	type result struct {
+		report *provision.Report
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		report, err := provision.Apply(t.Context(), db, p)
+		done <- result{report, err}
+	}()
+	for waiting := "0"; waiting == "0" && len(done) == 0; {
+		waiting = query(t, db, `SELECT count(*) FROM pg_locks WHERE NOT granted`)
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-done; got.err != nil || got.report.Attempts != 1 {
+		t.Errorf("%d attempts, error %v", got.report.Attempts, got.err)
+	}
+}
+
+func TestPostgreSQLKeepsSearchPath(t *testing.T) { onPostgreSQL(t, testPostgreSQLKeepsSearchPath) }
+
+func testPostgreSQLKeepsSearchPath(t *testing.T, s *testServer) {
+	tx, err := s.runner(t, "postgres").BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	const want = "app, public"
+	if _, err := tx.ExecContext(t.Context(), `SET LOCAL search_path = `+want); err != nil {
+		t.Fatal(err)
+	}
+	kept := func(after string) {
+		t.Helper()
+		var path string
+		if err := tx.QueryRowContext(t.Context(), `SHOW search_path`).Scan(&path); err != nil || path != want {
+			t.Errorf("after %s: search_path %q, error %v", after, path, err)
+		}
+	}
+	a := provision.Account{Engine: provision.PostgreSQL, Name: "path_user"}
+	apply(t, tx, plan(t, a)) // without grants, nothing is verified
+	kept("the blocks")
+	a.Grants = []provision.Grant{provision.Database("postgres", provision.Connect)}
+	if _, err := provision.Check(t.Context(), tx, a); err != nil {
+		t.Fatal(err)
+	}
+	kept("Check")
+}
+
+func TestPostgreSQLOwnerNeedsNoGrants(t *testing.T) {
+	onPostgreSQL(t, testPostgreSQLOwnerNeedsNoGrants)
+}
+
+func testPostgreSQLOwnerNeedsNoGrants(t *testing.T, s *testServer) {
+	db := pgDatabase(t, s, "owns")
+	a := provision.Account{Engine: provision.PostgreSQL, Name: "owns_user", Grants: []provision.Grant{provision.Schema("app", provision.Usage, provision.Create)}}
+	apply(t, db, plan(t, a))
+	s.admin(t, `\c owns`, `SET ROLE owns_user`, `CREATE TABLE app.mine (a int)`, `CREATE SEQUENCE app.my_sequence`,
+		`CREATE FUNCTION app.my_function() RETURNS int LANGUAGE sql AS 'SELECT 1'`)
+	a.Grants = append(a.Grants, provision.Table("app", "mine", provision.Select), provision.Columns("app", "mine", []string{"a"}, provision.Update),
+		provision.Sequence("app", "my_sequence", provision.Usage), provision.Function("app", "my_function"))
+	noDrift(t, db, a)
+}
