@@ -320,7 +320,7 @@ func testPostgreSQLDrop(t *testing.T, s *testServer) {
 	apply(t, one, plan(t, account("drop_one")))
 	apply(t, two, plan(t, account("drop_two")))
 	s.admin(t, `\c drop_one`, `SET ROLE drop_user`, `CREATE TABLE app.mine (a int)`, `INSERT INTO app.mine VALUES (7)`)
-	noDrift(t, one, account("drop_one")) // an owner needs no grants
+	noDrift(t, one, account("drop_one"))
 	drop := func(db *sql.DB, o provision.DropOptions) error {
 		p, err := account("").PlanDrop(o)
 		if err != nil {
