@@ -1,0 +1,95 @@
+// Package cli is the command line: one file for each command, and what they share.
+//
+// A command reads its flags, asks the library or a package beside this one, and prints.
+// Results go to standard output, everything said to a person to standard error. No
+// command but token and env prints a token.
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// Streams is where a command reads and writes.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Run runs the command line args, without the name of the program, until it is done or ctx
+// is cancelled, and returns the exit code.
+func Run(ctx context.Context, args []string, streams Streams) int {
+	root := newRoot(streams)
+	root.SetArgs(args)
+	root.SetIn(streams.In)
+	root.SetOut(streams.Out)
+	root.SetErr(streams.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitDone
+	}
+	var status exitStatus
+	if !errors.As(err, &status) || status.err != nil {
+		fmt.Fprintln(streams.Err, "rdsiam: "+strings.TrimPrefix(err.Error(), "rdsiam: "))
+	}
+	return exitCode(err)
+}
+
+func newRoot(streams Streams) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "rdsiam",
+		Short: "Log in to Amazon RDS and Aurora with an AWS identity",
+		Long: `Log in to Amazon RDS and Aurora with an AWS identity instead of a password,
+set up the account and the policy for it, and find out why a log-in fails.
+
+AWS credentials are those of the AWS CLI and SDKs: environment, profiles, SSO,
+roles. The region of a database is read from its host name.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
+		return usageError{fmt.Errorf("%w; see %s --help", err, command.CommandPath())}
+	})
+	root.AddCommand(
+		newToken(streams),
+		newExitCodes(),
+	)
+	return group(root)
+}
+
+// group makes a command of commands: alone it prints its help, and an unknown name is
+// an error that says which was meant.
+func group(command *cobra.Command) *cobra.Command {
+	command.Args = cobra.ArbitraryArgs
+	command.SuggestionsMinimumDistance = 2
+	command.RunE = func(command *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return command.Help()
+		}
+		meant := ""
+		if names := command.SuggestionsFor(args[0]); len(names) > 0 {
+			meant = "; did you mean " + strings.Join(names, " or ") + "?"
+		}
+		return usagef("%s has no command %q%s; see %s --help", command.CommandPath(), args[0], meant, command.CommandPath())
+	}
+	return command
+}
+
+// between accepts from min to max arguments. Cobra's own would not be usage errors.
+func between(min, max int, names string) cobra.PositionalArgs {
+	return func(command *cobra.Command, args []string) error {
+		switch {
+		case len(args) < min:
+			return usagef("%s needs %s; see %s --help", command.CommandPath(), names, command.CommandPath())
+		case len(args) > max:
+			return usagef("%s takes %s, and not %q; see %s --help", command.CommandPath(), cmp.Or(names, "no arguments"), args[max], command.CommandPath())
+		}
+		return nil
+	}
+}

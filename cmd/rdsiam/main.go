@@ -1,0 +1,20 @@
+// Command rdsiam logs people and programs in to Amazon RDS and Aurora with an AWS
+// identity, and finds out why that fails. See docs/cli.md, or rdsiam --help.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/cli"
+)
+
+func main() { os.Exit(run()) }
+
+func run() int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
+}
