@@ -33,7 +33,7 @@ servers:
 test-matrix: servers
 	@sh scripts/install-matrix.sh "$(RDSIAM_MATRIX)" || [ $$? -gt 1 ]
 	@RDSIAM_MATRIX="$(RDSIAM_MATRIX)" $(GO) test -json $(RACE) -count=1 -timeout 15m \
-	    ./internal/realserver ./internal/proof ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary
+	    ./internal/realserver ./internal/proof ./internal/vectors/clients ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary
 
 # The main job, shown: RDS-like servers, log-ins, an expiry, three refusals.
 demo:

@@ -13,7 +13,6 @@
 package clients_test
 
 import (
-	"context"
 	"errors"
 	"net"
 	"os"
@@ -54,7 +53,6 @@ type lab struct {
 }
 
 type startVerifier func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server
-type startServer func(context.Context, realserver.Options) (*realserver.Server, error)
 
 // newLab starts a server of rdsiamtest.
 func newLab(t *testing.T, start startVerifier, options ...rdsiamtest.Option) *lab {
@@ -77,10 +75,11 @@ func newLab(t *testing.T, start startVerifier, options ...rdsiamtest.Option) *la
 }
 
 // newRealLab starts a real server that asks the verifier.
-func newRealLab(t *testing.T, product string, verifier startVerifier, start startServer) *lab {
+func newRealLab(t *testing.T, verifier startVerifier, installation realserver.Installation, method realserver.Method) *lab {
 	t.Helper()
 	l := newLab(t, verifier)
-	server, err := start(t.Context(), realserver.Options{
+	server, err := installation.Start(t.Context(), realserver.Options{
+		Method:        method,
 		Check:         l.verifier.Verify,
 		Certificate:   l.verifier.Certificate(),
 		IAMUsers:      []string{app, odd, forbidden},
@@ -95,7 +94,7 @@ func newRealLab(t *testing.T, product string, verifier startVerifier, start star
 	}
 	t.Cleanup(server.Close)
 	l.real, l.port = true, portOf(t, server.Addr())
-	l.name = product + " " + server.Version() + " (" + string(server.Method()) + ")"
+	l.name = installation.Product + " " + server.Version() + " (" + string(server.Method()) + ")"
 	return l
 }
 

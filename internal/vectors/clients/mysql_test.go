@@ -13,12 +13,17 @@ func TestMySQL(t *testing.T) {
 		l := newLab(t, rdsiamtest.StartMySQL)
 		l.proveMySQL(t, "SELECT current_user()", "@%")
 	})
-	t.Run("MariaDB", func(t *testing.T) {
-		l := newRealLab(t, "MariaDB", rdsiamtest.StartMySQL, realserver.StartMariaDB)
-		l.proveMySQL(t, "SELECT CONCAT(CURRENT_USER(), ', TLS: ', variable_value <> '') FROM information_schema.session_status "+
-			"WHERE variable_name = 'Ssl_cipher'", "@%, TLS: 1")
-	})
+	for _, installation := range realserver.MySQLs() {
+		t.Run(installation.String(), func(t *testing.T) {
+			l := newRealLab(t, rdsiamtest.StartMySQL, installation, "")
+			l.proveMySQL(t, "SELECT CONCAT(CURRENT_USER(), ', TLS: ', variable_value <> '') FROM "+statusTable[installation.Product]+
+				" WHERE variable_name = 'Ssl_cipher'", "@%, TLS: 1")
+		})
+	}
 }
+
+// statusTable is where a server keeps what SHOW STATUS says of the session.
+var statusTable = map[string]string{"MariaDB": "information_schema.session_status", "MySQL": "performance_schema.session_status"}
 
 func (l *lab) proveMySQL(t *testing.T, who, suffix string) {
 	denied := func(user, used string) string {

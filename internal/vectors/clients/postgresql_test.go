@@ -1,7 +1,6 @@
 package clients_test
 
 import (
-	"context"
 	"testing"
 
 	"github.com/rdsiam/rdsiam/internal/realserver"
@@ -13,13 +12,13 @@ func TestPostgreSQL(t *testing.T) {
 		l := newLab(t, rdsiamtest.StartPostgreSQL)
 		l.provePostgreSQL(t, "SELECT current_user", "")
 	})
-	t.Run("real", func(t *testing.T) {
-		l := newRealLab(t, "PostgreSQL", rdsiamtest.StartPostgreSQL, func(ctx context.Context, o realserver.Options) (*realserver.Server, error) {
-			o.Method = realserver.MethodPAM // RDS has pam, and its words
-			return realserver.StartPostgreSQL(ctx, o)
+	for _, installation := range realserver.PostgreSQLs() {
+		t.Run(installation.String(), func(t *testing.T) {
+			// RDS has pam, and its words.
+			l := newRealLab(t, rdsiamtest.StartPostgreSQL, installation, realserver.MethodPAM)
+			l.provePostgreSQL(t, "SELECT current_user || ', TLS: ' || ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", ", TLS: true")
 		})
-		l.provePostgreSQL(t, "SELECT current_user || ', TLS: ' || ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()", ", TLS: true")
-	})
+	}
 }
 
 func (l *lab) provePostgreSQL(t *testing.T, who, suffix string) {
