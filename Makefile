@@ -1,7 +1,7 @@
 # The two commands that matter: make demo, make test.
 
 GO      ?= go
-MODULES := . examples examples/provision
+MODULES := . cmd/rdsiam examples examples/provision
 FUZZTIME ?= 20s
 
 # Where test-matrix keeps its servers.

@@ -13,7 +13,7 @@ func parseAddress(setting, address string, defaultPort uint16) (host string, por
 	if ok && host == "" {
 		return "", 0, emptyHostError(setting, address)
 	}
-	if _, notIP := netip.ParseAddr(host); !ok || notIP != nil && !isHostName(host) {
+	if !ok || !isIP(host) && !isHostName(host) {
 		return "", 0, &ConfigError{
 			Setting: setting, Value: shownAddress(address),
 			Problem: "not a host name with an optional port (letters, digits and hyphens; labels of at most 63 and names of at most 253 characters)",
@@ -37,14 +37,13 @@ func parseAddress(setting, address string, defaultPort uint16) (host string, por
 // splitAddress splits "host", "host:port", "ipv6", "[ipv6]" and "[ipv6]:port". A
 // colon without a port is no form of these.
 func splitAddress(address string) (host, port string, ok bool) {
-	if _, err := netip.ParseAddr(address); err == nil {
+	if isIP(address) {
 		return address, "", true
 	}
 	if inner, ok := strings.CutPrefix(address, "["); ok {
 		host, rest, ok := strings.Cut(inner, "]")
 		port, hasPort := strings.CutPrefix(rest, ":")
-		_, err := netip.ParseAddr(host)
-		return host, port, ok && err == nil && hasPort == (port != "") && (hasPort || rest == "")
+		return host, port, ok && isIP(host) && hasPort == (port != "") && (hasPort || rest == "")
 	}
 	host, port, hasPort := strings.Cut(address, ":")
 	return host, port, hasPort == (port != "") && !strings.Contains(port, ":")
@@ -79,30 +78,53 @@ func isHostName(text string) bool {
 	if len(text) > maxName {
 		return false
 	}
-	labels := strings.Split(text, ".")
-	for _, label := range labels {
+	var last string
+	for label := range strings.SplitSeq(text, ".") {
 		if len(label) > maxLabel || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") ||
 			!consistsOf(label, func(b byte) bool { return isLower(b) || isDigit(b) || b == '-' }) {
 			return false
 		}
+		last = label
 	}
-	return !consistsOf(labels[len(labels)-1], isDigit)
+	return !consistsOf(last, isDigit)
 }
 
 // normalName brings a host name or IP address into the form in which names are
 // compared and signed. Only ASCII letters are lowered: Unicode has a letter
 // that lowers to "k" and would turn a foreign name into one of AWS.
 func normalName(host string) string {
-	if ip, err := netip.ParseAddr(host); err == nil {
+	if ip, ok := parseIP(host); ok {
 		return ip.String()
 	}
-	lower := []byte(strings.TrimSuffix(host, "."))
+	return lowerASCII(strings.TrimSuffix(host, "."))
+}
+
+func lowerASCII(text string) string {
+	if !strings.ContainsFunc(text, func(r rune) bool { return 'A' <= r && r <= 'Z' }) {
+		return text
+	}
+	lower := []byte(text)
 	for i, b := range lower {
 		if 'A' <= b && b <= 'Z' {
 			lower[i] = b + 'a' - 'A'
 		}
 	}
 	return string(lower)
+}
+
+func isIP(text string) bool {
+	_, ok := parseIP(text)
+	return ok
+}
+
+// parseIP is netip.ParseAddr without the error, which costs more than all the rest of
+// reading an endpoint: names of hosts are looked at first, and few of them end in a digit.
+func parseIP(text string) (netip.Addr, bool) {
+	if text == "" || !isDigit(text[len(text)-1]) && !strings.Contains(text, ":") {
+		return netip.Addr{}, false
+	}
+	ip, err := netip.ParseAddr(text)
+	return ip, err == nil
 }
 
 // consistsOf reports whether text is not empty and ok holds for all its bytes.

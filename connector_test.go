@@ -320,9 +320,9 @@ func TestLoginErrorOfACertificate(t *testing.T) {
 }
 
 func TestLoginErrorWithoutAToken(t *testing.T) {
-	d := mute{&fakeDriver{logins: []rdsiam.Login{login(t)}, err: io.ErrUnexpectedEOF}}
+	d := mute{&fakeDriver{logins: []rdsiam.Login{login(t)}, err: errors.New("no route")}}
 	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
-	const want = `rdsiam: log in as "app_user" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1) failed: unexpected EOF`
+	const want = `rdsiam: log in as "app_user" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1) failed: no route`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}

@@ -3,7 +3,6 @@ package rdsiam
 import (
 	"crypto/x509"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -220,16 +219,19 @@ func ResolveEndpoint(dialled string, defaultPort uint16, options ...EndpointOpti
 }
 
 func newEndpointSettings(options []EndpointOption) (endpointSettings, error) {
-	var s endpointSettings
+	if len(options) == 0 {
+		return endpointSettings{}, nil
+	}
+	s := new(endpointSettings)
 	for _, option := range options {
 		if option == nil {
-			return s, &ConfigError{Setting: "EndpointOption", Problem: "an option is nil", Mend: "leave it out"}
+			return *s, &ConfigError{Setting: "EndpointOption", Problem: "an option is nil", Mend: "leave it out"}
 		}
-		if err := option(&s); err != nil {
-			return s, err
+		if err := option(s); err != nil {
+			return *s, err
 		}
 	}
-	return s, nil
+	return *s, nil
 }
 
 // resolve makes the endpoint that is signed for address. Setting names the
@@ -254,24 +256,25 @@ func (s endpointSettings) resolve(setting, address string, defaultPort uint16) (
 
 // refuseUnsignable refuses hosts for which no token of RDS can be valid.
 func refuseUnsignable(setting, host string, name rdsName, known bool) error {
-	problem := &ConfigError{Setting: setting, Value: host}
-	if _, err := netip.ParseAddr(host); err == nil || host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		problem.Problem = "a token is signed for the name of an RDS endpoint, not for an IP address or a local name"
-		problem.Mend = "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint"
-		return problem
-	}
-	if !known {
-		return nil
-	}
-	switch name.kind {
-	case KindDSQL:
-		problem.Problem = "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet"
-		problem.Mend = "use AWS's connector for Aurora DSQL"
-		return problem
-	case KindCustom:
-		problem.Problem = "AWS does not accept tokens that are signed for an Aurora custom endpoint"
-		problem.Mend = "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one"
-		return problem
+	switch {
+	case isIP(host) || host == "localhost" || strings.HasSuffix(host, ".localhost"):
+		return &ConfigError{
+			Setting: setting, Value: host,
+			Problem: "a token is signed for the name of an RDS endpoint, not for an IP address or a local name",
+			Mend:    "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint",
+		}
+	case known && name.kind == KindDSQL:
+		return &ConfigError{
+			Setting: setting, Value: host,
+			Problem: "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet",
+			Mend:    "use AWS's connector for Aurora DSQL",
+		}
+	case known && name.kind == KindCustom:
+		return &ConfigError{
+			Setting: setting, Value: host,
+			Problem: "AWS does not accept tokens that are signed for an Aurora custom endpoint",
+			Mend:    "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one",
+		}
 	}
 	return nil
 }

@@ -101,7 +101,11 @@ func explain(login Login, err error) Explanation {
 // isNetwork reports whether the network failed, or the server hung up.
 func isNetwork(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	return errors.As(err, &network) || isHungUp(err)
+}
+
+func isHungUp(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // fillIn puts what is known of the log-in in place of the words in capitals.
@@ -128,14 +132,16 @@ func row(seen symptom) int {
 
 // symptom is what an error tells.
 type symptom struct {
-	kind  EndpointKind
-	codes []string
-	text  string // in lower case
+	kind   EndpointKind
+	codes  []string
+	text   string // in lower case
+	hungUp bool   // the connection ended before the server answered
 }
 
 func newSymptom(kind EndpointKind, err error) symptom {
 	seen := symptom{kind: kind, text: strings.ToLower(err.Error())}
 	seen.look(err)
+	seen.hungUp = len(seen.codes) == 0 && isHungUp(err)
 	return seen
 }
 
@@ -182,6 +188,7 @@ type explanationRule struct {
 	texts     []string       // one of them is in the error text, in lower case
 	unless    string         // this is not
 	kinds     []EndpointKind // the endpoint is of one of them
+	hungUp    bool           // the connection ended before the server answered
 	causes    []Cause
 	retryable bool
 }
@@ -190,5 +197,6 @@ func (r explanationRule) matches(seen symptom) bool {
 	return (r.codes == nil || seen.code(r.codes) != "") &&
 		(r.texts == nil || slices.ContainsFunc(r.texts, func(text string) bool { return strings.Contains(seen.text, text) })) &&
 		(r.unless == "" || !strings.Contains(seen.text, r.unless)) &&
-		(r.kinds == nil || slices.Contains(r.kinds, seen.kind))
+		(r.kinds == nil || slices.Contains(r.kinds, seen.kind)) &&
+		(!r.hungUp || seen.hungUp)
 }

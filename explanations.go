@@ -29,6 +29,8 @@ var (
 		"set IAMAuth to REQUIRED and add a secret for the user, or set the proxy's DefaultAuthScheme to IAM_AUTH"}
 	causeNoPlugin = Cause{"there is no such account, or it does not use the plugin AWSAuthenticationPlugin",
 		"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"}
+	causeCut = Cause{"the server, or something on the way, cut the connection",
+		"retry with growing pauses, as after a failover; if every log-in ends so, see the server's log, and what stands between: a tunnel, proxy or load balancer"}
 	causeGlobalRegion = Cause{"the writer of the global database is in another region than the token was signed for",
 		"give the region of the current writer with rdsiam.WithRegion"}
 )
@@ -225,9 +227,26 @@ var explanations = []explanationRule{
 		retryable: true,
 	},
 	{
+		hungUp:    true,
+		causes:    []Cause{causeCut},
+		retryable: true,
+	},
+	{
+		// "invalid connection" is how go-sql-driver/mysql words it.
+		texts:     []string{"invalid connection", "connection reset by peer", "broken pipe", "forcibly closed by the remote host"},
+		causes:    []Cause{causeCut},
+		retryable: true,
+	},
+	{
 		texts: []string{"afternetconnect failed: timeout"},
 		causes: []Cause{{"the credentials provider had not answered when the time ended",
 			"check that its service (IMDS, STS, SSO) can be reached"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"tls error: timeout", "failed to write startup message: timeout", "failed to receive message: timeout"},
+		causes: []Cause{{"the server took the connection and did not answer in time",
+			"see its load and free memory, and whether it is starting or failing over"}},
 		retryable: true,
 	},
 	{
@@ -239,7 +258,7 @@ var explanations = []explanationRule{
 	{
 		texts: []string{"context deadline exceeded", "timeout:"},
 		causes: []Cause{{"the time ended before there was a connection",
-			"the pool may be exhausted (see its statistics), the credentials provider slow, or the network closed (security groups, routes)"}},
+			"the pool may be exhausted (see its statistics), the credentials provider or the server slow, or the network closed (security groups, routes)"}},
 		retryable: true,
 	},
 }

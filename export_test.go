@@ -24,9 +24,6 @@ func DropSlot(source TokenSource, login Login) func() {
 	}
 }
 
-// WithSlash puts the slash into the text of a token.
-func WithSlash(text string) string { return withSlash(text) }
-
 // Reusable reports whether a token may be given out again.
 func Reusable(signed, expires, now time.Time) bool {
 	slot := new(reusedToken)

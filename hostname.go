@@ -1,6 +1,9 @@
 package rdsiam
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // rdsName is what a name in the RDS grammar says.
 type rdsName struct {
@@ -42,7 +45,8 @@ func parseRDSName(host string) (rdsName, bool) {
 	if !ok {
 		return rdsName{}, false
 	}
-	labels := strings.Split(rest, ".")
+	var room [5]string // what most names need
+	labels := slices.AppendSeq(room[:0], strings.SplitSeq(rest, "."))
 	if len(labels) < 4 {
 		return rdsName{}, false
 	}
@@ -110,9 +114,12 @@ func parseOwner(labels []string) (EndpointKind, bool) {
 // isDSQLName is lenient about what stands in front of the service label, because
 // the name is only recognised in order to be refused.
 func isDSQLName(host string) bool {
+	if !strings.HasSuffix(host, ".aws") {
+		return false
+	}
 	labels := strings.Split(host, ".")
 	n := len(labels)
-	if n < 5 || labels[n-1] != "aws" || labels[n-2] != "on" && labels[n-2] != "api" {
+	if n < 5 || labels[n-2] != "on" && labels[n-2] != "api" {
 		return false
 	}
 	service, region := labels[n-4], labels[n-3]
@@ -175,15 +182,18 @@ func isRegion(text string) bool {
 	if len(text) > maxLabel {
 		return false
 	}
-	parts := strings.Split(text, "-")
-	if len(parts) < 3 || len(parts[0]) < 2 {
+	area, rest, _ := strings.Cut(text, "-")
+	if len(area) < 2 || !consistsOf(area, isLower) {
 		return false
 	}
-	number := parts[len(parts)-1]
-	for _, word := range parts[:len(parts)-1] {
+	i := strings.LastIndexByte(rest, '-')
+	if i < 0 || !consistsOf(rest[i+1:], isDigit) {
+		return false
+	}
+	for word := range strings.SplitSeq(rest[:i], "-") {
 		if !consistsOf(word, isLower) {
 			return false
 		}
 	}
-	return consistsOf(number, isDigit)
+	return true
 }

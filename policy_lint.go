@@ -148,13 +148,21 @@ func (l *linter) lintActions(s policyStatement) {
 func (l *linter) lintConditions(s policyStatement) {
 	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
 		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
-			if iampolicy.KnowsKey(key) {
-				continue
-			}
-			l.fail("condition", "Condition."+operator, key,
-				"log-ins to databases do not have this key, so the condition does not do what it says",
-				"leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses")
+			l.lintCondition(operator, key)
 		}
+	}
+}
+
+func (l *linter) lintCondition(operator, key string) {
+	const mend = "leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses"
+	element := "Condition." + operator
+	switch {
+	case iampolicy.RefusesKey(key):
+		l.fail("condition", element, key, "log-ins to databases do not have this key, so the condition does not do what it says", mend)
+	case !iampolicy.KnowsKey(key):
+		l.warn("condition", element, key, "AWS does not say whether log-ins to databases have this key; Allows takes it that they do not", mend)
+	case !iampolicy.KnowsOperator(operator):
+		l.warn("condition", element, key, "Allows does not know this operator, and takes it that the condition never holds", "use StringEquals, StringLike, ArnLike, their negations, or Null")
 	}
 }
 
@@ -194,6 +202,9 @@ func isMisspelt(action string) bool {
 	return !isConnect(action) && (strings.HasPrefix(action, service+":") || action == "rds:connect")
 }
 
+// namesUsers tells of ARNs of database users, also misspelt ones. Those of Redshift look
+// alike and are none.
 func namesUsers(resource string) bool {
-	return strings.Contains(resource, ":"+service+":") || strings.Contains(resource, ":"+dbuser)
+	return strings.Contains(resource, ":"+service+":") ||
+		strings.Contains(resource, ":"+dbuser) && !strings.Contains(resource, ":redshift")
 }

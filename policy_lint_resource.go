@@ -24,6 +24,12 @@ func (l *linter) lintResource(text string) {
 		l.lintShape(text, problem)
 		return
 	}
+	if strings.Contains(text, "$${") {
+		l.fail("template", resourceElement, text, "$${ is how templates write ${; here it is a dollar sign before a variable", "write ${")
+	}
+	for _, part := range []string{r.Partition, r.Region, r.AccountID, r.ID} {
+		l.lintVariables("variable", text, part)
+	}
 	l.lintRegion(text, r)
 	l.lintAccountID(text, r.AccountID)
 	l.lintResourceID(text, r.ID)
@@ -98,22 +104,39 @@ func (l *linter) lintUser(text, user string) {
 		l.fail("user", resourceElement, text, err.Error(), "write a dollar sign as ${$}")
 		return
 	}
-	for _, key := range read.Undefined {
-		if !iampolicy.KnowsKey(key) {
-			l.fail("user-variable", resourceElement, text, "log-ins to databases do not have the variable "+key+", so it matches no user", "use aws:username or aws:PrincipalTag/…")
-		}
-	}
+	l.lintVariables("user-variable", text, user)
 	switch {
 	case user == "*":
 		l.warn("any-user", resourceElement, text, "allows every user of the database, the master user too", "write the names of the users")
 	case read.Wildcard:
 		l.warn("user-wildcard", resourceElement, text, "* and ? are wildcards and match other users too", "if they belong to the name, write ${*} and ${?}")
 	case !read.IsLiteral():
+	case isSpeltAsInSQL(read.Literal):
+		l.warn("user", resourceElement, text, "quotes, a host and slashes belong to the name here; few users have such", "write the name alone")
 	case slices.Contains(masters, strings.ToLower(read.Literal)):
 		l.warn("admin-user", resourceElement, text, "looks like the master user, whom IAM authentication locks out of its password in PostgreSQL", "make a user for the purpose")
 	default:
 		l.report("user", text, checkUserName(read.Literal))
 	}
+}
+
+// lintVariables looks at the variables in a part of an ARN.
+func (l *linter) lintVariables(code, text, part string) {
+	read, err := iampolicy.ReadText(part)
+	if err != nil {
+		return // reported where the part is looked at
+	}
+	for _, key := range read.Undefined {
+		if !iampolicy.KnowsKey(key) {
+			l.fail(code, resourceElement, text, "log-ins to databases do not have the variable "+key+", so it matches no user",
+				"use aws:username or aws:PrincipalTag/…, or fill the template in")
+		}
+	}
+}
+
+// isSpeltAsInSQL tells of names such as 'app', app@% and /app.
+func isSpeltAsInSQL(name string) bool {
+	return strings.HasSuffix(name, "@%") || strings.HasPrefix(name, "/") || len(name) > 1 && name[0] == name[len(name)-1] && strings.ContainsRune("'\"`", rune(name[0]))
 }
 
 // report adds what a check of [Resource.User] found, if anything.

@@ -115,6 +115,7 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	a := &attempt{connector: c, started: time.Now(), login: c.driver.Login()}
+	a.tokens = a.one[:0]
 	a.report(ctx, Event{Kind: LoginStarted})
 	conn, err := c.driver.Open(ctx, a)
 	if err == nil {
@@ -168,8 +169,9 @@ type attempt struct {
 	connector *Connector
 	started   time.Time
 	login     Login
-	tokens    []Token // of the hosts that were tried, the last one last
-	noToken   error   // why the source had none, when it was asked last
+	tokens    []Token  // of the hosts that were tried, the last one last
+	one       [1]Token // where tokens begins: most configurations have one host
+	noToken   error    // why the source had none, when it was asked last
 }
 
 // Token asks the Connector's source. An error of a source that says nothing of itself

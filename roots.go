@@ -79,6 +79,37 @@ func (e Endpoint) trustRoots(config *tls.Config) error {
 	return nil
 }
 
+// RootsPEM returns what [Endpoint.TLSConfig] trusts by default, for programs that take
+// a file: the embedded RDS roots of the region as PEM text, "" where none are trusted,
+// and whether the roots of the system are trusted too. The error is a [*ConfigError]:
+// roots given with [WithRootCAs], whose pool cannot be written out, a region without
+// embedded roots, or the zero Endpoint.
+func (e Endpoint) RootsPEM() (text string, system bool, err error) {
+	if _, err := e.TLSConfig(nil); err != nil {
+		return "", false, err
+	}
+	switch origin := e.rootsOrigin(nil); origin {
+	case originOption:
+		return "", false, &ConfigError{
+			Setting: "WithRootCAs", Problem: "gives a pool, which cannot be written out",
+			Mend: "use the file that the pool was read from",
+		}
+	case originSystem:
+		return "", true, nil
+	default:
+		return certificatesPEM(parseRoots(regionSection(e.region))), origin == originRegionAndSystem, nil
+	}
+}
+
+func certificatesPEM(certificates []*x509.Certificate) string {
+	var text strings.Builder
+	for _, certificate := range certificates {
+		// A strings.Builder takes everything.
+		_ = pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
+	}
+	return text.String()
+}
+
 func (e Endpoint) noRootsError() error {
 	problem := &ConfigError{
 		Setting: "endpoint", Value: e.String(),

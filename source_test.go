@@ -99,22 +99,28 @@ func TestTokenSignatureIsThatOfOtherSDKs(t *testing.T) {
 	})
 }
 
-// When this fails, the SDK puts the slash there itself and withSlash can go.
-func TestCanarySDKStillLeavesOutTheSlash(t *testing.T) {
-	credentials := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return keys(1), nil })
-	text, err := auth.BuildAuthToken(context.Background(), "h.abc123.us-east-1.rds.amazonaws.com:5432", "us-east-1", "u", credentials)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(text, ":5432?Action") {
-		t.Errorf("the SDK's token begins %.60q", text)
-	}
-}
-
-func TestSlash(t *testing.T) {
-	for _, text := range []string{"h:1?Action=connect", "h:1/?Action=connect"} {
-		if got := rdsiam.WithSlash(text); got != "h:1/?Action=connect" {
-			t.Errorf("%q became %q", text, got)
+// auth.BuildAuthToken is what AWS gives Go programs. When this fails, it makes other
+// tokens than before, perhaps with the slash.
+func TestTokenIsThatOfBuildAuthTokenWithASlash(t *testing.T) {
+	credentials := []aws.Credentials{keys(1), {AccessKeyID: "ASIA", SecretAccessKey: "s/+=", SessionToken: "a/b+c=="}}
+	for _, given := range credentials {
+		for _, port := range []string{"5432", "443"} {
+			for _, user := range []string{"u", "a b+c/d;e&f=g%25ü", "@"} {
+				t.Run(given.AccessKeyID+" "+port+" "+user, func(t *testing.T) {
+					synctest.Test(t, func(t *testing.T) {
+						provider := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return given, nil })
+						l := rdsiam.Login{Endpoint: endpoint(t, "h.abc123.us-east-1.rds.amazonaws.com:"+port), User: user}
+						text, err := auth.BuildAuthToken(context.Background(), l.Endpoint.String(), "us-east-1", user, provider)
+						if err != nil {
+							t.Fatal(err)
+						}
+						want := strings.Replace(text, ":"+port+"?", ":"+port+"/?", 1)
+						if got := mustToken(t, rdsiam.NewTokenSource(provider), l).Reveal(); got != want || want == text {
+							t.Errorf("got  %s\nwant %s\nfrom %s", got, want, text)
+						}
+					})
+				})
+			}
 		}
 	}
 }

@@ -34,9 +34,9 @@ func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
 			Mend:    "make it with ResolveEndpoint",
 		}
 	}
-	config := &tls.Config{}
-	if base != nil {
-		config = base.Clone()
+	config := base.Clone() // nil of nil
+	if config == nil {
+		config = new(tls.Config)
 	}
 	if err := e.verifyServerName(config); err != nil {
 		return nil, err

@@ -36,10 +36,11 @@ import (
 // Driver logs in to one endpoint as one user. It implements [rdsiam.Driver]; give it
 // to [rdsiam.NewConnector]. It never changes and is safe for concurrent use.
 type Driver struct {
-	config  *mysql.Config
-	options []rdsiam.EndpointOption
-	before  func(context.Context, *mysql.Config) error
-	login   rdsiam.Login
+	config    *mysql.Config
+	options   []rdsiam.EndpointOption
+	before    func(context.Context, *mysql.Config) error
+	connector driver.Connector // of config, for a context with an opening
+	login     rdsiam.Login
 }
 
 var _ rdsiam.Driver = (*Driver)(nil)
@@ -76,6 +77,9 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 		d.config.TLS.ServerName = ""
 	}
 	var err error
+	if d.connector, err = newConnector(d.config, d.logIn); err != nil {
+		return nil, err
+	}
 	if d.login, err = d.check(); err != nil {
 		return nil, err
 	}
@@ -104,36 +108,52 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 		return nil, &rdsiam.ConfigError{Setting: "rdsmysql.Driver", Problem: "is nil or its zero value",
 			Mend: "make it with rdsmysql.ParseDSN or rdsmysql.New"}
 	}
-	config, err := d.changedConfig(ctx)
+	connector, err := d.changedConnector(ctx)
 	if err != nil {
 		return nil, err
 	}
-	var ready *attempt
-	conn, err := connect(ctx, config, func(ctx context.Context, config *mysql.Config) (err error) {
-		ready, err = logIn(ctx, config, tokens, d.options)
-		return err
-	})
-	if ready != nil {
+	opened := &opening{tokens: tokens}
+	conn, err := connector.Connect(context.WithValue(ctx, openingKey{}, opened))
+	if opened.ready != nil {
 		// The driver keeps its copy of the Config for as long as the connection
 		// lives, and needs the password no more.
-		ready.config.Passwd = ""
+		opened.ready.config.Passwd = ""
 	}
 	if err != nil {
-		return nil, ready.describe(err)
+		return nil, opened.ready.describe(err)
 	}
 	return conn, nil
 }
 
-// changedConfig returns a copy of the Config, changed by the caller's function.
-func (d *Driver) changedConfig(ctx context.Context) (*mysql.Config, error) {
-	config := d.config.Clone()
+// opening is one call of Open, for the hook in the connector, which all calls share.
+type opening struct {
+	tokens rdsiam.TokenSource
+	ready  *attempt // nil until there is a token
+}
+
+type openingKey struct{}
+
+// logIn is the hook in the connectors of d.
+func (d *Driver) logIn(ctx context.Context, config *mysql.Config) (err error) {
+	opened := ctx.Value(openingKey{}).(*opening)
+	opened.ready, err = logIn(ctx, config, opened.tokens, d.options)
+	return err
+}
+
+// changedConnector returns the connector of the Config, or of a copy that the caller's
+// function has changed.
+func (d *Driver) changedConnector(ctx context.Context) (driver.Connector, error) {
 	if d.before == nil {
-		return config, nil
+		return d.connector, nil
 	}
+	config := d.config.Clone()
 	if err := d.before(ctx, config); err != nil {
 		return nil, err
 	}
-	return config, refuseBeforeConnect(config)
+	if err := refuseBeforeConnect(config); err != nil {
+		return nil, err
+	}
+	return newConnector(config, d.logIn)
 }
 
 // Login returns the endpoint and user that were given to ParseDSN or New. A function
@@ -163,7 +183,7 @@ func (d *Driver) Driver() driver.Driver { return &mysql.MySQLDriver{} }
 // whom that would be for.
 func (d *Driver) check() (login rdsiam.Login, err error) {
 	checked := errors.New("checked")
-	_, err = connect(context.Background(), d.config.Clone(), func(_ context.Context, config *mysql.Config) error {
+	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
 		ready, err := prepare(config, d.options)
 		if err != nil {
 			return err
@@ -171,17 +191,21 @@ func (d *Driver) check() (login rdsiam.Login, err error) {
 		login = ready.login
 		return checked
 	})
-	if err != checked {
+	if err != nil {
+		return rdsiam.Login{}, err
+	}
+	if _, err = connector.Connect(context.Background()); err != checked {
 		return rdsiam.Login{}, err
 	}
 	return login, nil
 }
 
-// connect lets the driver complete config and dial, with hook in between. Going
-// through the driver's own hook means that Driver and BeforeConnect see the same
+// newConnector lets the driver complete a copy of config and dial, with hook in between.
+// Going through the driver's own hook means that Driver and BeforeConnect see the same
 // thing, and that the driver looks up registered TLS configurations, which nobody else
 // can.
-func connect(ctx context.Context, config *mysql.Config, hook func(context.Context, *mysql.Config) error) (driver.Conn, error) {
+func newConnector(config *mysql.Config, hook func(context.Context, *mysql.Config) error) (driver.Connector, error) {
+	config = config.Clone()
 	if err := config.Apply(mysql.BeforeConnect(hook)); err != nil {
 		return nil, err
 	}
@@ -190,7 +214,7 @@ func connect(ctx context.Context, config *mysql.Config, hook func(context.Contex
 		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "the driver does not accept it: " + err.Error(),
 			Mend: "correct it; TLS configurations and server keys must be registered before they are named"}
 	}
-	return connector.Connect(ctx)
+	return connector, nil
 }
 
 // refuseBeforeConnect refuses a Config whose own hook ours would replace. The hook is

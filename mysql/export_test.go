@@ -11,13 +11,17 @@ import (
 func (d *Driver) Prepared() (*mysql.Config, error) {
 	var prepared *mysql.Config
 	stop := errors.New("stop")
-	_, err := connect(context.Background(), d.config.Clone(), func(_ context.Context, config *mysql.Config) error {
+	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
 		if _, err := prepare(config, d.options); err != nil {
 			return err
 		}
 		prepared = config
 		return stop
 	})
+	if err != nil {
+		return nil, err
+	}
+	_, err = connector.Connect(context.Background())
 	if err != stop {
 		return nil, err
 	}

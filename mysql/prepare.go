@@ -108,10 +108,13 @@ func checkUser(login rdsiam.Login) error {
 
 func resolve(addr string, options []rdsiam.EndpointOption) (rdsiam.Endpoint, error) {
 	endpoint, err := rdsiam.ResolveEndpoint(addr, defaultPort, options...)
+	if err == nil {
+		return endpoint, nil
+	}
 	var refused *rdsiam.ConfigError
 	if errors.As(err, &refused) && addr == defaultAddr && refused.Setting == "endpoint" {
 		return rdsiam.Endpoint{}, &rdsiam.ConfigError{Setting: "Addr", Value: addr, Problem: "is this machine, and what the driver dials where no address is given; it is no RDS endpoint",
 			Mend: "give the endpoint, as in user@tcp(host:3306)/database, and, if this is a tunnel, its other end with rdsiam.WithEndpoint"}
 	}
-	return endpoint, err
+	return rdsiam.Endpoint{}, err
 }

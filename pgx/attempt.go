@@ -27,6 +27,7 @@ type attempt struct {
 	*installation
 	config  *pgconn.Config // pgx's own copy
 	tries   []try          // of each host
+	one     [1]try         // where tries lives: most configurations have one host
 	current *try
 
 	onPgErrorOfCaller       pgconn.PgErrorHandler
@@ -140,7 +141,7 @@ func (a *attempt) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
 		return 0, err
 	case !ok:
 		return 0, a.unsafe(fmt.Sprintf("a connection to %s at %v, which is none of the configured hosts", state.ServerName, conn.RemoteAddr()))
-	case len(state.VerifiedChains) == 0 && !a.hosts[n].tls.InsecureSkipVerify:
+	case len(state.VerifiedChains) == 0 && !a.hosts[n].callerVerifies:
 		return 0, a.unsafe("a connection to a server whose certificate was not verified")
 	}
 	return n, nil
@@ -205,7 +206,7 @@ func (a *attempt) validateConnect(ctx context.Context, conn *pgconn.PgConn) erro
 			return err // pgx may go on to the next host
 		}
 	}
-	a.config.AfterNetConnect = a.installation.afterNetConnect
+	a.config.AfterNetConnect = a.hook
 	return nil
 }
 

@@ -38,6 +38,7 @@ type Driver struct {
 	endpointOptions []rdsiam.EndpointOption
 	stdlibOptions   []stdlib.OptionOpenDB
 	beforeConnect   func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
+	connector       driver.Connector                             // of config and stdlibOptions, for a context with an opening
 	login           rdsiam.Login
 }
 
@@ -69,7 +70,9 @@ func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, err
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{config: config.Copy(), endpointOptions: slices.Clone(options), login: installed.login(installed.hosts[0])}, nil
+	d := &Driver{config: config.Copy(), endpointOptions: slices.Clone(options), login: installed.login(installed.hosts[0])}
+	d.connector = d.newConnector()
+	return d, nil
 }
 
 // WithOptions returns a copy of the driver that passes options to pgx's stdlib package
@@ -83,8 +86,32 @@ func (d *Driver) WithOptions(options ...stdlib.OptionOpenDB) *Driver {
 	with := *d
 	with.stdlibOptions = slices.DeleteFunc(slices.Concat(d.stdlibOptions, options), func(o stdlib.OptionOpenDB) bool { return o == nil })
 	with.beforeConnect = beforeConnectOf(stdlib.GetConnector(*d.config, with.stdlibOptions...))
+	with.connector = with.newConnector()
 	return &with
 }
+
+// newConnector returns pgx's connector with our own hook in it, last so that it counts.
+func (d *Driver) newConnector() driver.Connector {
+	prepareConnect := func(ctx context.Context, config *pgx.ConnConfig) (err error) {
+		if d.beforeConnect != nil {
+			if err := d.beforeConnect(ctx, config); err != nil {
+				return err
+			}
+		}
+		opened := ctx.Value(openingKey{}).(*opening)
+		opened.installed, err = install(config, opened.tokens, d.endpointOptions)
+		return err
+	}
+	return stdlib.GetConnector(*d.config, slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})...)
+}
+
+// opening is one call of Open, for the hook in the connector, which all calls share.
+type opening struct {
+	tokens    rdsiam.TokenSource
+	installed *installation // nil until the hook has run
+}
+
+type openingKey struct{}
 
 // beforeConnectOf reads the function that stdlib.OptionBeforeConnect has set, which
 // our own option would replace. The field is exported, its type is not.
@@ -103,20 +130,10 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 		return nil, &rdsiam.ConfigError{Setting: "rdspgx.Driver", Problem: "is nil or its zero value",
 			Mend: "make it with rdspgx.ParseDSN or rdspgx.New"}
 	}
-	var installed *installation
-	prepareConnect := func(ctx context.Context, config *pgx.ConnConfig) (err error) {
-		if d.beforeConnect != nil {
-			if err := d.beforeConnect(ctx, config); err != nil {
-				return err
-			}
-		}
-		installed, err = install(config, tokens, d.endpointOptions)
-		return err
-	}
-	options := slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})
-	conn, err := stdlib.GetConnector(*d.config, options...).Connect(ctx)
+	opened := &opening{tokens: tokens}
+	conn, err := d.connector.Connect(context.WithValue(ctx, openingKey{}, opened))
 	if err != nil {
-		return nil, installed.describe(err)
+		return nil, opened.installed.describe(err)
 	}
 	return conn, nil
 }

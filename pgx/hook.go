@@ -53,7 +53,8 @@ func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, options []rdsiam
 		return nil, err
 	}
 	installed.tokens = tokens
-	config.AfterNetConnect = installed.afterNetConnect
+	installed.hook = installed.afterNetConnect
+	config.AfterNetConnect = installed.hook
 	return installed, nil
 }
 
@@ -63,6 +64,7 @@ type installation struct {
 	tokens                  rdsiam.TokenSource
 	user                    string
 	hosts                   []host
+	hook                    func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error) // the method afterNetConnect
 	afterNetConnectOfCaller func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
 }
 
@@ -81,10 +83,10 @@ func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Confi
 	a := &attempt{
 		installation:            i,
 		config:                  config,
-		tries:                   make([]try, len(i.hosts)),
 		onPgErrorOfCaller:       config.OnPgError,
 		validateConnectOfCaller: config.ValidateConnect,
 	}
+	a.tries = slices.Grow(a.one[:0], len(i.hosts))[:len(i.hosts)]
 	config.AfterNetConnect = a.afterNetConnect
 	return a.afterNetConnect(ctx, config, conn)
 }

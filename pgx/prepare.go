@@ -2,6 +2,7 @@ package rdspgx
 
 import (
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"reflect"
 	"runtime"
@@ -27,16 +28,19 @@ type host struct {
 	port     uint16
 	endpoint rdsiam.Endpoint
 	given    *tls.Config // the caller's
-	tls      *tls.Config // ours
+
+	// What matters of the tls.Config that the hook leaves, by value: the caller can
+	// reach that, and pgx dials with a copy of it.
+	roots          *x509.CertPool
+	callerVerifies bool // with InsecureSkipVerify and VerifyConnection
 }
 
-// verifiedBy reports whether a handshake with config proves that the server is h. It is
-// true of copies of h.tls, and pgx makes such.
-func (h host) verifiedBy(config *tls.Config) bool {
+// verifiedBy reports whether a handshake with config proves that the server is h.
+func (h *host) verifiedBy(config *tls.Config) bool {
 	return config != nil &&
-		config.ServerName == h.tls.ServerName &&
-		config.RootCAs == h.tls.RootCAs &&
-		config.InsecureSkipVerify == h.tls.InsecureSkipVerify &&
+		config.ServerName == h.endpoint.Host() &&
+		config.RootCAs == h.roots &&
+		config.InsecureSkipVerify == h.callerVerifies &&
 		(!config.InsecureSkipVerify || config.VerifyConnection != nil)
 }
 
@@ -62,21 +66,19 @@ func prepare(config *pgx.ConnConfig, options []rdsiam.EndpointOption) (*installa
 	if err != nil {
 		return nil, err
 	}
-	installed := &installation{user: config.User, afterNetConnectOfCaller: config.AfterNetConnect}
+	installed := &installation{user: config.User, hosts: make([]host, len(entries)), afterNetConnectOfCaller: config.AfterNetConnect}
 	if earlier != nil {
 		installed.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
 	}
-	for _, entry := range entries {
-		prepared, err := prepareHost(entry, earlier, options)
-		if err != nil {
+	for n := range entries {
+		if installed.hosts[n], err = prepareHost(&entries[n], earlier, options); err != nil {
 			return nil, err
 		}
-		installed.hosts = append(installed.hosts, prepared)
 	}
 	if err := installed.check(); err != nil {
 		return nil, err
 	}
-	installed.apply(config)
+	installed.apply(config, entries)
 	return installed, nil
 }
 
@@ -86,60 +88,83 @@ func checkAuthentication(config *pgx.ConnConfig) error {
 		return &rdsiam.ConfigError{Setting: "channel_binding", Value: config.ChannelBinding, Problem: "needs SCRAM, and a token is sent as a clear-text password inside TLS",
 			Mend: "remove channel_binding from the DSN and PGCHANNELBINDING from the environment"}
 	}
-	methods := strings.Split(config.RequireAuth, ",")
-	for i := range methods {
-		methods[i] = strings.TrimSpace(methods[i])
-	}
-	forbidden := slices.Contains(methods, "!password")
-	if config.RequireAuth != "" && !strings.HasPrefix(methods[0], "!") {
-		forbidden = !slices.Contains(methods, "password")
-	}
-	if forbidden {
+	if forbidsPassword(config.RequireAuth) {
 		return &rdsiam.ConfigError{Setting: "require_auth", Value: config.RequireAuth, Problem: "forbids the method password, by which RDS asks for tokens",
 			Mend: "set require_auth=password, or remove it and PGREQUIREAUTH"}
 	}
 	return nil
 }
 
+// forbidsPassword reads require_auth: methods, or methods that are forbidden.
+func forbidsPassword(requireAuth string) bool {
+	if requireAuth == "" {
+		return false
+	}
+	methods := strings.Split(requireAuth, ",")
+	for i := range methods {
+		methods[i] = strings.TrimSpace(methods[i])
+	}
+	if strings.HasPrefix(methods[0], "!") {
+		return slices.Contains(methods, "!password")
+	}
+	return !slices.Contains(methods, "password")
+}
+
 // encryptedEntries returns the hosts of config, each once and with TLS. pgx has an entry
 // without TLS beside the one with TLS for sslmode=allow and prefer.
-func encryptedEntries(config *pgx.ConnConfig) ([]*pgconn.FallbackConfig, error) {
-	all := append([]*pgconn.FallbackConfig{{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig}}, config.Fallbacks...)
-	var entries []*pgconn.FallbackConfig
-	same := func(a *pgconn.FallbackConfig) func(*pgconn.FallbackConfig) bool {
-		return func(b *pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Port == b.Port }
-	}
-	for _, entry := range all {
-		if entry.TLSConfig != nil && !slices.ContainsFunc(entries, same(entry)) {
-			entries = append(entries, entry)
-		}
+func encryptedEntries(config *pgx.ConnConfig) ([]pgconn.FallbackConfig, error) {
+	all := make([]pgconn.FallbackConfig, 0, 1+len(config.Fallbacks))
+	all = append(all, pgconn.FallbackConfig{Host: config.Host, Port: config.Port, TLSConfig: config.TLSConfig})
+	for _, fallback := range config.Fallbacks {
+		all = append(all, *fallback)
 	}
 	for _, entry := range all {
 		if strings.HasPrefix(entry.Host, "/") || strings.HasPrefix(entry.Host, "@") || strings.Contains(entry.Host, `:\`) {
 			return nil, &rdsiam.ConfigError{Setting: "host", Value: entry.Host, Problem: "is a unix socket, which pgx takes where no host is named; RDS has none",
 				Mend: "name the endpoint in the DSN or in PGHOST"}
 		}
-		if len(entries) == 0 {
+		if !slices.ContainsFunc(all, encrypted) {
 			return nil, &rdsiam.ConfigError{Setting: "sslmode", Value: "disable", Problem: "would send the token to " + entry.Host + " in clear text",
 				Mend: "remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN"}
 		}
-		if !slices.ContainsFunc(entries, same(entry)) {
+		if !slices.ContainsFunc(all, func(other pgconn.FallbackConfig) bool { return encrypted(other) && sameHost(entry, other) }) {
 			return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig.Fallbacks", Value: entry.Host, Problem: "has no TLS, and is not the plaintext twin of an entry with TLS, which would be dropped",
 				Mend: "name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it"}
+		}
+	}
+	entries := all[:0]
+	for _, entry := range all {
+		if encrypted(entry) && !slices.ContainsFunc(entries, func(other pgconn.FallbackConfig) bool { return sameHost(entry, other) }) {
+			entries = append(entries, entry)
 		}
 	}
 	return entries, nil
 }
 
+func encrypted(entry pgconn.FallbackConfig) bool { return entry.TLSConfig != nil }
+
+func sameHost(a, b pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Port == b.Port }
+
+// prepareHost applies the rules to one host, and puts its TLS settings into entry.
 func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, options []rdsiam.EndpointOption) (host, error) {
 	address := net.JoinHostPort(entry.Host, strconv.Itoa(int(entry.Port)))
 	endpoint, err := rdsiam.ResolveEndpoint(address, defaultPort, options...)
 	if err != nil {
 		return host{}, err
 	}
-	prepared := host{name: entry.Host, port: entry.Port, endpoint: endpoint, given: earlier.givenFor(entry.TLSConfig)}
-	prepared.tls, err = endpoint.TLSConfig(withoutVerifyCA(prepared.given))
-	return prepared, err
+	given := earlier.givenFor(entry.TLSConfig)
+	entry.TLSConfig, err = endpoint.TLSConfig(withoutVerifyCA(given))
+	if err != nil {
+		return host{}, err
+	}
+	return host{
+		name:           entry.Host,
+		port:           entry.Port,
+		endpoint:       endpoint,
+		given:          given,
+		roots:          entry.TLSConfig.RootCAs,
+		callerVerifies: entry.TLSConfig.InsecureSkipVerify,
+	}, nil
 }
 
 // withoutVerifyCA drops the callback with which pgx verifies for sslmode=verify-ca. It
@@ -182,13 +207,11 @@ func (i *installation) check() error {
 }
 
 // apply puts into config what prepare has found. Only fields of config itself change.
-// The TLS configurations are copies, since the caller may change what config has.
-func (i *installation) apply(config *pgx.ConnConfig) {
-	first := i.hosts[0]
-	config.Host, config.Port, config.TLSConfig = first.name, first.port, first.tls.Clone()
+func (i *installation) apply(config *pgx.ConnConfig, entries []pgconn.FallbackConfig) {
+	config.Host, config.Port, config.TLSConfig = entries[0].Host, entries[0].Port, entries[0].TLSConfig
 	config.Fallbacks = nil
-	for _, next := range i.hosts[1:] {
-		config.Fallbacks = append(config.Fallbacks, &pgconn.FallbackConfig{Host: next.name, Port: next.port, TLSConfig: next.tls.Clone()})
+	for n := range entries[1:] {
+		config.Fallbacks = append(config.Fallbacks, &entries[1+n])
 	}
 	config.Password = ""
 	config.AfterNetConnect = i.afterNetConnectOfCaller

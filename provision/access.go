@@ -23,20 +23,22 @@ const (
 	levelFunction
 	levelProcedure
 	levelDefault
-	levelMembership // of a role of PostgreSQL
+	levelMembership // of a role
 
 	// The following are found by Check, and never granted.
 	levelPattern // databases of MySQL, by a pattern or an unescaped name
 	levelGlobal  // everything on a server of MySQL
+	levelProxy   // acting as another account of MySQL
+	levelRole    // what a role of PostgreSQL may do by its attributes
 )
 
 // target is what privileges are on.
 type target struct {
 	level  level
 	space  string // database at levelDatabase, schema (MySQL: database) below
-	object string // table, sequence or routine; role at levelMembership
+	object string // table, sequence or routine; role at levelMembership, account at levelProxy
 	column string
-	owner  string // at levelDefault
+	owner  string // at levelDefault; in MySQL the host of a role or account
 	kind   ObjectKind
 }
 
@@ -77,6 +79,10 @@ func (t target) String() string {
 		return "databases like " + name
 	case levelGlobal:
 		return "all databases"
+	case levelRole:
+		return "the server"
+	case levelProxy:
+		return "account " + myAccount(t.object, t.owner)
 	}
 	return "role " + name
 }

@@ -3,6 +3,7 @@ package provision
 import (
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/rdsiam/rdsiam"
 )
@@ -83,8 +84,9 @@ type Account struct {
 	Comment string
 
 	// MemberOf lists roles of PostgreSQL that the account is to be a member of. It must
-	// be empty for MySQL and MariaDB, where roles need more than membership. rds_iam
-	// goes without saying.
+	// be empty for MySQL and MariaDB, where roles do nothing until they are activated, and
+	// activating one replaces others; share a []Grant among accounts instead. rds_iam goes
+	// without saying.
 	MemberOf []string
 
 	// Grants are what the account may do.
@@ -134,6 +136,9 @@ func (a Account) validate() error {
 	if err := a.Engine.checkAccountName("Account.Name", a.Name); err != nil {
 		return err
 	}
+	if !utf8.ValidString(a.Comment) {
+		return describe("Account.Comment", a.Comment, "is not UTF-8", "give it in UTF-8")
+	}
 	if strings.ContainsFunc(a.Comment, unicode.IsControl) {
 		return describe("Account.Comment", a.Comment, "has a line break or another control character, which files of migrations do not stand", "write it in one line")
 	}
@@ -150,6 +155,9 @@ func (a Account) validatePostgreSQL() error {
 	if a.AllowPlaintext {
 		return describe("Account.AllowPlaintext", "", "PostgreSQL decides about TLS for all accounts together", "leave it false; see rds.force_ssl for accounts with a password")
 	}
+	if err := oneDatabase(a.Grants); err != nil {
+		return err
+	}
 	for _, role := range a.MemberOf {
 		if err := a.Engine.checkAccountName("Account.MemberOf", role); err != nil {
 			return err
@@ -163,8 +171,8 @@ func (a Account) validatePostgreSQL() error {
 
 func (a Account) validateMySQL() error {
 	if len(a.MemberOf) > 0 {
-		return describe("Account.MemberOf", a.MemberOf[0], "roles of "+a.Engine.String()+" do nothing until they are activated, which differs between servers",
-			"grant the privileges to the account itself")
+		return describe("Account.MemberOf", a.MemberOf[0], "roles of "+a.Engine.String()+" do nothing until they are activated, and activating one replaces others",
+			"put the privileges into a []provision.Grant that the accounts share")
 	}
 	if a.Comment != "" && a.Engine == MariaDB {
 		return describe("Account.Comment", a.Comment, "MariaDB stores no comments of accounts", "leave it empty")

@@ -65,6 +65,9 @@ func Apply[S Session](ctx context.Context, session S, p *Plan) (*Report, error) 
 
 func (p *Plan) applyConn(ctx context.Context, conn *sql.Conn, report *Report) error {
 	if p.Engine == PostgreSQL {
+		if err := p.refuseTransaction(ctx, conn); err != nil {
+			return err
+		}
 		return p.applyPostgreSQL(ctx, conn, report)
 	}
 	return p.applyMySQL(ctx, conn, report)

@@ -1,10 +1,10 @@
 package provision
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -18,7 +18,8 @@ const (
 
 func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *Report) (err error) {
 	report.Attempts = 1
-	if err := p.checkServer(ctx, conn); err != nil {
+	literal, err := p.checkServer(ctx, conn)
+	if err != nil {
 		return err
 	}
 	var locked sql.NullInt64
@@ -34,36 +35,33 @@ func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *Report) (
 		return err
 	}
 	for _, s := range p.Statements {
-		if err := p.stepMySQL(ctx, conn, s, report); err != nil {
+		if err := p.stepMySQL(ctx, conn, s, literal, report); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// checkServer refuses servers and sessions that the plan is not for.
-func (p *Plan) checkServer(ctx context.Context, conn *sql.Conn) error {
+// checkServer refuses servers and sessions that the plan is not for. literal tells
+// whether the server takes names of databases in grants literally.
+func (p *Plan) checkServer(ctx context.Context, conn *sql.Conn) (literal bool, err error) {
+	// What is the default anyway cannot be set within a transaction, of which neither
+	// server tells otherwise.
+	if _, err := conn.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
+		return false, explain(p.Engine, p.Account, Statement{}, err)
+	}
 	var version string
 	var readOnly, innoDBReadOnly bool
 	if err := conn.QueryRowContext(ctx, "SELECT VERSION(), @@global.read_only, @@global.innodb_read_only").Scan(&version, &readOnly, &innoDBReadOnly); err != nil {
-		return explain(p.Engine, p.Account, Statement{}, err)
+		return false, explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if isMariaDB := strings.Contains(version, "MariaDB"); isMariaDB != (p.Engine == MariaDB) {
-		return &Error{Kind: ErrWrongDatabase, Account: p.Account, err: errors.New("the plan is for " + p.Engine.String() + ", the server says " + version), mend: "correct Account.Engine"}
+		return false, &Error{Kind: ErrWrongDatabase, Account: p.Account, err: errors.New("the plan is for " + p.Engine.String() + ", the server says " + version), mend: "correct Account.Engine"}
 	}
 	if readOnly || innoDBReadOnly {
-		return &Error{Kind: ErrReadOnlyEndpoint, Account: p.Account, mend: needWriter}
+		return false, &Error{Kind: ErrReadOnlyEndpoint, Account: p.Account, mend: needWriter}
 	}
-	if p.Engine == MariaDB {
-		var inTransaction bool
-		if err := conn.QueryRowContext(ctx, "SELECT @@in_transaction").Scan(&inTransaction); err != nil {
-			return explain(p.Engine, p.Account, Statement{}, err)
-		}
-		if inTransaction {
-			return &Error{Kind: ErrTransaction, Account: p.Account, mend: "commit the transaction of this connection first"}
-		}
-	}
-	return nil
+	return p.readNaming(ctx, conn)
 }
 
 // refuseNewAccounts makes MariaDB refuse a GRANT to an account that does not exist,
@@ -106,7 +104,13 @@ func (p *Plan) leave(ctx context.Context, conn *sql.Conn, mode *string) error {
 // isBroken tells of errors that are no answer of the server.
 func isBroken(err error) bool { return serverCode(err) == "" }
 
-func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, report *Report) error {
+func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, literal bool, report *Report) error {
+	if literal {
+		if s.forPatterns {
+			return nil
+		}
+		s.SQL = cmp.Or(s.literally, s.SQL)
+	}
 	if s.hides != "" {
 		return p.carryOver(ctx, conn, s.hides, report)
 	}
@@ -117,10 +121,11 @@ func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, repor
 	return err
 }
 
-// isAbsent tells of a REVOKE of what was not granted: on a database, a table, a routine.
+// isAbsent tells of a REVOKE of what was not granted: on a database, a table, a
+// routine, a role.
 func isAbsent(err error) bool {
 	failed := (*Error)(nil)
-	return errors.As(err, &failed) && slices.Contains([]string{"1141", "1147", "1403"}, failed.Code)
+	return errors.As(err, &failed) && slices.Contains([]string{"1141", "1147", "1403", "1962"}, failed.Code)
 }
 
 // execMySQL runs a statement and reports what the server remarks.
@@ -141,108 +146,4 @@ func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, repor
 		return explain(p.Engine, p.Account, s, err)
 	}
 	return nil
-}
-
-// carryOver makes sure that a new row for a database hides no older one: what the older
-// one gives in this database is granted along with what is wanted. A row by the
-// unescaped name, which was meant for this database alone, is then revoked.
-func (p *Plan) carryOver(ctx context.Context, conn *sql.Conn, database string, report *Report) error {
-	exact := target{level: levelDatabase, space: database}
-	rows, err := p.readDatabaseRows(ctx, conn)
-	if err != nil {
-		return explain(p.Engine, p.Account, Statement{}, err)
-	}
-	unescaped := target{level: levelPattern, space: database}
-	if _, granted := rows[exact]; !granted {
-		older, err := p.effectiveRow(rows, database)
-		if err != nil {
-			return err
-		}
-		words := slices.DeleteFunc(rows.words(older), func(word string) bool { return p.reject[older][word] || p.reject[exact][word] })
-		if len(words) > 0 {
-			union := access{exact: p.want[exact]}
-			all := make(access)
-			all.add(exact, slices.Concat(union.words(exact), words)...)
-			list := strings.Join(all.words(exact), ", ")
-			s := Statement{SQL: p.myGrant(KindGrant, list, myObject(exact)), Kind: KindGrant,
-				Summary: change(KindGrant, list, exact.String()) + ", among it what the account has on " + older.String()}
-			if err := p.execMySQL(ctx, conn, s, report); err != nil {
-				return err
-			}
-		}
-	}
-	if words := rows.words(unescaped); len(words) > 0 {
-		list := strings.Join(words, ", ")
-		return p.execMySQL(ctx, conn, Statement{SQL: p.myGrant(KindRevoke, list, myObject(unescaped)), Kind: KindRevoke,
-			Summary: change(KindRevoke, list, unescaped.String()) + ", an unescaped name, which stands for other databases too"}, report)
-	}
-	return nil
-}
-
-var privilegeWord = regexp.MustCompile(`^[A-Z]+( [A-Z]+)*$`)
-
-// effectiveRow returns the row that counts for a database that has no row of its own:
-// the zero target if none does. Of patterns, the one whose first wildcard comes last counts; where
-// that leaves a doubt, or rights that are never granted here, somebody has to decide.
-func (p *Plan) effectiveRow(rows access, database string) (target, error) {
-	var best target
-	bestAt, tie := -1, false
-	for _, t := range rows.targets() {
-		if t.level != levelPattern || !matches(t.space, database) {
-			continue
-		}
-		switch at := firstWildcard(t.space); {
-		case at > bestAt:
-			best, bestAt, tie = t, at, false
-		case at == bestAt:
-			tie = true
-		}
-	}
-	if tie {
-		return target{}, p.hiddenGrant(best, "another pattern is as exact as it")
-	}
-	for _, word := range rows.words(best) {
-		if word == wordGrantOption || !privilegeWord.MatchString(word) {
-			return target{}, p.hiddenGrant(best, "it has "+word)
-		}
-	}
-	return best, nil
-}
-
-func (p *Plan) hiddenGrant(t target, reason string) error {
-	return &Error{Kind: ErrHiddenGrant, Account: p.Account,
-		err: errors.New("the grant on " + t.String() + " cannot be carried over: " + reason), mend: "revoke it, or describe in Account.Grants what it should give"}
-}
-
-// readDatabaseRows reads the grants on databases and patterns of them.
-func (p *Plan) readDatabaseRows(ctx context.Context, q querier) (access, error) {
-	rows := make(access)
-	err := collect(ctx, q, func(scan func(...any) error) error {
-		var pattern, word, grantable string
-		if err := scan(&pattern, &word, &grantable); err != nil {
-			return err
-		}
-		t := rowTarget(pattern)
-		if word != wordUsage {
-			rows.add(t, word)
-		}
-		if grantable == "YES" {
-			rows.add(t, wordGrantOption)
-		}
-		return nil
-	}, "SELECT TABLE_SCHEMA, PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.SCHEMA_PRIVILEGES WHERE GRANTEE = ?", p.grantee())
-	return rows, err
-}
-
-// grantee is the account as information_schema has it, which escapes nothing.
-func (p *Plan) grantee() string { return "'" + p.Account + "'@'" + p.account.host() + "'" }
-
-// rowTarget tells the name of one database from a pattern: only names as we write them
-// are the former.
-func rowTarget(pattern string) target {
-	name := unescapePattern(pattern)
-	if myDatabasePattern(name) == pattern {
-		return target{level: levelDatabase, space: name}
-	}
-	return target{level: levelPattern, space: pattern}
 }

@@ -35,6 +35,24 @@ func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *Repo
 	}
 }
 
+// refuseTransaction fails if the connection is in a transaction, which would end with
+// ours. Neither the driver nor BEGIN tells; but only there does a setting for the transaction
+// outlive its statement.
+func (p *Plan) refuseTransaction(ctx context.Context, conn *sql.Conn) error {
+	const name = "rdsiam.transaction"
+	if _, err := conn.ExecContext(ctx, `SELECT pg_catalog.set_config($1, 'open', true)`, name); err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	var open bool
+	if err := conn.QueryRowContext(ctx, `SELECT coalesce(pg_catalog.current_setting($1, true), '') OPERATOR(pg_catalog.=) 'open'`, name).Scan(&open); err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	if open {
+		return &Error{Kind: ErrTransaction, Account: p.Account, mend: "end it first, or give the *sql.Tx"}
+	}
+	return nil
+}
+
 func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
 	// After waiting for another runner, statements must see what it did.
 	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
@@ -53,6 +71,9 @@ func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *R
 
 // runPostgreSQL runs the plan in a transaction and verifies what it did.
 func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *Report) error {
+	if err := p.checkEncoding(ctx, tx); err != nil {
+		return err
+	}
 	for _, s := range p.Statements {
 		if err := p.exec(ctx, tx, s, report); err != nil {
 			return err
@@ -82,6 +103,18 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *Report) er
 			err:  errors.New("the server did not revoke " + joinDrifts(left)),
 			mend: "run the plan as who granted that",
 		}
+	}
+	return nil
+}
+
+// checkEncoding refuses sessions to which a letter of UTF-8 is several.
+func (p *Plan) checkEncoding(ctx context.Context, tx *sql.Tx) error {
+	var letters int
+	if err := tx.QueryRowContext(ctx, "SELECT pg_catalog.char_length('"+oneLetter+"')").Scan(&letters); err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	if letters != 1 {
+		return p.wrongEncoding("set client_encoding to UTF8")
 	}
 	return nil
 }

@@ -18,6 +18,7 @@ const (
 	Plaintext      DriftKind = "plaintext"      // it may log in without TLS
 	Attribute      DriftKind = "attribute"      // its connection limit or the like differs
 	Lockout        DriftKind = "lockout"        // RDS takes no password of a role that is a member of it; see [ErrLockout]
+	Public         DriftKind = "public"         // everybody may (PUBLIC), and so may the account; no plan changes that
 	Neighbour      DriftKind = "neighbour"      // another account of MySQL has the same name and another host, and part of its grants
 )
 
@@ -34,8 +35,9 @@ type Drift struct {
 func (d Drift) String() string { return string(d.Kind) + ": " + d.Detail }
 
 // Check compares an account with its description and changes nothing. In PostgreSQL it
-// looks at the database of the session, and at what databases have in common. What everybody may
-// (PUBLIC) and what groups may is left out. The runner needs to read the catalog: that is
+// looks at the database of the session, and at what databases have in common. What groups may
+// is left out, and what PostgreSQL itself lets everybody do in a new database: connect, make
+// temporary tables, call functions. A *sql.Conn must not be in a transaction of PostgreSQL. The runner needs to read the catalog: that is
 // everybody in PostgreSQL, and who has SELECT on the database mysql in MySQL and MariaDB, as
 // the master user has.
 func Check[S Session](ctx context.Context, session S, a Account) ([]Drift, error) {
@@ -66,6 +68,9 @@ func (p *Plan) checkConn(ctx context.Context, conn *sql.Conn) ([]Drift, error) {
 	if p.Engine != PostgreSQL {
 		return p.checkMySQL(ctx, conn)
 	}
+	if err := p.refuseTransaction(ctx, conn); err != nil {
+		return nil, err
+	}
 	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
 	if err != nil {
 		return nil, explain(p.Engine, p.Account, Statement{}, err)
@@ -80,12 +85,13 @@ type state struct {
 	database string              // the current one of PostgreSQL, "" in MySQL
 	found    []Drift             // of the account itself
 	have     access              // what was granted to it
+	public   access              // what was granted to everybody, beyond what servers grant by themselves
 	contents map[target][]target // what is in schemas, by levelAllTables and the like
 	own      map[target]bool     // what the account owns, where it needs no grants
 }
 
 func newState() *state {
-	return &state{have: make(access), contents: make(map[target][]target), own: make(map[target]bool)}
+	return &state{have: make(access), public: make(access), contents: make(map[target][]target), own: make(map[target]bool)}
 }
 
 // resolve replaces grants on all that a schema has by those on each.
@@ -144,7 +150,7 @@ func difference(kind DriftKind, a, b access) []Drift {
 
 // drifts returns all that differs from the description.
 func (s *state) drifts(want access) []Drift {
-	return slices.Concat(s.found, s.missing(want), s.extra(want))
+	return slices.Concat(s.found, s.missing(want), s.extra(want), difference(Public, s.public, s.resolve(want)))
 }
 
 func (s *state) note(kind DriftKind, detail string) {

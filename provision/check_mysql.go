@@ -10,6 +10,7 @@ import (
 const (
 	wordUsage       = "USAGE" // none
 	wordGrantOption = "GRANT OPTION"
+	wordProxy       = "PROXY"
 )
 
 func (p *Plan) checkMySQL(ctx context.Context, q querier) ([]Drift, error) {
@@ -25,26 +26,77 @@ func (p *Plan) readMySQL(ctx context.Context, q querier) (*state, error) {
 	if err := p.readAccount(ctx, q, s); err != nil {
 		return nil, err
 	}
-	rows, err := p.readDatabaseRows(ctx, q)
+	literal, err := p.readNaming(ctx, q)
 	if err != nil {
 		return nil, err
 	}
-	for t := range rows {
-		s.have.add(t, rows.words(t)...)
+	if err := readGrants(ctx, q, s.have, p.Account, p.account.host(), literal); err != nil {
+		return nil, err
 	}
-	for _, read := range []struct{ query, argument string }{
-		{"SELECT " + levelGlobal.sql() + ", '', '', '', PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.USER_PRIVILEGES WHERE GRANTEE = ?", p.grantee()},
-		{"SELECT " + levelTable.sql() + ", TABLE_SCHEMA, TABLE_NAME, '', PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.TABLE_PRIVILEGES WHERE GRANTEE = ?", p.grantee()},
-		{"SELECT " + levelColumn.sql() + ", TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.COLUMN_PRIVILEGES WHERE GRANTEE = ?", p.grantee()},
-	} {
-		if err := readPrivileges(ctx, q, s, read.query, read.argument); err != nil {
+	if p.Engine == MariaDB {
+		if err := readGrants(ctx, q, s.public, "PUBLIC", "", literal); err != nil {
 			return nil, err
 		}
 	}
-	return s, p.readRoutines(ctx, q, s)
+	if err := p.readOtherAccounts(ctx, q, s); err != nil {
+		return nil, err
+	}
+	s.have, s.public = respell(s.have, p.want), respell(s.public, p.want)
+	return s, nil
 }
 
-func readPrivileges(ctx context.Context, q querier, s *state, query, argument string) error {
+// readGrants adds to have what was granted to an account, or to everybody: PUBLIC.
+func readGrants(ctx context.Context, q querier, have access, user, host string, literal bool) error {
+	grantee := granteeOf(user, host)
+	rows, err := readDatabaseRows(ctx, q, grantee, literal)
+	if err != nil {
+		return err
+	}
+	for t := range rows {
+		have.add(t, rows.words(t)...)
+	}
+	for _, query := range []string{
+		"SELECT " + levelGlobal.sql() + ", '', '', '', PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.USER_PRIVILEGES",
+		"SELECT " + levelTable.sql() + ", TABLE_SCHEMA, TABLE_NAME, '', PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.TABLE_PRIVILEGES",
+		"SELECT " + levelColumn.sql() + ", TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, PRIVILEGE_TYPE, IS_GRANTABLE FROM information_schema.COLUMN_PRIVILEGES",
+	} {
+		if err := readPrivileges(ctx, q, have, query+" WHERE "+exactly("GRANTEE")+" = ?", grantee); err != nil {
+			return err
+		}
+	}
+	return readRoutines(ctx, q, have, user, host)
+}
+
+// readOtherAccounts reads of which roles the account is a member, and as which accounts
+// it may act.
+func (p *Plan) readOtherAccounts(ctx context.Context, q querier, s *state) error {
+	roles := "SELECT Role, '' FROM mysql.roles_mapping WHERE User = ? AND Host = ?"
+	if p.Engine == MySQL {
+		roles = "SELECT FROM_USER, FROM_HOST FROM mysql.role_edges WHERE TO_USER = ? AND TO_HOST = ?"
+	}
+	for _, kind := range []struct {
+		level       level
+		word, query string
+	}{
+		{levelMembership, wordMember, roles},
+		{levelProxy, wordProxy, "SELECT Proxied_user, Proxied_host FROM mysql.proxies_priv WHERE User = ? AND Host = ?"},
+	} {
+		err := collect(ctx, q, func(scan func(...any) error) error {
+			t := target{level: kind.level}
+			if err := scan(&t.object, &t.owner); err != nil {
+				return err
+			}
+			s.have.add(t, kind.word)
+			return nil
+		}, kind.query, p.Account, p.account.host())
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readPrivileges(ctx context.Context, q querier, have access, query, argument string) error {
 	return collect(ctx, q, func(scan func(...any) error) error {
 		var t target
 		var word, grantable string
@@ -52,20 +104,20 @@ func readPrivileges(ctx context.Context, q querier, s *state, query, argument st
 			return err
 		}
 		if word != wordUsage {
-			s.have.add(t, word)
+			have.add(t, word)
 		}
 		if grantable == "YES" {
 			if t.level == levelColumn {
 				t.level, t.column = levelTable, ""
 			}
-			s.have.add(t, wordGrantOption)
+			have.add(t, wordGrantOption)
 		}
 		return nil
 	}, query, argument)
 }
 
 // readRoutines reads what information_schema does not have.
-func (p *Plan) readRoutines(ctx context.Context, q querier, s *state) error {
+func readRoutines(ctx context.Context, q querier, have access, user, host string) error {
 	return collect(ctx, q, func(scan func(...any) error) error {
 		t := target{level: levelFunction}
 		var kind, words string
@@ -80,20 +132,24 @@ func (p *Plan) readRoutines(ctx context.Context, q querier, s *state) error {
 				word = wordGrantOption
 			}
 			if word != "" {
-				s.have.add(t, word)
+				have.add(t, word)
 			}
 		}
 		return nil
-	}, "SELECT Db, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv WHERE User = ? AND Host = ?", p.Account, p.account.host())
+	}, "SELECT Db, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv WHERE User = ? AND Host = ?", user, host)
 }
 
 // readAccount reads how the account logs in, and which others have its name.
 func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 	a := p.account
+	locked, noRoles := "account_locked", ""
+	if p.Engine == MariaDB {
+		locked, noRoles = "'N'", " AND is_role = 'N'" // see below for the former
+	}
 	err := collect(ctx, q, func(scan func(...any) error) error {
-		var host, plugin, tls string
+		var host, plugin, tls, locked string
 		var limit int
-		if err := scan(&host, &plugin, &tls, &limit); err != nil {
+		if err := scan(&host, &plugin, &tls, &limit, &locked); err != nil {
 			return err
 		}
 		if host != a.host() {
@@ -107,11 +163,14 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 		if tls == "" && !a.AllowPlaintext && a.Reach != ProxyStandard {
 			s.note(Plaintext, "the account has no REQUIRE SSL")
 		}
+		if locked == "Y" {
+			s.noteLocked()
+		}
 		if a.MaxConnections > 0 && limit != a.MaxConnections {
 			s.note(Attribute, "the connection limit is "+itoa(limit)+", not "+itoa(a.MaxConnections))
 		}
 		return nil
-	}, "SELECT Host, plugin, ssl_type, max_user_connections FROM mysql.user WHERE User = ? ORDER BY Host", a.Name)
+	}, "SELECT Host, plugin, ssl_type, max_user_connections, "+locked+" FROM mysql.user WHERE User = ?"+noRoles+" ORDER BY Host", a.Name)
 	if err != nil {
 		return err
 	}
@@ -121,10 +180,17 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 	if p.Engine != MariaDB {
 		return nil
 	}
-	var several sql.NullBool
-	err = q.QueryRowContext(ctx, "SELECT MAX(JSON_LENGTH(Priv, '$.auth_or')) > 1 FROM mysql.global_priv WHERE User = ? AND Host = ?", a.Name, a.host()).Scan(&several)
+	var several, isLocked sql.NullBool
+	err = q.QueryRowContext(ctx, "SELECT MAX(JSON_LENGTH(Priv, '$.auth_or')) > 1, MAX(JSON_VALUE(Priv, '$.account_locked')) FROM mysql.global_priv WHERE User = ? AND Host = ?", a.Name, a.host()).Scan(&several, &isLocked)
 	if several.Bool {
 		s.note(Authentication, "the account has other ways to log in besides "+iamPlugin)
 	}
+	if isLocked.Bool {
+		s.noteLocked()
+	}
 	return err
+}
+
+func (s *state) noteLocked() {
+	s.note(Authentication, "the account is locked; plans leave it so: see ALTER USER … ACCOUNT UNLOCK")
 }

@@ -10,7 +10,8 @@ import (
 )
 
 // What can be wrong, for [errors.Is]. The first two are found before anything is sent,
-// and their errors are [*rdsiam.ConfigError]s as well; the others come as an [*Error].
+// and their errors are [*rdsiam.ConfigError]s as well; the others come as an [*Error], and so
+// does an ErrInvalidName that depends on the server or session.
 var (
 	// ErrInvalidName tells of a name that the engine would change, or cannot hold.
 	ErrInvalidName = errors.New("invalid name")
@@ -40,9 +41,10 @@ var (
 	// ErrWrongDatabase tells that the connection is to another database than the
 	// grants are for, or to another engine.
 	ErrWrongDatabase = errors.New("connected to the wrong database")
-	// ErrTransaction tells of a transaction of the caller's, which MySQL and MariaDB
-	// would commit.
-	ErrTransaction = errors.New("the engine has no transactional account statements")
+	// ErrTransaction tells of a transaction of the caller's: one of MySQL and MariaDB,
+	// which these would commit, or one of PostgreSQL that was begun by hand on a *sql.Conn, or
+	// has failed.
+	ErrTransaction = errors.New("the session is in a transaction")
 	// ErrBusy tells that other runners were in the way for too long. A retry helps.
 	ErrBusy = errors.New("other runners are in the way")
 )
@@ -118,6 +120,7 @@ const (
 	needWriter   = "connect to the writer endpoint"
 	needAdopt    = "choose another name, or take the account over with provision.Adopt"
 	needOtherRun = "try again"
+	needRollback = "roll it back first"
 )
 
 // pgFailures tells what SQLSTATEs mean. Those that start with RDS are raised by our own
@@ -130,6 +133,7 @@ var pgFailures = map[string]failure{
 	stateInUse:         {ErrInUse, ""},
 	stateWrongDatabase: {ErrWrongDatabase, ""},
 	"25006":            {ErrReadOnlyEndpoint, needWriter},
+	"25P02":            {ErrTransaction, needRollback},
 	"42501":            {ErrPrivilege, needRunner},
 	"2BP01":            {ErrInUse, ""},
 	"XX000":            {ErrBusy, needOtherRun}, // "tuple concurrently updated", in any language
@@ -153,7 +157,9 @@ var myFailures = map[string]failure{
 	"1143": {ErrPrivilege, needRunner},
 	"1227": {ErrPrivilege, needRunner},
 	"1370": {ErrPrivilege, needRunner},
+	"1698": {ErrPrivilege, needRunner}, // of roles and PROXY
 	"1410": {ErrPrivilege, needRunner},
+	"1568": {ErrTransaction, "commit the transaction of this connection first"},
 	"1205": {ErrBusy, needOtherRun},
 	"1213": {ErrBusy, needOtherRun},
 }
@@ -165,6 +171,8 @@ var guardFailures = map[string]failure{
 	guardNoAccount: {ErrNoAccount, "create it with the password that the proxy reads from Secrets Manager"},
 	guardHidden:    {ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"},
 	guardPattern:   {ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"},
+	guardLiteral:   {ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"},
+	guardPatterns:  {ErrWrongDatabase, "make the plan without provision.PartialRevokes"},
 	guardDefiner:   {ErrInUse, "give its views, routines, triggers and events another DEFINER"},
 }
 

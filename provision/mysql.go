@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -18,6 +19,8 @@ const (
 	guardHidden    = "~rdsiam: hides an older grant"
 	guardPattern   = "~rdsiam: granted by a pattern"
 	guardDefiner   = "~rdsiam: account is a DEFINER"
+	guardLiteral   = "~rdsiam: partial_revokes is on"
+	guardPatterns  = "~rdsiam: partial_revokes is off"
 )
 
 // guard returns a statement that fails with a text if a condition holds. Neither MySQL nor
@@ -25,6 +28,12 @@ const (
 // the error.
 func guard(condition, text string) string {
 	return "SELECT EXTRACTVALUE('<a/>', IF(" + condition + ", '" + text + "', '/a')) AS passed"
+}
+
+// exactly makes a comparison of a column of information_schema one of all characters.
+// Most of them do not know a from A, which are different users.
+func exactly(column string) string {
+	return "CONVERT(" + column + " USING utf8mb4) COLLATE utf8mb4_bin"
 }
 
 func (p *Plan) mySQLAccount() string { return myAccount(p.Account, p.account.host()) }
@@ -37,6 +46,7 @@ func (p *Plan) ofAccount() string {
 func (p *Plan) createMySQL(o options) {
 	a, account := p.account, p.mySQLAccount()
 	alter := ""
+	p.guardNames()
 	if a.Reach == ProxyStandard {
 		p.add(KindGuard, "check that account "+account+" exists", guard("NOT EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+")", guardNoAccount))
 		p.add(KindGuard, "check that it is not for IAM", guard("EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+" AND plugin = '"+iamPlugin+"')", guardForIAM))
@@ -69,6 +79,7 @@ func (p *Plan) createMySQL(o options) {
 }
 
 func (p *Plan) revokeMySQL(o options) {
+	p.guardNames()
 	p.add(KindGuard, "check that account "+p.mySQLAccount()+" is for IAM", p.guardUnmanaged(o.adopt || p.account.Reach == ProxyStandard))
 	p.guardPatterns()
 	p.myChange(KindRevoke, p.reject)
@@ -83,7 +94,7 @@ func (p *Plan) dropMySQL(d DropOptions) {
 	definer := myString(p.Account + "@" + p.account.host())
 	var places []string
 	for _, table := range []string{"VIEWS", "ROUTINES", "TRIGGERS", "EVENTS"} {
-		places = append(places, "EXISTS (SELECT 1 FROM information_schema."+table+" WHERE DEFINER = "+definer+")")
+		places = append(places, "EXISTS (SELECT 1 FROM information_schema."+table+" WHERE "+exactly("DEFINER")+" = "+definer+")")
 	}
 	p.add(KindGuard, "check that nothing runs with its rights", guard(strings.Join(places, " OR "), guardDefiner))
 	p.add(KindDrop, "drop it", "DROP USER IF EXISTS "+account)
@@ -105,12 +116,35 @@ func (p *Plan) guardUnmanaged(adopt bool) string {
 	return guard("EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+" AND (Super_priv = 'Y' OR "+refused+"))", guardUnmanaged)
 }
 
+// guardNames refuses servers that take the names of databases in grants in another way
+// than the plan does, if that makes a difference.
+func (p *Plan) guardNames() {
+	if p.Engine != MySQL || !slices.ContainsFunc(slices.Concat(p.want.targets(), p.reject.targets()), isPatternLike) {
+		return
+	}
+	if p.literal {
+		p.add(KindGuard, "check that partial_revokes is on, so that names of databases are no patterns", guard("@@global.partial_revokes = 0", guardPatterns))
+		return
+	}
+	p.addForPatterns("check that partial_revokes is off, so that names of databases are patterns", guard("@@global.partial_revokes = 1", guardLiteral))
+}
+
+// isPatternLike tells of databases whose names mean different things as a pattern and
+// literally.
+func isPatternLike(t target) bool {
+	return t.level == levelDatabase && myDatabasePattern(t.space) != t.space
+}
+
+func (p *Plan) addForPatterns(summary, sql string) {
+	p.Statements = append(p.Statements, Statement{SQL: sql, Summary: summary, Kind: KindGuard, forPatterns: true})
+}
+
 // guardHidden refuses grants on databases that would hide an older one of the account:
 // of all rows of mysql.db that match a database, by name or pattern, only one counts.
 func (p *Plan) guardHidden() {
 	for _, t := range p.want.targets() {
-		if t.level == levelDatabase {
-			p.add(KindGuard, "check that a grant on "+t.String()+" hides no older one",
+		if t.level == levelDatabase && !p.literal {
+			p.addForPatterns("check that a grant on "+t.String()+" hides no older one",
 				guard("NOT "+p.hasRow("Db = "+myExact(t))+" AND "+p.hasRow(myOther(t)), guardHidden))
 			p.Statements[len(p.Statements)-1].hides = t.space
 		}
@@ -120,8 +154,8 @@ func (p *Plan) guardHidden() {
 // guardPatterns refuses to revoke from a database what the account has by a pattern.
 func (p *Plan) guardPatterns() {
 	for _, t := range p.reject.targets() {
-		if t.level == levelDatabase {
-			p.add(KindGuard, "check that nothing else gives rights on "+t.String(), guard(p.hasRow(myOther(t)), guardPattern))
+		if t.level == levelDatabase && !p.literal {
+			p.addForPatterns("check that nothing else gives rights on "+t.String(), guard(p.hasRow(myOther(t)), guardPattern))
 		}
 	}
 }
@@ -152,8 +186,24 @@ func (p *Plan) myChange(kind Kind, a access) {
 			t.level, t.column = levelTable, ""
 			what = "columns of " + t.String()
 		}
-		p.add(kind, change(kind, words, what), p.myGrant(kind, words, myObject(t)))
+		if t.level == levelMembership {
+			// Only found by Check: see Account.MemberOf.
+			p.add(kind, change(kind, "membership", what), "REVOKE "+p.myRole(t)+" FROM "+p.mySQLAccount())
+			continue
+		}
+		p.add(kind, change(kind, words, what), p.myGrant(kind, words, myObject(t, p.literal)))
+		if isPatternLike(t) {
+			p.Statements[len(p.Statements)-1].literally = p.myGrant(kind, words, myObject(t, true))
+		}
 	}
+}
+
+// myRole quotes a role, which has a host in MySQL and none in MariaDB.
+func (p *Plan) myRole(t target) string {
+	if p.Engine == MariaDB {
+		return myIdentifier(t.object)
+	}
+	return myAccount(t.object, t.owner)
 }
 
 func (p *Plan) myGrant(kind Kind, words, object string) string {
@@ -163,11 +213,15 @@ func (p *Plan) myGrant(kind Kind, words, object string) string {
 	return "GRANT " + words + " ON " + object + " TO " + p.mySQLAccount()
 }
 
-// myObject returns what follows ON.
-func myObject(t target) string {
+// myObject returns what follows ON. literal tells whether the server takes names of
+// databases as they are.
+func myObject(t target, literal bool) string {
 	name := myIdentifier(t.space) + "." + myIdentifier(t.object)
 	switch t.level {
 	case levelDatabase:
+		if literal {
+			return myIdentifier(t.space) + ".*"
+		}
 		return myIdentifier(myDatabasePattern(t.space)) + ".*"
 	case levelFunction:
 		return "FUNCTION " + name
@@ -177,6 +231,8 @@ func myObject(t target) string {
 		return myIdentifier(t.space) + ".*"
 	case levelGlobal:
 		return "*.*"
+	case levelProxy:
+		return myAccount(t.object, t.owner)
 	}
 	return name
 }

@@ -50,23 +50,24 @@ func (r *oneRow) Next(values []driver.Value) error {
 }
 
 func TestMySQLPreflight(t *testing.T) {
-	const readOnly, lock = "@@global.innodb_read_only", "GET_LOCK"
+	const readOnly, naming, lock = "@@global.innodb_read_only", "@@lower_case_table_names", "GET_LOCK"
 	tests := []struct {
 		name   string
 		server answers
 		want   error
 	}{
-		{"ready", answers{readOnly: {"8.4.9", int64(0), int64(0)}, lock: {int64(1)}}, nil},
-		{"read_only", answers{readOnly: {"8.4.9", int64(1), int64(0)}, lock: {int64(1)}}, provision.ErrReadOnlyEndpoint},
-		{"reader of Aurora", answers{readOnly: {"8.4.9", int64(0), int64(1)}, lock: {int64(1)}}, provision.ErrReadOnlyEndpoint},
-		{"lock is taken", answers{readOnly: {"8.4.9", int64(0), int64(0)}, lock: {int64(0)}}, provision.ErrBusy},
-		{"no lock", answers{readOnly: {"8.4.9", int64(0), int64(0)}, lock: {nil}}, provision.ErrBusy},
+		{"names in small letters", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(1), int64(0)}, lock: {int64(1)}}, provision.ErrInvalidName},
+		{"ready", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}}, nil},
+		{"read_only", answers{readOnly: {"8.4.9", int64(1), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}}, provision.ErrReadOnlyEndpoint},
+		{"reader of Aurora", answers{readOnly: {"8.4.9", int64(0), int64(1)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}}, provision.ErrReadOnlyEndpoint},
+		{"lock is taken", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(0)}}, provision.ErrBusy},
+		{"no lock", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {nil}}, provision.ErrBusy},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			db := sql.OpenDB(tt.server)
 			defer db.Close()
-			p := plan(t, provision.Account{Engine: provision.MySQL, Name: "preflight_user"})
+			p := plan(t, provision.Account{Engine: provision.MySQL, Name: "preflight_user", Grants: []provision.Grant{provision.Table("preflight", "Items", provision.Select)}})
 			report, err := provision.Apply(t.Context(), db, p)
 			if !errors.Is(err, tt.want) {
 				t.Errorf("got %v, want %v", err, tt.want)

@@ -209,7 +209,9 @@ func testMySQLRefusals(t *testing.T, s *testServer) {
 	}
 	if s.engine == provision.MariaDB {
 		s.admin(t, "CREATE USER two_ways IDENTIFIED VIA AWSAuthenticationPlugin USING 'RDS' OR mysql_native_password")
+		s.admin(t, "CREATE USER socket_first IDENTIFIED VIA unix_socket OR AWSAuthenticationPlugin USING 'RDS' REQUIRE SSL")
 		tests = append(tests, test{"two ways to log in", db, account("two_ways"), nil, provision.ErrUnmanaged},
+			test{"two ways to log in, the other first", db, account("socket_first"), nil, provision.ErrUnmanaged},
 			test{"adopted two ways", db, account("two_ways"), []provision.Option{provision.Adopt()}, nil})
 	}
 	for _, tt := range tests {
@@ -248,9 +250,6 @@ func testMySQLRefusals(t *testing.T, s *testServer) {
 	p := plan(t, account("in_transaction"))
 	if _, err := provision.Apply(t.Context(), tx, p); !errors.Is(err, provision.ErrTransaction) {
 		t.Errorf("a transaction: %v", err)
-	}
-	if s.engine == provision.MySQL {
-		return // it does not tell whether there is a transaction
 	}
 	if _, err := provision.Apply(t.Context(), conn, p); !errors.Is(err, provision.ErrTransaction) {
 		t.Errorf("a connection in a transaction: %v", err)

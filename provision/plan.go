@@ -26,6 +26,10 @@ type Statement struct {
 	// hides is the database of a guard for files, which Apply replaces by carrying an
 	// older grant over.
 	hides string
+	// forPatterns marks guards that are wrong where MySQL takes names of databases
+	// literally, and literally is what Apply executes there instead of SQL, if not the same.
+	forPatterns bool
+	literally   string
 }
 
 // Destructive tells whether the statement takes something away.
@@ -41,6 +45,7 @@ type Plan struct {
 	Warnings   []string // what a person should know
 
 	account Account
+	literal bool   // names of databases in grants are no patterns; see PartialRevokes
 	want    access // what the account has after the plan
 	reject  access // what it no longer has
 }
@@ -49,8 +54,9 @@ type Plan struct {
 type Option func(*options)
 
 type options struct {
-	adopt bool
-	flush bool
+	adopt          bool
+	flush          bool
+	partialRevokes bool
 }
 
 // Adopt lets a plan take over an existing account that is not for IAM: it becomes one
@@ -62,6 +68,13 @@ func Adopt() Option { return func(o *options) { o.adopt = true } }
 // It does nothing: account statements take effect at once, FLUSH is for those who write to the
 // tables of the server themselves. It fails for runners without the privilege RELOAD.
 func FlushPrivileges() Option { return func(o *options) { o.flush = true } }
+
+// PartialRevokes makes a plan for files fit for a MySQL whose partial_revokes is on, as
+// that of Aurora MySQL 3 always is. There, the name of a database in a grant is taken literally:
+// app_db has to be written as it is, while everywhere else it has to be written as app\_db,
+// since it would stand for appXdb, too. Apply asks the server and needs no option. A file
+// that is run on the wrong kind of server fails before it changes anything.
+func PartialRevokes() Option { return func(o *options) { o.partialRevokes = true } }
 
 // Plan returns what makes the account what the description says: it is created if it does
 // not exist, put right if it does, and granted what it lacks. Nothing is revoked; see
@@ -171,6 +184,9 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 	if err := a.validate(); err != nil {
 		return nil, options{}, err
 	}
+	if settings.partialRevokes && a.Engine != MySQL {
+		return nil, options{}, describe("PartialRevokes", "", a.Engine.String()+" has no partial revokes", "leave the option out")
+	}
 	want, err := a.Engine.expand(a.Grants)
 	if err != nil {
 		return nil, options{}, err
@@ -181,7 +197,7 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 	for _, role := range a.MemberOf {
 		want.add(target{level: levelMembership, object: role}, wordMember)
 	}
-	p := &Plan{Engine: a.Engine, Account: a.Name, account: a, want: want, reject: make(access)}
+	p := &Plan{Engine: a.Engine, Account: a.Name, account: a, want: want, reject: make(access), literal: settings.partialRevokes}
 	if !isLatin1(a.Name) {
 		p.warn("IAM policies cannot hold the name of this account, only patterns such as * would match it: characters above U+00FF are not allowed in policies")
 	}

@@ -99,12 +99,13 @@ func TestDescriptionErrors(t *testing.T) {
 		{"host of PostgreSQL", with(pg, func(a *provision.Account) { a.Host = "%" }), nil, "Account.Host"},
 		{"plaintext of PostgreSQL", with(pg, func(a *provision.Account) { a.AllowPlaintext = true }), nil, "rds.force_ssl"},
 		{"negative limit", with(pg, func(a *provision.Account) { a.MaxConnections = -1 }), nil, "MaxConnections"},
+		{"comment that is no text", with(pg, func(a *provision.Account) { a.Comment = "\xff" }), nil, "UTF-8"},
 		{"NUL in a comment", with(pg, func(a *provision.Account) { a.Comment = "\x00" }), nil, "Comment"},
 		{"annotation in a comment", with(pg, func(a *provision.Account) { a.Comment = "x\n-- +goose Down" }), nil, "Comment"},
 		{"member of rds_iam", with(pg, func(a *provision.Account) { a.MemberOf = []string{"rds_iam"} }), provision.ErrReservedName, "MemberOf"},
 		{"member of public", with(pg, func(a *provision.Account) { a.MemberOf = []string{"public"} }), provision.ErrReservedName, "MemberOf"},
 		{"member of itself", with(pg, func(a *provision.Account) { a.MemberOf = []string{"a"} }), nil, "MemberOf"},
-		{"roles of MySQL", with(my, func(a *provision.Account) { a.MemberOf = []string{"r"} }), nil, "MemberOf"},
+		{"roles of MySQL", with(my, func(a *provision.Account) { a.MemberOf = []string{"r"} }), nil, "[]provision.Grant"},
 		{"backslash in a comment", with(my, func(a *provision.Account) { a.Comment = `\` }), nil, "sql_mode"},
 		{"comment of MariaDB", provision.Account{Engine: provision.MariaDB, Name: "a", Comment: "x"}, nil, "Comment"},
 		{"localhost", with(my, func(a *provision.Account) { a.Host = "LocalHost" }), provision.ErrInvalidName, "Account.Host"},
@@ -121,6 +122,8 @@ func TestDescriptionErrors(t *testing.T) {
 		{"default without owner", grant(pg, provision.Default("", "s", provision.Tables, provision.Select)), provision.ErrInvalidName, "owner"},
 		{"default of everybody", grant(pg, provision.Default("public", "s", provision.Tables, provision.Select)), provision.ErrReservedName, "owner"},
 		{"default of no kind", grant(pg, provision.Default("o", "s", 0, provision.Select)), nil, "Tables, Sequences or Routines"},
+		{"two databases", grant(pg, provision.ReadOnly("d"), provision.ReadWrite("e")), nil, "once for each database"},
+		{"option of another engine", provision.Account{Engine: provision.MariaDB, Name: "a"}, nil, "PartialRevokes"},
 		{"options of another engine", grant(my, provision.ReadOnly("d", provision.InSchemas("s"))), nil, "InSchemas"},
 		{"system schema", grant(pg, provision.AllTables("pg_catalog", provision.Update)), provision.ErrReservedName, "pg_catalog"},
 		{"system database", grant(my, provision.ReadWrite("mysql")), provision.ErrReservedName, "mysql"},
@@ -130,7 +133,11 @@ func TestDescriptionErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := tt.account.Plan()
+			var o []provision.Option
+			if tt.name == "option of another engine" {
+				o = append(o, provision.PartialRevokes())
+			}
+			p, err := tt.account.Plan(o...)
 			config := (*rdsiam.ConfigError)(nil)
 			if p != nil || !errors.As(err, &config) {
 				t.Fatalf("got %v, %v; want a ConfigError", p, err)

@@ -24,7 +24,7 @@ func (p *Plan) createPostgreSQL(o options) {
 	}
 	// Everything happens in one transaction, and a revoke of a table's privilege
 	// takes that of its columns along: revokes come first.
-	p.pgChange(KindRevoke, p.reject)
+	p.pgChange(KindRevoke, whole(p.reject))
 	p.pgChange(KindGrant, p.want)
 	if a.Reach == ProxyStandard {
 		p.add(KindGuard, "check that it is no member of rds_iam through another role", p.block(pgNotIAM))
@@ -36,7 +36,7 @@ func (p *Plan) createPostgreSQL(o options) {
 func (p *Plan) revokePostgreSQL(o options) {
 	block, parameters := pgExisting, []string{pgBool("adopt", o.adopt || p.account.Reach == ProxyStandard)}
 	p.add(KindGuard, "check that role "+quoted(p.Account)+" exists and is one for IAM", p.block(block, parameters...))
-	p.pgChange(KindRevoke, p.reject)
+	p.pgChange(KindRevoke, whole(p.reject))
 }
 
 func (p *Plan) dropPostgreSQL(d DropOptions) {
@@ -63,6 +63,38 @@ func (p *Plan) database() string {
 	return pgText("want_database", name)
 }
 
+// oneDatabase refuses presets for several databases, whose schemas could not be told
+// apart: a plan works in one.
+func oneDatabase(grants []Grant) error {
+	name := ""
+	for _, g := range grants {
+		switch {
+		case g.preset == nil:
+		case name == "":
+			name = g.preset.database
+		case name != g.preset.database:
+			return describe("Account.Grants", g.preset.database, "is another database than "+quoted(name)+", and a plan for PostgreSQL works in one",
+				"describe the account once for each database, under the same name")
+		}
+	}
+	return nil
+}
+
+// wordOption precedes a privilege that may be handed on.
+const wordOption = "GRANT OPTION FOR "
+
+// whole returns the privileges that have to be revoked so that they cannot be handed on:
+// themselves. What is wanted of them is granted again.
+func whole(reject access) access {
+	all := make(access)
+	for t := range reject {
+		for word := range reject[t] {
+			all.add(t, strings.TrimPrefix(word, wordOption))
+		}
+	}
+	return all
+}
+
 // pgChange adds the statements that grant or revoke.
 func (p *Plan) pgChange(kind Kind, a access) {
 	targets := a.targets()
@@ -79,6 +111,9 @@ func (p *Plan) pgChange(kind Kind, a access) {
 		case levelFunction, levelProcedure:
 			parameters := []string{pgText("schema", t.space), pgText("routine", t.object), pgBool("revoke", kind == KindRevoke), pgBool("procedures", t.level == levelProcedure)}
 			p.add(kind, change(kind, "EXECUTE", t.String()), p.block(pgRoutine, parameters...))
+		case levelRole:
+			words := a.words(t)
+			p.add(kind, change(kind, strings.Join(words, ", "), t.String()), "ALTER ROLE "+pgIdentifier(p.Account)+" NO"+strings.Join(words, " NO"))
 		case levelMembership:
 			p.add(kind, change(kind, "membership", t.String()), p.block(pgMember, pgText("group_name", t.object), pgBool("revoke", kind == KindRevoke)))
 		default:

@@ -60,14 +60,17 @@ const (
       MESSAGE = format('the grants are for database "%s", this is "%s": connect to the former', want_database, current_database());
   END IF;
 `
-	// pgCounts tells of a membership m whether it counts. What PostgreSQL 16 and newer
-	// give to those who create a role, the right to administer it without its privileges,
-	// does not: on RDS the master user has the like of rds_iam itself, and still logs in with
-	// a password. NOINHERIT of a role makes no difference.
-	pgCounts = `(coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))`
+	// pgGives tells of a membership m whether it gives the rights of the role. What
+	// PostgreSQL 16 and newer give to those who create a role does not: the right to administer
+	// it. NOINHERIT of a role makes no difference.
+	pgGives = `(coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))`
+	// pgAsked tells of a membership m whether a log-in follows it to rds_iam. The
+	// +rds_iam of pg_hba.conf follows all, but on RDS the master user may administer rds_iam
+	// itself, and still logs in with a password.
+	pgAsked = `(` + pgGives + ` OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))`
 	// pgIsDirect tells whether the role is a member of rds_iam itself.
 	pgIsDirect = `EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND ` + pgCounts + `)`
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND ` + pgGives + `)`
 	pgRefuseUnmanaged = `    IF role.rolsuper THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
         MESSAGE = format('role "%s" is a superuser: choose another name', account);
@@ -161,66 +164,11 @@ const pgMember = `
   member pg_catalog.bool;
 BEGIN
   member := EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
-    WHERE g.rolname = group_name AND r.rolname = account AND ` + pgCounts + `);
+    WHERE g.rolname = group_name AND r.rolname = account AND (revoke OR ` + pgGives + `));
   IF revoke AND member THEN
     EXECUTE format('REVOKE %I FROM %I', group_name, account);
   ELSIF NOT revoke AND NOT member THEN
     EXECUTE format('GRANT %I TO %I', group_name, account);
-  END IF;
-`
-
-// pgEdges are the memberships that RDS follows to see whether a role is a member of
-// rds_iam.
-const pgEdges = `edges AS (
-      SELECT m.member, m.roleid FROM pg_auth_members m WHERE ` + pgCounts + `
-    )`
-
-// pgLockouts finds the roles that can log in and are for IAM only because they
-// are members of the account, with the way from each of them.
-const pgLockouts = `WITH RECURSIVE ` + pgEdges + `, chains(id, chain) AS (
-      SELECT r.oid, r.rolname::text FROM pg_roles r WHERE r.rolname = account
-      UNION ALL
-      SELECT e.member, r.rolname || ' -> ' || c.chain FROM chains c JOIN edges e ON e.roleid = c.id JOIN pg_roles r ON r.oid = e.member
-    ), others(id) AS (
-      SELECT e.member FROM edges e JOIN pg_roles g ON g.oid = e.roleid JOIN pg_roles r ON r.oid = e.member
-      WHERE g.rolname = 'rds_iam' AND r.rolname <> account
-      UNION
-      SELECT e.member FROM others o JOIN edges e ON e.roleid = o.id JOIN pg_roles r ON r.oid = e.member WHERE r.rolname <> account
-    )
-    SELECT string_agg(c.chain || ' -> rds_iam', ', ' ORDER BY c.chain) FROM chains c JOIN pg_roles r ON r.oid = c.id
-    WHERE r.rolcanlogin AND r.rolname <> account AND c.id NOT IN (SELECT o.id FROM others o)`
-
-// pgFinish makes the account one for IAM and looks at what that does to others. The
-// exception takes it back.
-const pgFinish = `
-  role pg_catalog.pg_roles%ROWTYPE;
-  lockouts pg_catalog.text;
-BEGIN
-  SELECT * INTO STRICT role FROM pg_roles r WHERE r.rolname = account;
-  IF NOT ` + pgIsDirect + ` THEN
-    EXECUTE format('GRANT rds_iam TO %I', account);
-  END IF;
-  lockouts := (
-    ` + pgLockouts + `
-  );
-  IF lockouts IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '` + stateLockout + `',
-      MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s; revoke the first step', lockouts);
-  END IF;
-`
-
-const pgNotIAM = `
-BEGIN
-  IF EXISTS (
-    WITH RECURSIVE ` + pgEdges + `, groups(id) AS (
-      SELECT r.oid FROM pg_roles r WHERE r.rolname = account
-      UNION
-      SELECT e.roleid FROM groups g JOIN edges e ON e.member = g.id
-    )
-    SELECT FROM groups g JOIN pg_roles r ON r.oid = g.id WHERE r.rolname = 'rds_iam'
-  ) THEN
-    RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-      MESSAGE = format('role "%s" is a member of rds_iam, directly or not, and could not log in with the password of the proxy: revoke that, or set another Account.Reach', account);
   END IF;
 `
 
@@ -279,7 +227,7 @@ BEGIN
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
     IF places IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateInUse + `',
-        MESSAGE = format('role "%s" has or owns something in other databases: %s; run a plan with DropOptions.KeepRole there first', account, places);
+        MESSAGE = format('role "%s" has or owns something in databases: %s; in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others', account, places);
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;

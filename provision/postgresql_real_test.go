@@ -75,6 +75,7 @@ var pgSessions = []struct {
 	{"default", nil},
 	{"standard_conforming_strings off", map[string]string{"standard_conforming_strings": "off", "backslash_quote": "off"}},
 	{"hostile search_path", map[string]string{"search_path": "trap, pg_catalog"}},
+	{"strict PL/pgSQL", map[string]string{"plpgsql.extra_errors": "all", "plpgsql.extra_warnings": "all"}},
 	{"serializable", map[string]string{"default_transaction_isolation": "serializable"}},
 }
 

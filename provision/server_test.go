@@ -3,6 +3,7 @@ package provision_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -31,10 +32,12 @@ const (
 
 // testServer is a real server whose tokens rdsiamtest verifies.
 type testServer struct {
-	engine   provision.Engine
-	name     string // for the summary of the tests
-	real     *realserver.Server
-	verifier *rdsiamtest.Server
+	engine     provision.Engine
+	name       string // for the summary of the tests
+	addr, host string // where it listens, and what its certificate is for
+	roots      *x509.CertPool
+	real       *realserver.Server
+	verifier   *rdsiamtest.Server
 }
 
 // One server of each installation serves all tests of the package; each test has
@@ -81,10 +84,7 @@ type startFunc func(realserver.Installation) (*testServer, error)
 func onEach(t *testing.T, installations []realserver.Installation, start startFunc, test func(*testing.T, *testServer)) {
 	for _, installation := range installations {
 		t.Run(installation.String(), func(t *testing.T) {
-			if servers[installation.String()] == nil {
-				servers[installation.String()] = sync.OnceValues(func() (*testServer, error) { return start(installation) })
-			}
-			s, err := servers[installation.String()]()
+			s, err := startOnce(installation, start)
 			var missing *realserver.MissingError
 			if errors.As(err, &missing) && os.Getenv("REQUIRE_SERVERS") != "1" {
 				t.Skip(err)
@@ -98,13 +98,21 @@ func onEach(t *testing.T, installations []realserver.Installation, start startFu
 	}
 }
 
+func startOnce(installation realserver.Installation, start startFunc) (*testServer, error) {
+	name := installation.String()
+	if servers[name] == nil {
+		servers[name] = sync.OnceValues(func() (*testServer, error) { return start(installation) })
+	}
+	return servers[name]()
+}
+
 func startPostgreSQL(installation realserver.Installation) (*testServer, error) {
 	s, err := startServer(installation, rdsiamtest.StartPostgreSQL)
 	if err != nil {
 		return nil, err
 	}
 	s.engine = provision.PostgreSQL
-	setUp := []string{"ALTER ROLE runner CREATEROLE CREATEDB"}
+	setUp := []string{"ALTER ROLE runner CREATEROLE CREATEDB", "GRANT CREATE ON DATABASE postgres TO runner"}
 	if !s.isPostgreSQL15() {
 		// As the master user has it. To PostgreSQL, unlike RDS, this makes the runner a
 		// member of rds_iam, so that it logs in with what the check below takes for a token.
@@ -125,7 +133,11 @@ func startMySQL(installation realserver.Installation) (*testServer, error) {
 	if installation.Product == "MySQL" {
 		s.engine = provision.MySQL
 	}
-	return s, s.real.Exec(context.Background(),
+	roles := "DO 0"
+	if s.engine == provision.MySQL {
+		roles = "GRANT ROLE_ADMIN ON *.* TO runner"
+	}
+	return s, s.real.Exec(context.Background(), roles,
 		// The privileges of the master user that matter here.
 		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER ON *.* TO runner WITH GRANT OPTION",
 		"SET GLOBAL log_bin_trust_function_creators = 1")
@@ -147,7 +159,9 @@ func startServer(installation realserver.Installation, verify func(rdsiamtest.TB
 		return nil, err
 	}
 	atExit.Cleanup(real.Close)
-	return &testServer{real: real, verifier: verifier, name: fmt.Sprintf("%s %s (%s)", installation.Product, real.Version(), real.Method())}, nil
+	host, _, _ := strings.Cut(verifier.Endpoint(), ":")
+	return &testServer{real: real, verifier: verifier, addr: real.Addr(), host: host, roots: verifier.RootCAs(),
+		name: fmt.Sprintf("%s %s (%s)", installation.Product, real.Version(), real.Method())}, nil
 }
 
 // admin executes statements as the server's superuser.
@@ -160,7 +174,7 @@ func (s *testServer) admin(t *testing.T, statements ...string) {
 
 // open returns a pool that logs in with a password. parameters are set in each
 // session.
-func (s *testServer) open(t *testing.T, user, password, database string, parameters map[string]string, change ...func(*mysql.Config)) *sql.DB {
+func (s *testServer) open(t testing.TB, user, password, database string, parameters map[string]string, change ...func(*mysql.Config)) *sql.DB {
 	t.Helper()
 	db := s.pool(t, user, password, database, parameters, change...)
 	t.Cleanup(func() { db.Close() })
@@ -170,23 +184,24 @@ func (s *testServer) open(t *testing.T, user, password, database string, paramet
 // multiStatements is what golang-migrate asks for in the DSN.
 func multiStatements(c *mysql.Config) { c.MultiStatements = true }
 
-func (s *testServer) pool(t *testing.T, user, password, database string, parameters map[string]string, change ...func(*mysql.Config)) *sql.DB {
+func (s *testServer) pool(t testing.TB, user, password, database string, parameters map[string]string, change ...func(*mysql.Config)) *sql.DB {
 	t.Helper()
-	roots := &tls.Config{RootCAs: s.verifier.RootCAs(), ServerName: s.host()}
+	roots := &tls.Config{RootCAs: s.roots, ServerName: s.host}
 	if s.engine == provision.PostgreSQL {
-		c, err := pgx.ParseConfig("postgres://" + s.host() + "/?sslmode=disable")
+		c, err := pgx.ParseConfig("postgres://" + s.host + "/?sslmode=disable")
 		if err != nil {
 			t.Fatal(err)
 		}
 		c.User, c.Password, c.Database, c.TLSConfig = user, password, database, roots
-		c.LookupFunc, c.DialFunc = s.verifier.LookupHost, s.dial
+		c.DialFunc = s.dial
+		c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil }
 		for name, value := range parameters {
 			c.RuntimeParams[name] = value
 		}
 		return stdlib.OpenDB(*c)
 	}
 	c := mysql.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd, c.DBName, c.TLS = "tcp", s.host()+":3306", user, password, database, roots
+	c.Net, c.Addr, c.User, c.Passwd, c.DBName, c.TLS = "tcp", s.host+":3306", user, password, database, roots
 	c.DialFunc, c.Params = s.dial, parameters
 	for _, f := range change {
 		f(c)
@@ -200,12 +215,7 @@ func (s *testServer) pool(t *testing.T, user, password, database string, paramet
 
 // dial reaches the real server, whatever the address.
 func (s *testServer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	return (&net.Dialer{}).DialContext(ctx, "tcp", s.real.Addr())
-}
-
-func (s *testServer) host() string {
-	host, _, _ := strings.Cut(s.verifier.Endpoint(), ":")
-	return host
+	return (&net.Dialer{}).DialContext(ctx, "tcp", s.addr)
 }
 
 // runner returns a pool of the runner in a database.

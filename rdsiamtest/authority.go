@@ -78,65 +78,15 @@ func (a *CertificateAuthority) issue(host string, until time.Time) (*tls.Certifi
 	}
 	template := &x509.Certificate{
 		SerialNumber: serial,
-		DNSNames:     []string{host},
 		NotBefore:    validFrom,
 		NotAfter:     until,
 		KeyUsage:     x509.KeyUsageDigitalSignature,
 		ExtKeyUsage:  []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 	}
+	template.DNSNames, template.IPAddresses = certificateNames(host)
 	der, err := x509.CreateCertificate(rand.Reader, template, a.certificate, key.Public(), a.key)
 	if err != nil {
 		return nil, fmt.Errorf("make the certificate of %s: %w", host, err)
 	}
 	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, nil
-}
-
-// RootCAs returns a new pool with the certificate authority of the server.
-func (s *Server) RootCAs() *x509.CertPool { return s.authority.RootCAs() }
-
-// CertificatePEM returns the certificate authority of the server for clients
-// that read it from a file.
-func (s *Server) CertificatePEM() []byte { return s.authority.CertificatePEM() }
-
-// issueCertificates makes the certificate of each endpoint, or the one that the
-// TLS mode wants in its place.
-func (s *Server) issueCertificates() (map[string]*tls.Certificate, error) {
-	authority, until := s.authority, validUntil
-	switch s.tlsMode {
-	case UnknownAuthority:
-		var err error
-		if authority, err = NewCertificateAuthority(); err != nil {
-			return nil, err
-		}
-	case ExpiredCertificate:
-		until = validFrom.AddDate(0, 0, 1)
-	}
-	certificates := make(map[string]*tls.Certificate)
-	for _, endpoint := range s.endpoints {
-		name := endpoint.Host()
-		if s.tlsMode == WrongName {
-			name = "another-name.invalid"
-		}
-		certificate, err := authority.issue(name, until)
-		if err != nil {
-			return nil, err
-		}
-		certificates[endpoint.Host()] = certificate
-	}
-	return certificates, nil
-}
-
-// serverTLS returns the server's side of TLS: the certificate of the endpoint
-// that the client names, or of the first one.
-func (s *Server) serverTLS() *tls.Config {
-	return &tls.Config{
-		GetCertificate: func(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
-			if certificate, ok := s.certificates[hello.ServerName]; ok {
-				return certificate, nil
-			}
-			return s.certificates[s.endpoints[0].Host()], nil
-		},
-		MinVersion: tls.VersionTLS12,
-		Time:       s.now,
-	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 )
 
 // dialTable tells the accepting side of a TCP connection what DialContext knows
@@ -30,8 +29,8 @@ func (s *Server) dialTCP(ctx context.Context, address string) (net.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	client := &dialledConn{TCPConn: conn.(*net.TCPConn)}
-	s.dials.dialled.Store(conn.LocalAddr().String(), dialled{address, s.beginLogIn(client.closed.Load)})
+	client := &dialledConn{TCPConn: conn.(*net.TCPConn), closed: make(chan struct{})}
+	s.dials.dialled.Store(conn.LocalAddr().String(), dialled{address, s.beginLogIn(client.closed)})
 	return client, nil
 }
 
@@ -51,12 +50,13 @@ func (t *dialTable) take(remote net.Addr) (dialled, bool) {
 // the methods of a TCP connection that drivers look for, such as SyscallConn.
 type dialledConn struct {
 	*net.TCPConn
-	closed atomic.Bool
+	closing sync.Once
+	closed  chan struct{}
 }
 
 // Close marks the end as closed first: another goroutine of the client may report
 // its error as soon as the connection itself is.
 func (c *dialledConn) Close() error {
-	c.closed.Store(true)
+	c.closing.Do(func() { close(c.closed) })
 	return c.TCPConn.Close()
 }

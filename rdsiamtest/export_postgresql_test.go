@@ -19,7 +19,7 @@ func (server *Server) ServePostgreSQLBytes(t *testing.T, stage uint8, input []by
 	client, ours := memoryPipe("fuzz")
 	deadline := time.Now().Add(10 * time.Second)
 	client.SetDeadline(deadline)
-	conn := &clientConn{Conn: ours}
+	conn := server.newClientConn(ours)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

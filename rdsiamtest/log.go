@@ -30,6 +30,10 @@ const (
 	ReasonUnknownUser        Reason = "unknown user"
 	ReasonPassword           Reason = "wrong password"
 	ReasonAbandoned          Reason = "client gave up"
+	ReasonFault              Reason = "refused by Faults.RefuseNext"
+	ReasonThrottled          Reason = "too many new tokens"
+	ReasonTimeout            Reason = "log-in took too long"
+	ReasonCut                Reason = "connection cut by a fault"
 )
 
 // Refusal is the error of a log-in that is refused.
@@ -75,8 +79,11 @@ type log struct {
 
 func (s *Server) record(l LogIn) {
 	s.log.mu.Lock()
-	defer s.log.mu.Unlock()
 	s.log.logIns = append(s.log.logIns, l)
+	s.log.mu.Unlock()
+	if s.observe != nil {
+		s.observe(l)
+	}
 }
 
 // LogIns returns every try to log in since the server started, oldest first. It
@@ -96,7 +103,7 @@ func (s *Server) LogIns() []LogIn {
 // newLogIn describes an attempt; a nil refusal means that it was accepted.
 func (s *Server) newLogIn(a attempt, v verified, refusal *Refusal) LogIn {
 	l := LogIn{
-		Time:             s.now(),
+		Time:             s.clock(),
 		User:             a.user,
 		Database:         a.database,
 		Endpoint:         s.endpointOf(a).String(),

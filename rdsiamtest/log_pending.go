@@ -13,13 +13,13 @@ const (
 
 // pendingLogIn is a connection whose log-in is neither recorded nor given up.
 type pendingLogIn struct {
-	gone func() bool   // whether the client has closed its end; nil if that cannot be seen
-	over chan struct{} // closed when it is no longer pending
+	gone <-chan struct{} // closed when the client has closed its end; nil if that cannot be seen
+	over chan struct{}   // closed when it is no longer pending
 }
 
 // beginLogIn is called before the client has its connection, so that nothing the
 // client does can come before it.
-func (s *Server) beginLogIn(gone func() bool) *pendingLogIn {
+func (s *Server) beginLogIn(gone <-chan struct{}) *pendingLogIn {
 	p := &pendingLogIn{gone: gone, over: make(chan struct{})}
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
@@ -45,11 +45,14 @@ func (s *Server) settleLogIns() {
 	var gone, outside []*pendingLogIn
 	s.log.mu.Lock()
 	for p := range s.log.pending {
-		switch {
-		case p.gone == nil:
+		if p.gone == nil {
 			outside = append(outside, p)
-		case p.gone():
+			continue
+		}
+		select {
+		case <-p.gone:
 			gone = append(gone, p)
+		default:
 		}
 	}
 	s.log.mu.Unlock()

@@ -14,8 +14,8 @@ import (
 // is still sending it wait for each other.
 func memoryPipe(address string) (client, server *memoryConn) {
 	toServer, toClient := newMemoryStream(), newMemoryStream()
-	client = &memoryConn{in: toClient, out: toServer, local: "rdsiamtest client", remote: memoryAddr(address)}
-	server = &memoryConn{in: toServer, out: toClient, local: memoryAddr(address), remote: "rdsiamtest client"}
+	client = &memoryConn{in: toClient, out: toServer, local: "rdsiamtest client", remote: memoryAddr(address), closed: make(chan struct{})}
+	server = &memoryConn{in: toServer, out: toClient, local: memoryAddr(address), remote: "rdsiamtest client", closed: make(chan struct{})}
 	return client, server
 }
 
@@ -27,6 +27,8 @@ func (a memoryAddr) String() string { return string(a) }
 type memoryConn struct {
 	in, out       *memoryStream
 	local, remote memoryAddr
+	closing       sync.Once
+	closed        chan struct{}
 }
 
 func (c *memoryConn) Read(b []byte) (int, error)  { return c.in.read(b) }
@@ -34,20 +36,12 @@ func (c *memoryConn) Write(b []byte) (int, error) { return c.out.write(b) }
 func (c *memoryConn) LocalAddr() net.Addr         { return c.local }
 func (c *memoryConn) RemoteAddr() net.Addr        { return c.remote }
 
-// Close closes what peerClosed looks at first: a reader that Close wakes up
-// finds the connection closed from both ends.
+// Close marks the end as closed first: a reader that it wakes up finds it so.
 func (c *memoryConn) Close() error {
+	c.closing.Do(func() { close(c.closed) })
 	c.out.change(func(s *memoryStream) { s.writerClosed = true })
 	c.in.change(func(s *memoryStream) { s.readerClosed, s.data = true, nil })
 	return nil
-}
-
-// peerClosed reports whether the other end was closed, also while what it sent
-// is not yet read.
-func (c *memoryConn) peerClosed() bool {
-	c.in.mu.Lock()
-	defer c.in.mu.Unlock()
-	return c.in.writerClosed
 }
 
 func (c *memoryConn) SetDeadline(t time.Time) error {

@@ -5,11 +5,10 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/binary"
-	"errors"
-	"net"
 	"time"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
 const (
@@ -17,41 +16,43 @@ const (
 
 	// mysqlLogInTimeout is the connect_timeout of MySQL.
 	mysqlLogInTimeout = 10 * time.Second
+
+	// mysqlOwnCapabilities are those of the statements that rdsiamtest answers
+	// itself.
+	mysqlOwnCapabilities = mysqlwire.ClientLongPassword | mysqlwire.ClientFoundRows | mysqlwire.ClientLongFlag |
+		mysqlwire.ClientConnectWithDB | mysqlwire.ClientODBC | mysqlwire.ClientIgnoreSpace | mysqlwire.ClientProtocol41 |
+		mysqlwire.ClientInteractive | mysqlwire.ClientIgnoreSIGPIPE | mysqlwire.ClientTransactions |
+		mysqlwire.ClientSecureConnection | mysqlwire.ClientMultiResults | mysqlwire.ClientPSMultiResults |
+		mysqlwire.ClientPluginAuth | mysqlwire.ClientConnectAttributes | mysqlwire.ClientLongAnswer | mysqlwire.ClientDeprecateEOF
 )
 
 // mysqlFront is one client connection up to the end of its log-in.
 type mysqlFront struct {
 	server   *Server
 	conn     *clientConn
-	packets  *mysqlPackets
+	client   *mysqlwire.Server
 	upstream *mysqlUpstream // nil: the server answers by itself
-	greeting mysqlGreeting
-	response mysqlResponse
 	attempt  attempt
-	proved   bool // the client showed that it has a password, or the password itself
 }
 
 func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
-	f := &mysqlFront{
-		server:  s,
-		conn:    conn,
-		packets: &mysqlPackets{stream: conn, limit: mysqlLogInLimit},
-		attempt: attempt{dialled: conn.dialled},
+	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), attempt: attempt{dialled: conn.dialled}}
+	if conn.begin(mysqlLogInTimeout) != nil {
+		return
 	}
-	conn.SetDeadline(time.Now().Add(mysqlLogInTimeout))
 	if s.settings.upstream != nil {
 		// The greeting promises what the upstream can do, so that is asked first.
 		var err error
 		if f.upstream, err = dialMySQLUpstream(ctx, *s.settings.upstream); err != nil {
-			f.packets.write(upstreamMySQLError(err).encode())
+			f.client.Packets.Write(upstreamMySQLError(err).Encode())
 			return
 		}
 		defer f.upstream.close()
 	}
-	if f.greet() != nil || !f.readResponse(ctx) || !f.logIn() {
+	if f.client.Greet(f.greeting()) != nil || !f.readResponse(ctx) || !f.logIn() {
 		return
 	}
-	conn.SetDeadline(time.Time{})
+	conn.beginSession()
 	if f.upstream != nil {
 		f.splice()
 		return
@@ -59,27 +60,25 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 	f.session().serve()
 }
 
-func (f *mysqlFront) greet() error {
-	f.greeting = mysqlGreeting{
-		version:      mysqlVersion,
-		connectionID: newMySQLConnectionID(),
-		capabilities: mysqlOwnCapabilities,
-		collation:    mysqlUTF8MB4,
-		status:       mysqlAutocommit,
+func (f *mysqlFront) greeting() mysqlwire.Greeting {
+	greeting := mysqlwire.Greeting{
+		Version:      mysqlVersion,
+		ConnectionID: newMySQLConnectionID(),
+		Capabilities: mysqlOwnCapabilities,
+		Collation:    mysqlUTF8MB4,
+		Status:       mysqlwire.Autocommit,
 	}
 	if f.upstream != nil {
-		f.greeting = f.upstream.greeting
-		f.greeting.capabilities &^= mysqlUnsplicedCapabilities
+		greeting = f.upstream.client.Greeting.Relayed()
 	}
-	f.greeting.plugin = mysqlCachingSHA2
+	greeting.Plugin = mysqlwire.CachingSHA2
 	if f.server.authRequest == RequestNativePassword {
-		f.greeting.plugin = mysqlNativePassword
+		greeting.Plugin = mysqlwire.NativePassword
 	}
-	f.greeting.scramble = newMySQLScramble()
-	if f.server.tlsMode != TLSUnavailable {
-		f.greeting.capabilities |= mysqlSSL
+	if f.conn.tlsMode != TLSUnavailable {
+		greeting.Capabilities |= mysqlwire.ClientSSL
 	}
-	return f.packets.write(f.greeting.encode())
+	return greeting
 }
 
 func newMySQLConnectionID() uint32 {
@@ -91,101 +90,78 @@ func newMySQLConnectionID() uint32 {
 // readResponse reads the client's reply to the greeting, through TLS if the
 // client asks for it.
 func (f *mysqlFront) readResponse(ctx context.Context) bool {
-	payload, err := f.packets.read()
-	if err != nil {
-		return f.badHandshake(err)
+	config := f.server.serverTLS(f.conn.tlsMode)
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, f.conn.pause(handshaking) }
+	if f.client.ReadResponse(ctx, config) != nil {
+		return false
 	}
-	request, err := parseMySQLSSLRequest(&mysqlFields{rest: payload}, f.greeting.capabilities)
-	if err != nil {
-		return f.badHandshake(err)
+	f.attempt.user, f.attempt.database = f.client.Response.User, f.client.Response.Database
+	if state := f.client.TLS; state != nil {
+		f.attempt.tls, f.attempt.serverName = true, state.ServerName
 	}
-	if request.capabilities.has(mysqlSSL) {
-		// Whatever else came in clear does not count.
-		if payload, err = f.startTLS(ctx); err != nil {
-			return f.badHandshake(err)
-		}
-	}
-	if f.response, err = parseMySQLResponse(payload, f.greeting.capabilities); err != nil {
-		return f.badHandshake(err)
-	}
-	f.attempt.user, f.attempt.database = f.response.user, f.response.database
-	f.proved = len(f.response.answer) > 0
 	return true
-}
-
-// startTLS returns the response that follows the handshake.
-func (f *mysqlFront) startTLS(ctx context.Context) ([]byte, error) {
-	encrypted := tls.Server(f.conn, f.server.serverTLS())
-	if err := encrypted.HandshakeContext(ctx); err != nil {
-		return nil, err
-	}
-	f.packets.stream = encrypted
-	f.attempt.tls = true
-	f.attempt.serverName = encrypted.ConnectionState().ServerName
-	return f.packets.read()
-}
-
-// badHandshake tells the client of a packet that can't be read; a connection
-// that failed is told nothing.
-func (f *mysqlFront) badHandshake(err error) bool {
-	if errors.Is(err, errMySQLMalformed) || errors.Is(err, errMySQLPacketTooLong) {
-		f.packets.write(mysqlError{1043, "08S01", "Bad handshake"}.encode())
-	}
-	return false
 }
 
 // logIn tells client and log whether the client may in, and logs in upstream.
 func (f *mysqlFront) logIn() bool {
 	token, refusal := f.authenticate()
+	refusal = f.conn.faultBehind(refusal)
 	entry := f.server.newLogIn(f.attempt, token, refusal)
-	entry.PasswordReceived = entry.PasswordReceived || f.proved
+	entry.PasswordReceived = entry.PasswordReceived || f.client.Answered
 	f.server.record(entry)
 	f.server.endLogIn(f.conn.logIn)
 	if refusal != nil {
-		f.packets.write(f.refusalError(refusal).encode())
+		f.client.Packets.Write(f.refusalError(refusal).Encode())
 		return false
 	}
-	ok := encodeMySQLOK(mysqlAutocommit)
+	ok := mysqlwire.EncodeOK(mysqlwire.Autocommit)
 	if f.upstream != nil {
 		var err error
-		if ok, err = f.upstream.logIn(f.response); err != nil {
-			f.packets.write(upstreamMySQLError(err).encode())
+		if ok, err = f.upstream.logIn(f.client.Response); err != nil {
+			f.client.Packets.Write(upstreamMySQLError(err).Encode())
 			return false
 		}
 	}
-	return f.packets.write(ok) == nil
+	return f.client.Packets.Write(ok) == nil
+}
+
+// splice hands the session to the upstream, until the client asks for another
+// account at the latest.
+func (f *mysqlFront) splice() {
+	if changeUser := mysqlwire.Splice(f.client.Conn(), f.upstream.client.Conn()); changeUser != nil {
+		f.refuseChangeUser(changeUser)
+	}
 }
 
 // refusalError is what the client reads. An instance says the same whatever the
 // reason; a proxy says that it wants TLS.
-func (f *mysqlFront) refusalError(refusal *Refusal) mysqlError {
+func (f *mysqlFront) refusalError(refusal *Refusal) mysqlwire.Error {
 	host := f.conn.clientHost()
 	if kind := f.server.endpointOf(f.attempt).Kind(); kind == rdsiam.KindProxy || kind == rdsiam.KindProxyEndpoint {
-		if refusal.Reason == ReasonPlaintext {
-			return mysqlError{3159, "HY000", "This RDS Proxy requires TLS connections."}
+		switch refusal.Reason {
+		case ReasonPlaintext:
+			return mysqlwire.Error{Number: 3159, SQLState: "HY000", Text: "This RDS Proxy requires TLS connections."}
+		case ReasonThrottled:
+			return mysqlwire.Error{Number: 1040, SQLState: "HY000", Text: "IAM authentication rate limit exceeded"}
 		}
 		host = "%"
 	}
 	return accessDeniedMySQL(f.attempt.user, host)
 }
 
-func accessDeniedMySQL(user, host string) mysqlError {
-	return mysqlError{1045, "28000", "Access denied for user '" + user + "'@'" + host + "' (using password: YES)"}
+func accessDeniedMySQL(user, host string) mysqlwire.Error {
+	return mysqlwire.Error{Number: 1045, SQLState: "28000", Text: "Access denied for user '" + user + "'@'" + host + "' (using password: YES)"}
 }
 
 // refuseChangeUser ends a session whose client asks for another account: one
 // that was checked for one account must not become another's.
 func (f *mysqlFront) refuseChangeUser(command []byte) {
-	fields := mysqlFields{rest: command[1:]}
 	again := f.attempt
-	again.user, again.token = fields.terminated(), ""
+	again.user, again.token = mysqlwire.ChangedUser(command), ""
 	f.server.record(f.server.newLogIn(again, verified{}, &Refusal{
 		Reason: ReasonChangeUser,
 		Detail: "the session of " + f.attempt.user + " stays what it is; open a new connection",
 	}))
-	f.packets.sequence = 1
-	f.packets.write(accessDeniedMySQL(again.user, f.conn.clientHost()).encode())
+	f.client.Packets.Sequence = 1
+	f.client.Packets.Write(accessDeniedMySQL(again.user, f.conn.clientHost()).Encode())
 }
-
-// stream is what the logged-in client is read from and written to.
-func (f *mysqlFront) stream() net.Conn { return f.packets.stream.(net.Conn) }

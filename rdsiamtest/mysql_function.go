@@ -12,7 +12,7 @@ func mysqlFunction(name string) (func(*mysqlSession) mysqlValue, bool) {
 			return mysqlString(s.front.attempt.user + "@" + s.front.conn.clientHost())
 		}, true
 	case "version":
-		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.greeting.version) }, true
+		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.client.Greeting.Version) }, true
 	case "database", "schema":
 		return func(s *mysqlSession) mysqlValue {
 			if s.database == "" {
@@ -21,7 +21,7 @@ func mysqlFunction(name string) (func(*mysqlSession) mysqlValue, bool) {
 			return mysqlString(s.database)
 		}, true
 	case "connection_id":
-		return func(s *mysqlSession) mysqlValue { return mysqlUint(uint64(s.front.greeting.connectionID)) }, true
+		return func(s *mysqlSession) mysqlValue { return mysqlUint(uint64(s.front.client.Greeting.ConnectionID)) }, true
 	}
 	return nil, false
 }

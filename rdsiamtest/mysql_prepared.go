@@ -1,6 +1,10 @@
 package rdsiamtest
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
+)
 
 // The defaults of MySQL for one server hold for one session here.
 const (
@@ -41,8 +45,8 @@ func (p *mysqlPreparedStatements) add(statement mysqlStatement) (id uint64, ok b
 
 // close forgets a statement. The client expects no reply.
 func (p *mysqlPreparedStatements) close(body []byte) {
-	f := mysqlFields{rest: body}
-	id := f.uint(4)
+	f := mysqlwire.Fields{Rest: body}
+	id := f.Uint(4)
 	p.dropLongData(p.byID[id])
 	delete(p.byID, id)
 }
@@ -50,19 +54,19 @@ func (p *mysqlPreparedStatements) close(body []byte) {
 // addLongData keeps a part of a parameter. The client expects no reply, so an
 // error shows at the execution.
 func (p *mysqlPreparedStatements) addLongData(body []byte) {
-	f := mysqlFields{rest: body}
-	statement, parameter := p.byID[f.uint(4)], f.uint(2)
+	f := mysqlwire.Fields{Rest: body}
+	statement, parameter := p.byID[f.Uint(4)], f.Uint(2)
 	switch {
-	case f.malformed || statement == nil:
+	case f.Malformed || statement == nil:
 		return
-	case p.longData+len(f.rest) > mysqlMaxParameterData:
+	case p.longData+len(f.Rest) > mysqlMaxParameterData:
 		statement.tooLong = true
 		return
 	case statement.longData == nil:
 		statement.longData = make(map[uint64][]byte)
 	}
-	p.longData += len(f.rest)
-	statement.longData[parameter] = append(statement.longData[parameter], f.rest...)
+	p.longData += len(f.Rest)
+	statement.longData[parameter] = append(statement.longData[parameter], f.Rest...)
 }
 
 func (p *mysqlPreparedStatements) dropLongData(statement *mysqlPrepared) {
@@ -86,16 +90,16 @@ func (s *mysqlSession) prepare(sql string) {
 	}
 	id, ok := s.prepared.add(statement)
 	if !ok {
-		s.fail(&mysqlError{1461, "42000", "Can't create more than max_prepared_stmt_count statements (current value: 16382)"})
+		s.fail(&mysqlwire.Error{Number: 1461, SQLState: "42000", Text: "Can't create more than max_prepared_stmt_count statements (current value: 16382)"})
 		return
 	}
 	parameters := statement.parameters()
-	reply := binary.LittleEndian.AppendUint32([]byte{mysqlOK}, uint32(id))
+	reply := binary.LittleEndian.AppendUint32([]byte{mysqlwire.PacketOK}, uint32(id))
 	reply = binary.LittleEndian.AppendUint16(reply, uint16(len(statement.columns)))
 	reply = binary.LittleEndian.AppendUint16(reply, uint16(parameters))
-	s.packets.queue(append(reply, 0, 0, 0)) // filler, no warnings
+	s.packets.Queue(append(reply, 0, 0, 0)) // filler, no warnings
 	for range parameters {
-		s.packets.queue(mysqlString("").column("?"))
+		s.packets.Queue(mysqlString("").column("?"))
 	}
 	if parameters > 0 {
 		s.queueColumnsEnd()
@@ -119,9 +123,9 @@ func (s *mysqlSession) typesBeforeExecution(statement mysqlStatement) []mysqlVal
 }
 
 func (s *mysqlSession) execute(body []byte) {
-	f := mysqlFields{rest: body}
-	id := f.uint(4)
-	f.bytes(5) // cursor type and iteration count: all rows are sent at once
+	f := mysqlwire.Fields{Rest: body}
+	id := f.Uint(4)
+	f.Bytes(5) // cursor type and iteration count: all rows are sent at once
 	prepared := s.prepared.byID[id]
 	if prepared == nil {
 		s.fail(unknownMySQLStatement())
@@ -132,7 +136,7 @@ func (s *mysqlSession) execute(body []byte) {
 	s.prepared.dropLongData(prepared)
 	switch {
 	case tooLong:
-		s.fail(&mysqlError{1105, "HY000", "The parameters sent ahead are longer than max_allowed_packet"})
+		s.fail(&mysqlwire.Error{Number: 1105, SQLState: "HY000", Text: "The parameters sent ahead are longer than max_allowed_packet"})
 	case err != nil:
 		s.fail(malformedMySQL())
 	default:
@@ -140,27 +144,27 @@ func (s *mysqlSession) execute(body []byte) {
 	}
 }
 
-func unknownMySQLStatement() *mysqlError {
-	return &mysqlError{1243, "HY000", "Unknown prepared statement handler given to EXECUTE"}
+func unknownMySQLStatement() *mysqlwire.Error {
+	return &mysqlwire.Error{Number: 1243, SQLState: "HY000", Text: "Unknown prepared statement handler given to EXECUTE"}
 }
 
 // parameters takes the values of an execution:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html
-func (p *mysqlPrepared) parameters(f *mysqlFields) ([]mysqlValue, error) {
+func (p *mysqlPrepared) parameters(f *mysqlwire.Fields) ([]mysqlValue, error) {
 	n := p.statement.parameters()
 	if n == 0 {
-		return nil, f.err()
+		return nil, f.Err()
 	}
-	nulls := f.bytes(uint64(n+7) / 8)
-	if f.uint(1) == 1 {
+	nulls := f.Bytes(uint64(n+7) / 8)
+	if f.Uint(1) == 1 {
 		p.types = make([]mysqlParameterType, n)
 		for i := range p.types {
-			p.types[i] = mysqlParameterType{kind: mysqlType(f.uint(1)), unsigned: f.uint(1)&0x80 != 0}
+			p.types[i] = mysqlParameterType{kind: mysqlType(f.Uint(1)), unsigned: f.Uint(1)&0x80 != 0}
 		}
 	}
-	if f.malformed || len(p.types) != n {
+	if f.Malformed || len(p.types) != n {
 		p.types = nil
-		return nil, errMySQLMalformed
+		return nil, mysqlwire.ErrMalformed
 	}
 	values := make([]mysqlValue, n)
 	for i := range values {
@@ -174,12 +178,12 @@ func (p *mysqlPrepared) parameters(f *mysqlFields) ([]mysqlValue, error) {
 			values[i] = binaryMySQLValue(f, p.types[i].kind, p.types[i].unsigned)
 		}
 	}
-	return values, f.err()
+	return values, f.Err()
 }
 
 func (s *mysqlSession) resetStatement(body []byte) {
-	f := mysqlFields{rest: body}
-	prepared := s.prepared.byID[f.uint(4)]
+	f := mysqlwire.Fields{Rest: body}
+	prepared := s.prepared.byID[f.Uint(4)]
 	if prepared == nil {
 		s.fail(unknownMySQLStatement())
 		return

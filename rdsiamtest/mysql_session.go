@@ -3,6 +3,8 @@ package rdsiamtest
 import (
 	"errors"
 	"time"
+
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
 // The commands of a client:
@@ -12,7 +14,6 @@ const (
 	mysqlInitDB          = 0x02
 	mysqlQuery           = 0x03
 	mysqlPing            = 0x0e
-	mysqlChangeUser      = 0x11
 	mysqlPrepare         = 0x16
 	mysqlExecute         = 0x17
 	mysqlSendLongData    = 0x18
@@ -22,6 +23,10 @@ const (
 	mysqlResetConnection = 0x1f
 )
 
+// mysqlMaxAllowedPacket is what the server says of itself in
+// @@max_allowed_packet.
+const mysqlMaxAllowedPacket = 64 << 20
+
 // mysqlFarewell bounds the sending of the last packet to a client that may not
 // be reading.
 const mysqlFarewell = 5 * time.Second
@@ -29,31 +34,31 @@ const mysqlFarewell = 5 * time.Second
 // mysqlSession answers the statements of a client by itself.
 type mysqlSession struct {
 	front    *mysqlFront
-	packets  *mysqlPackets
+	packets  *mysqlwire.Packets
 	database string
-	status   mysqlStatus
+	status   mysqlwire.Status
 	prepared mysqlPreparedStatements
 }
 
 func (f *mysqlFront) session() *mysqlSession {
-	f.packets.limit = mysqlMaxAllowedPacket
-	return &mysqlSession{front: f, packets: f.packets, database: f.response.database, status: mysqlAutocommit}
+	f.client.Packets.Limit = mysqlMaxAllowedPacket
+	return &mysqlSession{front: f, packets: f.client.Packets, database: f.client.Response.Database, status: mysqlwire.Autocommit}
 }
 
 // serve answers until the client goes.
 func (s *mysqlSession) serve() {
 	for {
-		s.packets.sequence = 0
-		command, err := s.packets.read()
-		if errors.Is(err, errMySQLPacketTooLong) {
+		s.packets.Sequence = 0
+		command, err := s.packets.Read()
+		if errors.Is(err, mysqlwire.ErrPacketTooLong) {
 			s.front.conn.SetWriteDeadline(time.Now().Add(mysqlFarewell))
-			s.packets.write(mysqlError{1153, "08S01", "Got a packet bigger than 'max_allowed_packet' bytes"}.encode())
+			s.packets.Write(mysqlwire.Error{Number: 1153, SQLState: "08S01", Text: "Got a packet bigger than 'max_allowed_packet' bytes"}.Encode())
 			return
 		}
 		if err != nil {
 			return
 		}
-		if len(command) > 0 && command[0] == mysqlChangeUser {
+		if len(command) > 0 && command[0] == mysqlwire.CommandChangeUser {
 			s.front.refuseChangeUser(command)
 			return
 		}
@@ -61,7 +66,7 @@ func (s *mysqlSession) serve() {
 			return
 		}
 		s.answer(command)
-		if s.packets.flush() != nil {
+		if s.packets.Flush() != nil {
 			return
 		}
 	}
@@ -93,28 +98,28 @@ func (s *mysqlSession) answer(command []byte) {
 	case mysqlResetStatement:
 		s.resetStatement(body)
 	case mysqlSetOption:
-		s.packets.queue(encodeMySQLEnd(s.front.response.capabilities, s.status))
+		s.packets.Queue(encodeMySQLEnd(s.front.client.Response.Capabilities, s.status))
 	case mysqlResetConnection:
 		s.prepared = mysqlPreparedStatements{}
-		s.status = mysqlAutocommit
+		s.status = mysqlwire.Autocommit
 		s.ok()
 	default:
 		s.fail(unsupportedMySQL())
 	}
 }
 
-func malformedMySQL() *mysqlError {
-	return &mysqlError{1835, "HY000", "Malformed communication packet."}
+func malformedMySQL() *mysqlwire.Error {
+	return &mysqlwire.Error{Number: 1835, SQLState: "HY000", Text: "Malformed communication packet."}
 }
 
-func (s *mysqlSession) ok() { s.packets.queue(encodeMySQLOK(s.status)) }
+func (s *mysqlSession) ok() { s.packets.Queue(mysqlwire.EncodeOK(s.status)) }
 
-func (s *mysqlSession) fail(err *mysqlError) { s.packets.queue(err.encode()) }
+func (s *mysqlSession) fail(err *mysqlwire.Error) { s.packets.Queue(err.Encode()) }
 
 func (s *mysqlSession) query(sql string) {
 	statement, err := parseMySQLStatement(sql)
 	if err == nil && statement.parameters() > 0 {
-		err = &mysqlError{1064, "42000", "You have an error in your SQL syntax: ? stands for a parameter only in a prepared statement"}
+		err = &mysqlwire.Error{Number: 1064, SQLState: "42000", Text: "You have an error in your SQL syntax: ? stands for a parameter only in a prepared statement"}
 	}
 	if err != nil {
 		s.fail(err)
@@ -138,18 +143,18 @@ func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, ro
 		}
 		values[i], parameters = parameters[0], parameters[1:]
 	}
-	s.packets.queue(appendMySQLUint(nil, uint64(len(values))))
+	s.packets.Queue(mysqlwire.AppendUint(nil, uint64(len(values))))
 	s.queueColumns(statement.columns, values)
-	s.packets.queue(row(values))
-	s.packets.queue(encodeMySQLEnd(s.front.response.capabilities, s.status))
+	s.packets.Queue(row(values))
+	s.packets.Queue(encodeMySQLEnd(s.front.client.Response.Capabilities, s.status))
 }
 
 func (s *mysqlSession) apply(statement mysqlStatement) {
 	switch statement.effect {
 	case mysqlBegins:
-		s.status |= mysqlInTransaction
+		s.status |= mysqlwire.InTransaction
 	case mysqlEnds:
-		s.status &^= mysqlInTransaction
+		s.status &^= mysqlwire.InTransaction
 	case mysqlUses:
 		s.database = statement.database
 	}
@@ -157,7 +162,7 @@ func (s *mysqlSession) apply(statement mysqlStatement) {
 
 func (s *mysqlSession) queueColumns(columns []mysqlColumn, values []mysqlValue) {
 	for i, column := range columns {
-		s.packets.queue(values[i].column(column.name))
+		s.packets.Queue(values[i].column(column.name))
 	}
 	s.queueColumnsEnd()
 }
@@ -165,7 +170,7 @@ func (s *mysqlSession) queueColumns(columns []mysqlColumn, values []mysqlValue) 
 // queueColumnsEnd ends column or parameter definitions, for clients that want
 // that marked.
 func (s *mysqlSession) queueColumnsEnd() {
-	if capabilities := s.front.response.capabilities; !capabilities.has(mysqlDeprecateEOF) {
-		s.packets.queue(encodeMySQLEnd(capabilities, s.status))
+	if capabilities := s.front.client.Response.Capabilities; !capabilities.Has(mysqlwire.ClientDeprecateEOF) {
+		s.packets.Queue(encodeMySQLEnd(capabilities, s.status))
 	}
 }

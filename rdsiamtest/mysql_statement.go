@@ -1,5 +1,7 @@
 package rdsiamtest
 
+import "github.com/rdsiam/rdsiam/internal/mysqlwire"
+
 // mysqlStatement is one of the few statements that rdsiamtest answers itself.
 type mysqlStatement struct {
 	columns  []mysqlColumn     // of a SELECT; empty for a statement that is answered with OK
@@ -36,12 +38,12 @@ func (s mysqlStatement) parameters() int {
 	return n
 }
 
-func unsupportedMySQL() *mysqlError {
-	return &mysqlError{1235, "42000", "rdsiamtest answers only SELECT of constants, parameters, current_user(), version() and the like, " +
+func unsupportedMySQL() *mysqlwire.Error {
+	return &mysqlwire.Error{Number: 1235, SQLState: "42000", Text: "rdsiamtest answers only SELECT of constants, parameters, current_user(), version() and the like, " +
 		"SET, USE and transaction statements; give it a real server for others with rdsiamtest.WithUpstream"}
 }
 
-func parseMySQLStatement(sql string) (mysqlStatement, *mysqlError) {
+func parseMySQLStatement(sql string) (mysqlStatement, *mysqlwire.Error) {
 	p := mysqlParser{sql: sql, tokens: mysqlTokens(sql)}
 	if len(p.tokens) == mysqlMaxTokens {
 		return mysqlStatement{}, unsupportedMySQL()
@@ -50,7 +52,7 @@ func parseMySQLStatement(sql string) (mysqlStatement, *mysqlError) {
 		p.tokens = p.tokens[:n-1]
 	}
 	if len(p.tokens) == 0 {
-		return mysqlStatement{}, &mysqlError{1065, "42000", "Query was empty"}
+		return mysqlStatement{}, &mysqlwire.Error{Number: 1065, SQLState: "42000", Text: "Query was empty"}
 	}
 	statement, ok := p.statement()
 	if !ok || len(p.tokens) > 0 {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -80,8 +81,8 @@ func TestMySQLUpstreamErrors(t *testing.T) {
 	}{
 		{"nothing listens", rdsiamtest.Upstream{Address: closed.Addr().String()}, "connection refused"},
 		{"wrong password", rdsiamtest.Upstream{Address: refusing.Addr().String(), Password: "wrong", TLS: verified}, "Access denied for user 'app'"},
-		{"no TLS there", rdsiamtest.Upstream{Address: plain.Addr().String(), TLS: verified}, "offers no TLS, which Upstream.TLS asks for"},
-		{"password in clear", rdsiamtest.Upstream{Address: plain.Addr().String()}, "set Upstream.TLS"},
+		{"no TLS there", rdsiamtest.Upstream{Address: plain.Addr().String(), TLS: verified}, "the server offers no TLS"},
+		{"password in clear", rdsiamtest.Upstream{Address: plain.Addr().String()}, "a password in clear needs TLS"},
 		{"unknown authority", rdsiamtest.Upstream{Address: refusing.Addr().String(), TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: host}}, "unknown authority"},
 		{"another name", rdsiamtest.Upstream{Address: refusing.Addr().String(), TLS: &tls.Config{RootCAs: refusing.RootCAs()}}, "127.0.0.1"},
 	}
@@ -221,7 +222,7 @@ func scriptedMySQL(t *testing.T, plugin string) (address string, password <-chan
 
 func serveFullAuthentication(conn net.Conn, plugin string) (password string) {
 	scramble := "abcdefghijklmnopqrst"
-	packets := rdsiamtest.NewMySQLPackets(conn, 1<<20)
+	packets := &mysqlwire.Packets{Stream: conn, Limit: 1 << 20}
 	greeting := "\x0a8.0.0\x00\x01\x00\x00\x00" + scramble[:8] + "\x00\x28\xa2\xff\x02\x00\x3b\x15\x15" +
 		strings.Repeat("\x00", 10) + scramble[8:] + "\x00" + plugin + "\x00"
 	packets.Write([]byte(greeting))

@@ -3,6 +3,8 @@ package rdsiamtest
 import (
 	"encoding/binary"
 	"strconv"
+
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
 // mysqlType is the type of a column or parameter:
@@ -44,7 +46,7 @@ type mysqlValue struct {
 func mysqlNull() mysqlValue { return mysqlValue{kind: mysqlTypeNull} }
 
 func mysqlString(s string) mysqlValue {
-	return mysqlValue{kind: mysqlTypeVarString, text: []byte(s), binary: appendMySQLString(nil, s)}
+	return mysqlValue{kind: mysqlTypeVarString, text: []byte(s), binary: mysqlwire.AppendString(nil, s)}
 }
 
 func mysqlDecimal(digits string) mysqlValue {
@@ -70,27 +72,27 @@ func mysqlUint(n uint64) mysqlValue {
 
 // binaryMySQLValue takes the value of a parameter. It is only ever sent back in
 // the same form, so that it needs no text.
-func binaryMySQLValue(f *mysqlFields, kind mysqlType, unsigned bool) mysqlValue {
-	before := f.rest
+func binaryMySQLValue(f *mysqlwire.Fields, kind mysqlType, unsigned bool) mysqlValue {
+	before := f.Rest
 	switch kind {
 	case mysqlTypeNull:
 	case mysqlTypeTiny:
-		f.bytes(1)
+		f.Bytes(1)
 	case mysqlTypeShort, mysqlTypeYear:
-		f.bytes(2)
+		f.Bytes(2)
 	case mysqlTypeLong, mysqlTypeInt24, mysqlTypeFloat:
-		f.bytes(4)
+		f.Bytes(4)
 	case mysqlTypeLongLong, mysqlTypeDouble:
-		f.bytes(8)
+		f.Bytes(8)
 	case mysqlTypeDate, mysqlTypeDateTime, mysqlTypeTimestamp, mysqlTypeTime:
-		f.bytes(f.uint(1))
+		f.Bytes(f.Uint(1))
 	case mysqlTypeVarChar, mysqlTypeString:
 		kind = mysqlTypeVarString
-		f.lengthEncoded()
+		f.LengthEncoded()
 	default: // VAR_STRING, blobs, decimals, JSON, geometry
-		f.lengthEncoded()
+		f.LengthEncoded()
 	}
-	return mysqlValue{kind: kind, unsigned: unsigned, binary: before[:len(before)-len(f.rest)]}
+	return mysqlValue{kind: kind, unsigned: unsigned, binary: before[:len(before)-len(f.Rest)]}
 }
 
 const (
@@ -116,9 +118,9 @@ func (v mysqlValue) column(name string) []byte {
 	if v.unsigned {
 		flags |= mysqlUnsignedFlag
 	}
-	b := appendMySQLString(nil, "def")
+	b := mysqlwire.AppendString(nil, "def")
 	b = append(b, 0, 0, 0) // no schema, table, original table
-	b = appendMySQLString(b, name)
+	b = mysqlwire.AppendString(b, name)
 	b = append(b, 0, 12) // no original column; 12 bytes follow
 	b = binary.LittleEndian.AppendUint16(b, collation)
 	b = binary.LittleEndian.AppendUint32(b, length)
@@ -134,7 +136,7 @@ func mysqlTextRow(values []mysqlValue) []byte {
 			b = append(b, 0xfb)
 			continue
 		}
-		b = appendMySQLString(b, v.text)
+		b = mysqlwire.AppendString(b, v.text)
 	}
 	return b
 }

@@ -12,49 +12,51 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-func (s *Server) resolveEndpoints() ([]rdsiam.Endpoint, error) {
+func (s *Server) resolveEndpoints() ([]endpoint, error) {
 	var options []rdsiam.EndpointOption
 	if s.region != "" {
 		options = append(options, rdsiam.WithRegion(s.region))
 	}
-	var endpoints []rdsiam.Endpoint
+	var endpoints []endpoint
 	for _, hostport := range s.hostports {
-		endpoint, err := rdsiam.ResolveEndpoint(hostport, s.engine.defaultPort(), options...)
+		resolved, err := s.resolveEndpoint(hostport, options)
 		if err != nil {
 			return nil, fmt.Errorf("WithEndpoint(%q): %w", hostport, err)
 		}
-		endpoints = append(endpoints, endpoint)
+		endpoints = append(endpoints, resolved)
 	}
 	return endpoints, nil
 }
 
 // endpointOf returns the endpoint that an attempt is for: of those that fit the
-// dialled host, the server name and the dialled port best, the first. A client
-// may dial an address instead of a name and a forwarded port instead of the
-// signed one, so what fits no endpoint decides nothing.
-func (s *Server) endpointOf(a attempt) rdsiam.Endpoint {
+// server name, the dialled host, the dialled port and the token best, in this order,
+// the first. A client may dial an address instead of a name and a forwarded port
+// instead of the signed one, so what fits no endpoint decides nothing.
+func (s *Server) endpointOf(a attempt) endpoint {
 	dialledHost, dialledPort, _ := net.SplitHostPort(a.dialled)
+	named := s.namedEndpoint(a.token)
 	candidates := s.endpoints
-	narrow := func(fits func(rdsiam.Endpoint) bool) {
-		var fitting []rdsiam.Endpoint
-		for _, endpoint := range candidates {
-			if fits(endpoint) {
-				fitting = append(fitting, endpoint)
+	narrow := func(fits func(endpoint) bool) {
+		var fitting []endpoint
+		for _, candidate := range candidates {
+			if fits(candidate) {
+				fitting = append(fitting, candidate)
 			}
 		}
 		if len(fitting) > 0 {
 			candidates = fitting
 		}
 	}
-	narrow(func(e rdsiam.Endpoint) bool { return e.Host() == hostName(a.serverName) })
-	narrow(func(e rdsiam.Endpoint) bool { return e.Host() == hostName(dialledHost) })
-	narrow(func(e rdsiam.Endpoint) bool { return portText(e) == dialledPort })
+	narrow(func(e endpoint) bool { return e.Host() == hostName(a.serverName) })
+	narrow(func(e endpoint) bool { return e.Host() == hostName(dialledHost) })
+	narrow(func(e endpoint) bool { return portText(e) == dialledPort })
+	narrow(func(e endpoint) bool { return e.String() == named })
 	return candidates[0]
 }
 
 func hostName(host string) string { return strings.ToLower(strings.TrimSuffix(host, ".")) }
 
-func portText(e rdsiam.Endpoint) string { return strconv.Itoa(int(e.Port())) }
+func portText(e endpoint) string { return strconv.Itoa(int(e.Port())) }
 
 // Endpoint returns the first endpoint of the server as host:port.
 func (s *Server) Endpoint() string { return s.endpoints[0].String() }
@@ -109,9 +111,10 @@ func (s *Server) DialContext(ctx context.Context, network, address string) (net.
 		return s.dialTCP(ctx, address)
 	}
 	client, server := memoryPipe(address)
-	logIn := s.beginLogIn(server.peerClosed)
-	if !s.start(&clientConn{Conn: server, dialled: address, logIn: logIn}, nil) {
-		s.endLogIn(logIn)
+	conn := s.newClientConn(server)
+	conn.dialled, conn.logIn = address, s.beginLogIn(client.closed)
+	if !s.start(conn, nil) {
+		s.endLogIn(conn.logIn)
 		client.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("the rdsiamtest server is closed")}
 	}

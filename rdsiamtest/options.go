@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/rdsiam/rdsiam"
@@ -41,6 +42,8 @@ type settings struct {
 	tlsMode     TLSMode
 	authRequest AuthRequest
 	upstream    *Upstream // nil: the server answers by itself
+	ownListener net.Listener
+	observe     func(LogIn) // nil: nobody
 }
 
 func newSettings(engine engine, options []Option) (settings, error) {
@@ -80,6 +83,9 @@ func newSettings(engine engine, options []Option) (settings, error) {
 // is rdsiamtest.abc123.us-east-1.rds.amazonaws.com. The region is read from the
 // name; see [WithRegion]. A proxy's name makes the server refuse in the words of
 // RDS Proxy.
+//
+// The names localhost and 127.0.0.1, which have no region, are for clients that sign the
+// name that they dial; with [WithListener] the port is a real one.
 func WithEndpoint(hostport string) Option {
 	return func(s *settings) error {
 		s.hostports = append(s.hostports, hostport)

@@ -3,9 +3,12 @@ package rdsiamtest
 import (
 	"context"
 	"net"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rdsiam/rdsiam/internal/pgrelay"
 )
 
 const (
@@ -17,6 +20,10 @@ const (
 
 	// postgresLogInTimeout is the default of authentication_timeout.
 	postgresLogInTimeout = time.Minute
+
+	// postgresFarewell bounds the sending of the reason to a client that may not
+	// be reading.
+	postgresFarewell = 5 * time.Second
 )
 
 // postgresFront is the server's side of one PostgreSQL connection, up to where
@@ -33,12 +40,14 @@ type postgresFront struct {
 
 func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
 	f := &postgresFront{Server: s, client: conn, attempt: attempt{dialled: conn.dialled}}
-	conn.SetDeadline(time.Now().Add(postgresLogInTimeout))
+	if conn.begin(postgresLogInTimeout) != nil {
+		return
+	}
 	if err := f.negotiate(ctx); err != nil {
 		return
 	}
 	defer f.stream.Close()
-	f.backend = pgproto3.NewBackend(f.stream, f.stream)
+	f.backend = pgproto3.NewBackend(pgrelay.StartupMessages(f.stream), f.stream)
 	f.backend.SetMaxBodyLen(postgresMaxPassword)
 	message, err := f.backend.ReceiveStartupMessage()
 	if err != nil {
@@ -47,10 +56,29 @@ func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
 	}
 	switch message := message.(type) {
 	case *pgproto3.CancelRequest:
-		s.sessions.cancel(ctx, message)
+		s.sessions.Cancel(ctx, message)
 	case *pgproto3.StartupMessage:
-		f.startup = message.Parameters
+		f.negotiateProtocol(message)
 		f.serve(ctx)
+	}
+}
+
+// negotiateProtocol takes what the client wants and tells it what it can't have:
+// the server speaks version 3.0 without extensions, as PostgreSQL before 18 does.
+func (f *postgresFront) negotiateProtocol(message *pgproto3.StartupMessage) {
+	var extensions []string
+	for name := range message.Parameters {
+		if strings.HasPrefix(name, "_pq_.") {
+			extensions = append(extensions, name)
+			delete(message.Parameters, name)
+		}
+	}
+	f.startup = message.Parameters
+	if message.ProtocolVersion > pgproto3.ProtocolVersion30 || len(extensions) > 0 {
+		f.backend.Send(&pgproto3.NegotiateProtocolVersion{
+			NewestMinorProtocol: pgproto3.ProtocolVersion30, // major and minor, as servers send it
+			UnrecognizedOptions: extensions,
+		})
 	}
 }
 
@@ -67,7 +95,7 @@ func (f *postgresFront) serve(ctx context.Context) {
 	if !f.authenticate() {
 		return
 	}
-	f.client.SetDeadline(time.Time{})
+	f.client.beginSession()
 	if f.upstream != nil {
 		f.splice(ctx)
 		return
@@ -88,12 +116,12 @@ func (f *postgresFront) refuse(code, message string) {
 }
 
 // welcome ends the log-in with success.
-func (f *postgresFront) welcome(parameters map[string]string, processID uint32, secretKey []byte) error {
+func (f *postgresFront) welcome(parameters map[string]string, key *pgproto3.BackendKeyData) error {
 	f.backend.Send(&pgproto3.AuthenticationOk{})
 	for name, value := range parameters {
 		f.backend.Send(&pgproto3.ParameterStatus{Name: name, Value: value})
 	}
-	f.backend.Send(&pgproto3.BackendKeyData{ProcessID: processID, SecretKey: secretKey})
+	f.backend.Send(key)
 	f.backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 	return f.backend.Flush()
 }

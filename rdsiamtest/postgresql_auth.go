@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -20,15 +21,16 @@ func (f *postgresFront) authenticate() bool {
 	var v verified
 	var refusal *Refusal
 	switch {
-	case !f.attempt.tls && f.tlsMode != TLSUnavailable:
+	case !f.attempt.tls && f.client.tlsMode != TLSUnavailable:
 		refusal = &Refusal{ReasonPlaintext, "the client did not ask for TLS"}
 	case f.authRequest == RequestMD5:
 		refusal = f.askMD5(account)
-	case f.authRequest == RequestSCRAM, f.tlsMode != TLSUnavailable && !account.iam:
+	case f.authRequest == RequestSCRAM, f.client.tlsMode != TLSUnavailable && !account.iam:
 		refusal = f.askSCRAM(account)
 	default:
 		v, refusal = f.askToken()
 	}
+	refusal = f.client.faultBehind(refusal)
 	if refusal != nil && refusal.Reason != ReasonPlaintext {
 		refusal = trueReason(refusal, account, known)
 	}
@@ -37,9 +39,15 @@ func (f *postgresFront) authenticate() bool {
 	if refusal == nil {
 		return true
 	}
-	if refusal.Reason == ReasonPlaintext && f.tlsMode != TLSUnavailable {
+	switch {
+	case refusal.Reason == ReasonPlaintext && f.client.tlsMode != TLSUnavailable:
 		f.refuse(f.plaintextText(account))
-	} else {
+	case refusal.Reason == ReasonTimeout:
+		f.client.SetWriteDeadline(time.Now().Add(postgresFarewell))
+		f.refuse("57014", "canceling authentication due to timeout")
+	case refusal.Reason == ReasonThrottled && f.isProxy(f.attempt):
+		f.refuse("28000", "The IAM authentication failed because of too many competing requests.")
+	default:
 		f.refuse(f.refusalText(account, known))
 	}
 	return false
@@ -74,7 +82,7 @@ func (f *postgresFront) askToken() (verified, *Refusal) {
 	if !f.attempt.tls {
 		return verified{}, &Refusal{ReasonPlaintext, "the client sent its password in clear without TLS"}
 	}
-	return f.verify(f.attempt)
+	return f.client.judge(f.attempt)
 }
 
 func (f *postgresFront) askMD5(a account) *Refusal {

@@ -50,10 +50,10 @@ func newPostgresSession(f *postgresFront) *postgresSession {
 }
 
 func (s *postgresSession) serve() {
-	// There is never anything to cancel: every statement is answered at once.
-	processID, secretKey := s.front.sessions.add(func(context.Context) {})
-	defer s.front.sessions.remove(processID)
-	if s.front.welcome(s.parameters(), processID, secretKey) != nil {
+	// Every statement is answered at once, unless a fault delays it.
+	key := s.front.sessions.Add(func(context.Context) { s.front.client.interrupt() })
+	defer s.front.sessions.Remove(key)
+	if s.front.welcome(s.parameters(), key) != nil {
 		return
 	}
 	for {

@@ -26,6 +26,9 @@ func (f *postgresFront) negotiate(ctx context.Context) error {
 		return err
 	}
 	if head[0] == tlsHandshakeRecord {
+		if err := f.client.pause(handshaking); err != nil {
+			return err
+		}
 		return f.startTLS(ctx, head[:1])
 	}
 	if _, err := io.ReadFull(f.client, head[1:]); err != nil {
@@ -40,7 +43,12 @@ func (f *postgresFront) negotiate(ctx context.Context) error {
 		switch binary.BigEndian.Uint32(head[4:]) {
 		case postgresGSSEncRequest:
 		case postgresSSLRequest:
-			if f.tlsMode != TLSUnavailable {
+			// Not between the answer and the handshake: pgx makes that inside a write
+			// and by then waits for a mutex, which stops the clock of testing/synctest.
+			if err := f.client.pause(handshaking); err != nil {
+				return err
+			}
+			if f.client.tlsMode != TLSUnavailable {
 				answer = 'S'
 			}
 		default:
@@ -62,10 +70,10 @@ func (f *postgresFront) negotiate(ctx context.Context) error {
 
 // startTLS makes the handshake; head is what was already read of it.
 func (f *postgresFront) startTLS(ctx context.Context, head []byte) error {
-	if f.tlsMode == TLSUnavailable {
+	if f.client.tlsMode == TLSUnavailable {
 		return errors.New("the server has no TLS")
 	}
-	config := f.serverTLS()
+	config := f.serverTLS(f.client.tlsMode)
 	config.NextProtos = []string{postgresALPN}
 	conn := tls.Server(&replayConn{Conn: f.client, head: head}, config)
 	if err := conn.HandshakeContext(ctx); err != nil {

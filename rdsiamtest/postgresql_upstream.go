@@ -1,57 +1,52 @@
 package rdsiamtest
 
 import (
-	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"io"
 	"maps"
 	"net"
-	"sync"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rdsiam/rdsiam/internal/pgrelay"
 )
 
-// splice logs in to the upstream server and copies bytes between it and the
-// client until one of them ends.
+// splice logs in to the upstream server and hands the session to it.
 func (f *postgresFront) splice(ctx context.Context) {
-	upstream, err := f.connectUpstream(ctx)
+	upstream, reader, err := f.connectUpstream(ctx)
 	if err != nil {
 		f.refuse(upstreamError(err))
 		return
 	}
-	defer upstream.Conn.Close()
-	defer context.AfterFunc(ctx, func() { upstream.Conn.Close() })()
-
-	processID, secretKey := f.sessions.add(func(ctx context.Context) {
-		f.upstream.cancelPostgreSQL(ctx, upstream)
-	})
-	defer f.sessions.remove(processID)
-	if f.welcome(upstream.ParameterStatuses, processID, secretKey) != nil {
+	session, err := upstream.Hijack()
+	if err != nil {
+		f.refuse(upstreamError(err))
 		return
 	}
-	var both sync.WaitGroup
-	both.Go(func() {
-		io.Copy(upstream.Conn, f.stream)
-		upstream.Conn.Close()
-	})
-	io.Copy(f.stream, upstream.Conn)
-	f.client.Close()
-	both.Wait()
+	defer session.Conn.Close()
+	defer context.AfterFunc(ctx, func() { session.Conn.Close() })()
+
+	key := f.sessions.Add(func(ctx context.Context) { upstream.CancelRequest(ctx) })
+	defer f.sessions.Remove(key)
+	if f.welcome(session.ParameterStatuses, key) == nil {
+		pgrelay.Splice(f.stream, pgrelay.ReadFrom(reader, session.Conn))
+	}
 }
 
-func (f *postgresFront) connectUpstream(ctx context.Context) (*pgconn.HijackedConn, error) {
+// connectUpstream also returns what the connection has to be read from.
+func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgConn, reader io.Reader, err error) {
 	config, err := f.upstream.postgresConfig(f.attempt, f.startup)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	conn, err := pgconn.ConnectConfig(ctx, config)
-	if err != nil {
-		return nil, err
+	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
+		reader = r
+		return pgproto3.NewFrontend(pgrelay.Messages(r), w)
 	}
-	return conn.Hijack()
+	conn, err = pgconn.ConnectConfig(ctx, config)
+	return conn, reader, err
 }
 
 // postgresConfig asks for the session that the client asked for.
@@ -71,7 +66,7 @@ func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn
 	if config.Database == "" {
 		config.Database = a.database
 	}
-	config.TLSConfig = u.TLS
+	config.TLSConfig = u.tlsConfig()
 	config.Fallbacks = nil
 	config.RuntimeParams = maps.Clone(startup)
 	delete(config.RuntimeParams, "user")
@@ -81,11 +76,6 @@ func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn
 	return config, nil
 }
 
-func (u *Upstream) dial(ctx context.Context) (net.Conn, error) {
-	var dialer net.Dialer
-	return dialer.DialContext(ctx, u.Network, u.Address)
-}
-
 // upstreamError passes on what the upstream server said.
 func upstreamError(err error) (code, message string) {
 	var said *pgconn.PgError
@@ -93,67 +83,4 @@ func upstreamError(err error) (code, message string) {
 		return said.Code, said.Message
 	}
 	return "08001", "rdsiamtest could not log in to the server given to WithUpstream: " + err.Error()
-}
-
-// cancelPostgreSQL asks the upstream server to cancel what a session is doing.
-// A cancel request needs neither TLS nor a log-in, and has no answer.
-func (u *Upstream) cancelPostgreSQL(ctx context.Context, session *pgconn.HijackedConn) {
-	request, err := (&pgproto3.CancelRequest{ProcessID: session.PID, SecretKey: session.SecretKey}).Encode(nil)
-	if err != nil {
-		return
-	}
-	conn, err := u.dial(ctx)
-	if err != nil {
-		return
-	}
-	defer conn.Close()
-	defer context.AfterFunc(ctx, func() { conn.Close() })()
-	if _, err := conn.Write(request); err != nil {
-		return
-	}
-	// The server closes the connection when it has passed the request on; so
-	// does this server then towards its own client.
-	io.Copy(io.Discard, conn)
-}
-
-// sessionTable finds the session that a cancel request means. The zero table is
-// empty.
-type sessionTable struct {
-	mu       sync.Mutex
-	lastID   uint32
-	sessions map[uint32]cancellable
-}
-
-type cancellable struct {
-	secretKey []byte
-	cancel    func(context.Context)
-}
-
-// add gives a session the numbers that a cancel request names.
-func (t *sessionTable) add(cancel func(context.Context)) (processID uint32, secretKey []byte) {
-	secretKey = make([]byte, 4)
-	rand.Read(secretKey)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.sessions == nil {
-		t.sessions = make(map[uint32]cancellable)
-	}
-	t.lastID++
-	t.sessions[t.lastID] = cancellable{secretKey, cancel}
-	return t.lastID, secretKey
-}
-
-func (t *sessionTable) remove(processID uint32) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	delete(t.sessions, processID)
-}
-
-func (t *sessionTable) cancel(ctx context.Context, request *pgproto3.CancelRequest) {
-	t.mu.Lock()
-	session, ok := t.sessions[request.ProcessID]
-	t.mu.Unlock()
-	if ok && bytes.Equal(session.secretKey, request.SecretKey) {
-		session.cancel(ctx)
-	}
 }

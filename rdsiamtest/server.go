@@ -31,12 +31,13 @@ package rdsiamtest
 
 import (
 	"context"
-	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 
-	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/pgrelay"
 )
 
 // TB is the part of [testing.TB] that [StartPostgreSQL] and [StartMySQL] need.
@@ -51,14 +52,16 @@ type TB interface {
 // Server is a running server. Its methods are safe for concurrent use.
 type Server struct {
 	settings
-	endpoints    []rdsiam.Endpoint
-	certificates map[string]*tls.Certificate // by the endpoint's host name
+	endpoints    []endpoint
+	certificates certificateTable
 	identities   identityTable
 	log          log
+	faults       atomic.Pointer[faultsInForce] // never nil
+	tokens       tokenHistory
 
 	listener net.Listener // nil in memory
 	dials    dialTable
-	sessions sessionTable
+	sessions pgrelay.Sessions
 
 	ctx    context.Context // ends at Close
 	cancel context.CancelFunc
@@ -108,6 +111,7 @@ func newServer(engine engine, options []Option) (*Server, error) {
 		return nil, fmt.Errorf("rdsiamtest: %w", err)
 	}
 	s := &Server{settings: settings, conns: make(map[*clientConn]struct{})}
+	s.SetFaults(Faults{})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.prepare(); err != nil {
 		s.cancel()
@@ -122,17 +126,23 @@ func (s *Server) prepare() error {
 	if s.endpoints, err = s.resolveEndpoints(); err != nil {
 		return err
 	}
-	if s.certificates, err = s.issueCertificates(); err != nil {
+	s.certificates.setAuthority(s.authority)
+	if err := s.issueCertificates(); err != nil {
 		return err
 	}
 	if err := s.prepareIdentities(); err != nil {
 		return err
 	}
 	if s.inMemory {
+		if s.ownListener != nil {
+			return errors.New("WithListener and WithInMemory contradict each other: leave one out")
+		}
 		return nil
 	}
-	if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return err
+	if s.listener = s.ownListener; s.listener == nil {
+		if s.listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return err
+		}
 	}
 	s.wg.Go(s.accept)
 	return nil
@@ -144,7 +154,7 @@ func (s *Server) accept() {
 		if err != nil {
 			return
 		}
-		s.start(&clientConn{Conn: conn}, func(c *clientConn) {
+		s.start(s.newClientConn(conn), func(c *clientConn) {
 			known, ok := s.dials.take(c.RemoteAddr())
 			if !ok {
 				known.logIn = s.beginLogIn(nil)
@@ -202,20 +212,4 @@ func (s *Server) Close() error {
 	}
 	s.wg.Wait()
 	return nil
-}
-
-// clientConn is the server's end of a connection.
-type clientConn struct {
-	net.Conn
-	dialled string // host:port the client asked DialContext for, "" when it came by the listener from outside
-	logIn   *pendingLogIn
-}
-
-// clientHost returns the client's address as a real server names it in error
-// texts.
-func (c *clientConn) clientHost() string {
-	if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
-		return addr.IP.String()
-	}
-	return "127.0.0.1"
 }

@@ -3,11 +3,11 @@ package rdsiamtest
 import (
 	"context"
 	"crypto/subtle"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
 
-	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/iampolicy"
 )
 
@@ -44,7 +44,10 @@ func (s *Server) Verify(ctx context.Context, user, token string) error {
 		return err
 	}
 	a := attempt{user: user, token: token, dialled: s.namedEndpoint(token)}
-	v, refusal := s.verify(a)
+	if err := s.wait(pause{delay: checkingToken, oneEnd: ctx.Done(), otherEnd: s.ctx.Done()}); err != nil {
+		return errors.Join(ctx.Err(), s.ctx.Err())
+	}
+	v, refusal := s.judge(a)
 	l := s.newLogIn(a, v, refusal)
 	l.Dialled = ""
 	s.record(l)
@@ -69,6 +72,22 @@ func (s *Server) namedEndpoint(token string) string {
 	return ""
 }
 
+// judge verifies an attempt and refuses what the faults want.
+func (s *Server) judge(a attempt) (verified, *Refusal) {
+	v, refusal := s.verify(a)
+	if refusal != nil {
+		return v, refusal
+	}
+	faults := s.faults.Load()
+	if faults.refuseOne() {
+		return v, &Refusal{Reason: ReasonFault}
+	}
+	if limit := faults.NewTokensPerSecond; !s.tokens.admit(a.token, limit) {
+		return v, &Refusal{ReasonThrottled, fmt.Sprintf("more than %d a second", limit)}
+	}
+	return v, nil
+}
+
 // verify checks the account, the token and the policy of an attempt to log in
 // with a token. It does not look at whether the attempt came by TLS.
 func (s *Server) verify(a attempt) (verified, *Refusal) {
@@ -79,7 +98,7 @@ func (s *Server) verify(a attempt) (verified, *Refusal) {
 	if refusal != nil {
 		return verified{}, refusal
 	}
-	now := s.now().Round(0) // wall clock: ages are compared with a date
+	now := s.clock().Round(0) // wall clock: ages are compared with a date
 	v := verified{accessKeyID: t.accessKeyID, age: now.Sub(t.date)}
 	endpoint := s.endpointOf(a)
 	if refusal := t.checkTarget(endpoint, a.user); refusal != nil {
@@ -112,13 +131,13 @@ func (s *Server) checkAccount(user string) *Refusal {
 }
 
 // userARN returns what rds-db:connect is evaluated for.
-func (s *Server) userARN(endpoint rdsiam.Endpoint, user string) string {
+func (s *Server) userARN(endpoint endpoint, user string) string {
 	return fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:%s/%s",
 		endpoint.Partition(), endpoint.Region(), s.accountID, s.resourceID, user)
 }
 
 // checkTarget compares what the token says it is for with the log-in.
-func (t token) checkTarget(endpoint rdsiam.Endpoint, user string) *Refusal {
+func (t token) checkTarget(endpoint endpoint, user string) *Refusal {
 	if !strings.EqualFold(t.host, endpoint.Host()) {
 		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", t.host, endpoint.Host())}
 	}

@@ -17,4 +17,6 @@ refuse ./mysql "$pgx"
 refuse ./provision "$pgx|$mysql"
 refuse ./rdsiamtest "$mysql|^testing\$"
 refuse ./rdsiamtest 'pgx/v5$|pgxpool|stdlib'
+refuse ./internal/mysqlwire "$pgx|$mysql|rdsiam/rdsiam$"
+refuse ./internal/pgrelay "$mysql|pgconn|pgx/v5\$|rdsiam/rdsiam$"
 exit $status

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs every fuzz target of the module for $FUZZTIME.
+# Runs every fuzz target of every module for $FUZZTIME.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 go=${GO:-go}
@@ -7,6 +7,6 @@ for package in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n1 dirna
     case $package in ./examples*) continue ;; esac
     for target in $(grep -hoE '^func Fuzz[A-Za-z0-9_]+' "$package"/*_test.go | awk '{print $2}' | sort -u); do
         echo "fuzz $package $target"
-        "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-20s}" "$package"
+        (cd "$package" && "$go" test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-20s}" .)
     done
 done

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Installs what the tests with real database servers need and this machine does
-# not have: a PostgreSQL server, a MariaDB server, a C compiler, and Node.js for
-# the clients of other languages. For Debian and Ubuntu, as root. It starts no
-# service.
+# not have: a PostgreSQL server, a MariaDB server, a C compiler, Node.js for the
+# clients of other languages, and the programs that the command line runs or is compared
+# with. For Debian and Ubuntu, as root. It starts no service.
 #
 # Exit status: 0 everything is there; 1 an installation failed; 2 something is
 # missing and this is not root; 3 something is missing and there is no apt-get.
@@ -65,8 +65,10 @@ have_postgresql || missing="$missing postgresql"
 have_mariadb || missing="$missing mariadb"
 have_compiler || missing="$missing compiler"
 { have node && have npm; } || missing="$missing node"
+{ have pgcli && have mycli; } || missing="$missing terminals"
+{ [ -x /usr/bin/aws ] && have faketime; } || missing="$missing awscli"
 if [ -z "$missing" ]; then
-	echo "install-servers: PostgreSQL, MariaDB, a C compiler and Node.js are here, nothing to install"
+	echo "install-servers: PostgreSQL, MariaDB, a C compiler, Node.js and the clients are here, nothing to install"
 	exit 0
 fi
 if ! have apt-get; then
@@ -90,6 +92,8 @@ for part in $missing; do
 	postgresql) names=postgresql why="a PostgreSQL server that asks for tokens" ;;
 	mariadb) names=$(mariadb_packages) why="a MariaDB server that asks for tokens" ;;
 	compiler) names="gcc libc6-dev" why="the C code through which the servers ask" ;;
+	terminals) names="pgcli mycli" why="clients that rdsiam connect runs" ;;
+	awscli) names="awscli faketime" why="what the tokens of the command line are compared with" ;;
 	node) names="nodejs npm" why="the PostgreSQL and MySQL clients of Node.js, which log in too" ;;
 	esac
 	echo "install-servers: installing $names: $why"

@@ -3,6 +3,7 @@ package iampolicy
 import (
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,15 +13,43 @@ type condition struct {
 	operator string // as written
 	key      string // as written
 	compare  comparison
-	ifExists bool
+	absent   ifAbsent
 	values   []pattern // any of them
 }
 
-// comparison is an operator without its IfExists.
+// comparison is an operator without its prefix and IfExists.
 type comparison struct {
+	null    bool // whether there is a value at all
 	negated bool
 	glob    bool // * and ? are wildcards
 	fold    bool // case is ignored
+}
+
+// ifAbsent is what a condition comes to where its key has no value.
+type ifAbsent uint8
+
+const (
+	absentAsCompared ifAbsent = iota // a negated comparison holds, others do not
+	absentHolds                      // …IfExists, ForAllValues:…
+	absentFails                      // ForAnyValue:…
+)
+
+// readOperator takes an operator apart. The keys of a log-in have one value each, so that
+// ForAnyValue and ForAllValues only tell what becomes of those that have none.
+func readOperator(name string) (c comparison, absent ifAbsent, ok bool) {
+	base, ifExists := strings.CutSuffix(name, "IfExists")
+	base, anyValue := strings.CutPrefix(base, "ForAnyValue:")
+	base, allValues := strings.CutPrefix(base, "ForAllValues:")
+	if ifExists || allValues {
+		absent = absentHolds
+	} else if anyValue {
+		absent = absentFails
+	}
+	if base == "Null" {
+		return comparison{null: true}, absent, base == name
+	}
+	c, ok = operators(base)
+	return c, absent, ok && !(anyValue && allValues)
 }
 
 // operators are those that make sense for what is known at a log-in. A policy
@@ -55,6 +84,9 @@ func supportedKey(key string) bool {
 	return strings.HasPrefix(key, "aws:principaltag/") || strings.HasPrefix(key, "aws:resourcetag/")
 }
 
+// refusedKeys are those of which the RDS user guide says that log-ins do not have them.
+var refusedKeys = []string{"aws:referer", "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:useragent", "aws:vpcsourceip"}
+
 func readConditions(raw json.RawMessage, name string, variables bool) ([]condition, error) {
 	name += ": Condition"
 	byOperator, err := readMembers(raw, name)
@@ -83,12 +115,14 @@ func readConditions(raw json.RawMessage, name string, variables bool) ([]conditi
 
 func readCondition(operator, key string, raw json.RawMessage, name string, variables bool) (condition, error) {
 	c := condition{operator: operator, key: key}
-	base, ifExists := strings.CutSuffix(operator, "IfExists")
-	compare, ok := operators(base)
+	compare, absent, ok := readOperator(operator)
 	if !ok || !supportedKey(key) {
 		return c, nil // never holds, whatever its values
 	}
-	c.compare, c.ifExists = compare, ifExists
+	c.compare, c.absent = compare, absent
+	if compare.null && len(raw) > 0 && (raw[0] == 't' || raw[0] == 'f') {
+		raw = json.RawMessage(`"` + string(raw) + `"`)
+	}
 	texts, err := readStrings(raw, name+" "+operator+" "+key)
 	if err != nil {
 		return condition{}, err
@@ -125,10 +159,12 @@ func (e *evaluation) holds(c condition) (ok bool, why string) {
 		return false, "condition operator " + c.operator + " is not supported here, so the statement never matches"
 	}
 	value, present := e.context[strings.ToLower(c.key)]
-	if !present {
-		if c.ifExists || c.compare.negated {
-			return true, ""
-		}
+	switch {
+	case c.compare.null:
+		value = strconv.FormatBool(!present)
+	case !present && (c.absent == absentHolds || c.absent == absentAsCompared && c.compare.negated):
+		return true, ""
+	case !present:
 		return false, "condition key " + c.key + " has no value for this identity"
 	}
 	matched := slices.ContainsFunc(c.values, func(p pattern) bool {

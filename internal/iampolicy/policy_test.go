@@ -213,6 +213,18 @@ func TestConditions(t *testing.T) {
 		{"address", `{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}}`, false, "rds-db:connect has no condition key aws:SourceIp"},
 		{"absent address, if exists", `{"IpAddressIfExists":{"aws:SourceIp":"0.0.0.0/0"}}`, false, "aws:SourceIp"},
 		{"VPC", `{"StringNotEquals":{"aws:SourceVpc":"vpc-1"}}`, false, "aws:SourceVpc"},
+		{"null of a value", `{"Null":{"aws:PrincipalTag/team":"false"}}`, true, ""},
+		{"null of a value, as a boolean", `{"Null":{"aws:PrincipalTag/team": false}}`, true, ""},
+		{"null of a value, expected", `{"Null":{"aws:PrincipalTag/team":"true"}}`, false, "Null aws:PrincipalTag/team does not hold"},
+		{"null of no value", `{"Null":{"aws:PrincipalTag/none":"true"}}`, true, ""},
+		{"null of no value, not expected", `{"Null":{"aws:PrincipalTag/none":"false"}}`, false, "does not hold"},
+		{"null, if exists", `{"NullIfExists":{"aws:PrincipalTag/none":"true"}}`, false, "operator NullIfExists is not supported"},
+		{"any of the key's values", `{"ForAnyValue:StringEquals":{"aws:PrincipalTag/team":["dev","sre"]}}`, true, ""},
+		{"any of the key's values, other", `{"ForAnyValue:StringEquals":{"aws:PrincipalTag/team":"dev"}}`, false, "does not hold"},
+		{"any of no values", `{"ForAnyValue:StringNotEquals":{"aws:PrincipalTag/none":"dev"}}`, false, "no value"},
+		{"all of the key's values", `{"ForAllValues:StringLike":{"aws:PrincipalTag/team":"s*"}}`, true, ""},
+		{"all of the key's values, other", `{"ForAllValues:StringLike":{"aws:PrincipalTag/team":"d*"}}`, false, "does not hold"},
+		{"all of no values", `{"ForAllValues:StringLike":{"aws:PrincipalTag/none":"d*"}}`, true, ""},
 		{"unknown operator", `{"Bool":{"aws:username":"true"}}`, false, "operator Bool is not supported"},
 	}
 	for _, test := range tests {

@@ -86,7 +86,8 @@ func (w *workspace) storage(d dialect) []string {
 
 func (s *Server) launchWithPlugin(ctx context.Context, d dialect) error {
 	w := s.workspace
-	socket := "--socket=" + w.path("mysql.sock")
+	const name = "mysql.sock"
+	socket := "--socket=" + w.path(name)
 	start := func(port int) (*daemon, error) {
 		return w.start(ctx, launch{
 			program: s.programs.server,
@@ -110,7 +111,7 @@ func (s *Server) launchWithPlugin(ctx context.Context, d dialect) error {
 		return err
 	}
 	s.onClose(running.close)
-	s.addr = addr
+	s.addr, s.socket = addr, w.onMachine(name)
 	client := append([]string{"--no-defaults", "--batch", "--skip-column-names", socket, "--user=root"}, d.client...)
 	s.query = func(ctx context.Context, sql string) (string, error) {
 		return w.run(ctx, sql, s.programs.client, client...)

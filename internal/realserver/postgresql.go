@@ -39,7 +39,8 @@ func (s *Server) startPostgreSQL(ctx context.Context) error {
 	hba := "hostssl all +rds_iam all " + tokens + "\n" +
 		"host all +rds_iam all reject\n" +
 		"hostssl all all all scram-sha-256\n" +
-		"local all " + postgresAdmin + " trust\n"
+		"local all " + postgresAdmin + " trust\n" +
+		"local all all scram-sha-256\n"
 	if err := errors.Join(w.write("pg_hba.conf", []byte(hba)), w.writeCertificate(s.options.Certificate)); err != nil {
 		return err
 	}
@@ -154,6 +155,7 @@ func (s *Server) launchPostgreSQL(ctx context.Context) error {
 	}
 	s.onClose(d.close)
 	s.addr = addr
+	s.socket = w.onMachine(".s.PGSQL." + strconv.Itoa(port))
 	s.query = func(ctx context.Context, sql string) (string, error) {
 		// Terse: the second line of an error repeats the statement, which may have a password in it.
 		return w.run(ctx, "\\set VERBOSITY terse\n"+sql, s.programs.client, "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",

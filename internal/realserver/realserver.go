@@ -77,6 +77,7 @@ type Server struct {
 	env       []string // of the server process, for the C code in it
 
 	addr    string
+	socket  string
 	version string
 	method  Method
 	query   func(ctx context.Context, sql string) (string, error)
@@ -125,6 +126,9 @@ func (s *Server) started(ctx context.Context, start func(context.Context) error)
 
 // Addr returns the address that the server listens on, as "127.0.0.1:port".
 func (s *Server) Addr() string { return s.addr }
+
+// Socket returns the path of the unix socket that the server listens on too.
+func (s *Server) Socket() string { return s.socket }
 
 // Version returns the version that the server gives for itself.
 func (s *Server) Version() string { return s.version }

@@ -60,7 +60,7 @@ SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'ia
 
 -- check that nothing runs with its rights
 -- +goose StatementBegin
-SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = 'iam_sre@%'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
 -- +goose StatementEnd
 
 -- drop it

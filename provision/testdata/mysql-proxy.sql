@@ -31,7 +31,7 @@ REVOKE DELETE, INSERT, SELECT, SHOW VIEW, UPDATE ON `sre`.* FROM `iam_sre`@`%`;
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR CONCAT(User, '@', Host) = CURRENT_USER() AND (plugin <> 'AWSAuthenticationPlugin'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
 -- check that nothing runs with its rights
-SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = 'iam_sre@%'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = 'iam_sre@%'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
 
 -- drop it
 DROP USER IF EXISTS `iam_sre`@`%`;

@@ -1,5 +1,8 @@
 -- MySQL account o'brien "x" \ `y`
 
+-- check that partial_revokes is off, so that names of databases are patterns
+SELECT EXTRACTVALUE('<a/>', IF(@@global.partial_revokes = 1, '~rdsiam: partial_revokes is on', '/a')) AS passed;
+
 -- check that account `o'brien "x" \ ``y```@`10.%`, if it exists, is for IAM
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = _utf8mb4 x'6f27627269656e20227822205c20607960' AND Host = '10.%' AND (Super_priv = 'Y' OR plugin <> 'AWSAuthenticationPlugin' OR ssl_type IN ('X509', 'SPECIFIED'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
@@ -29,6 +32,9 @@ GRANT EXECUTE ON PROCEDURE `sre_db`.`p` TO `o'brien "x" \ ``y```@`10.%`;
 
 -- MySQL account o'brien "x" \ `y`
 
+-- check that partial_revokes is off, so that names of databases are patterns
+SELECT EXTRACTVALUE('<a/>', IF(@@global.partial_revokes = 1, '~rdsiam: partial_revokes is on', '/a')) AS passed;
+
 -- check that account `o'brien "x" \ ``y```@`10.%` is for IAM
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = _utf8mb4 x'6f27627269656e20227822205c20607960' AND Host = '10.%' AND (Super_priv = 'Y' OR plugin <> 'AWSAuthenticationPlugin' OR ssl_type IN ('X509', 'SPECIFIED'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
@@ -56,7 +62,7 @@ REVOKE EXECUTE ON PROCEDURE `sre_db`.`p` FROM `o'brien "x" \ ``y```@`10.%`;
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = _utf8mb4 x'6f27627269656e20227822205c20607960' AND Host = '10.%' AND (Super_priv = 'Y' OR plugin <> 'AWSAuthenticationPlugin' OR ssl_type IN ('X509', 'SPECIFIED'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
 -- check that nothing runs with its rights
-SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE DEFINER = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE DEFINER = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE DEFINER = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE DEFINER = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM information_schema.VIEWS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25') OR EXISTS (SELECT 1 FROM information_schema.ROUTINES WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25') OR EXISTS (SELECT 1 FROM information_schema.TRIGGERS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25') OR EXISTS (SELECT 1 FROM information_schema.EVENTS WHERE CONVERT(DEFINER USING utf8mb4) COLLATE utf8mb4_bin = _utf8mb4 x'6f27627269656e20227822205c206079604031302e25'), '~rdsiam: account is a DEFINER', '/a')) AS passed;
 
 -- drop it
 DROP USER IF EXISTS `o'brien "x" \ ``y```@`10.%`;

@@ -49,24 +49,26 @@ DO LANGUAGE plpgsql $rdsiam$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
   account CONSTANT pg_catalog.text := E'iam_sre';
+  group_name pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
   IF pg_catalog.pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
-  IF EXISTS (
+  group_name := (
     WITH RECURSIVE edges AS (
-      SELECT m.member, m.roleid FROM pg_auth_members m WHERE (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))
+      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
     ), groups(id) AS (
       SELECT r.oid FROM pg_roles r WHERE r.rolname = account
       UNION
       SELECT e.roleid FROM groups g JOIN edges e ON e.member = g.id
     )
-    SELECT FROM groups g JOIN pg_roles r ON r.oid = g.id WHERE r.rolname = 'rds_iam'
-  ) THEN
+    SELECT r.rolname::text FROM groups g JOIN pg_roles r ON r.oid = g.id WHERE r.rolname IN ('rds_iam', 'rds_ad') ORDER BY r.rolname DESC LIMIT 1
+  );
+  IF group_name IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'RDS01',
-      MESSAGE = format('role "%s" is a member of rds_iam, directly or not, and could not log in with the password of the proxy: revoke that, or set another Account.Reach', account);
+      MESSAGE = format('role "%s" is a member of %s, directly or not, and could not log in with the password of the proxy: revoke that, or set another Account.Reach', account, group_name);
   END IF;
   PERFORM pg_catalog.set_config('search_path', path, true);
 END
@@ -218,7 +220,7 @@ BEGIN
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
     IF places IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" has or owns something in other databases: %s; run a plan with DropOptions.KeepRole there first', account, places);
+        MESSAGE = format('role "%s" has or owns something in databases: %s; in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others', account, places);
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;

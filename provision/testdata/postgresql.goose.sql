@@ -218,7 +218,7 @@ BEGIN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   member := EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
-    WHERE g.rolname = group_name AND r.rolname = account AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)));
+    WHERE g.rolname = group_name AND r.rolname = account AND (revoke OR (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))));
   IF revoke AND member THEN
     EXECUTE format('REVOKE %I FROM %I', group_name, account);
   ELSIF NOT revoke AND NOT member THEN
@@ -250,7 +250,7 @@ BEGIN
   END IF;
   lockouts := (
     WITH RECURSIVE edges AS (
-      SELECT m.member, m.roleid FROM pg_auth_members m WHERE (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))
+      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
     ), chains(id, chain) AS (
       SELECT r.oid, r.rolname::text FROM pg_roles r WHERE r.rolname = account
       UNION ALL
@@ -264,6 +264,19 @@ BEGIN
     SELECT string_agg(c.chain || ' -> rds_iam', ', ' ORDER BY c.chain) FROM chains c JOIN pg_roles r ON r.oid = c.id
     WHERE r.rolcanlogin AND r.rolname <> account AND c.id NOT IN (SELECT o.id FROM others o)
   );
+  IF 'rds_ad' IN (
+    WITH RECURSIVE edges AS (
+      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
+    ), groups(id) AS (
+      SELECT r.oid FROM pg_roles r WHERE r.rolname = account
+      UNION
+      SELECT e.roleid FROM groups g JOIN edges e ON e.member = g.id
+    )
+    SELECT r.rolname::text FROM groups g JOIN pg_roles r ON r.oid = g.id WHERE r.rolname IN ('rds_iam', 'rds_ad')
+  ) THEN
+    RAISE EXCEPTION USING ERRCODE = 'RDS01',
+      MESSAGE = format('role "%s" is a member of rds_ad, directly or not, and RDS lets a role log in by either Kerberos or IAM: revoke that', account);
+  END IF;
   IF lockouts IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'RDS03',
       MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s; revoke the first step', lockouts);
@@ -370,7 +383,7 @@ BEGIN
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
     IF places IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" has or owns something in other databases: %s; run a plan with DropOptions.KeepRole there first', account, places);
+        MESSAGE = format('role "%s" has or owns something in databases: %s; in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others', account, places);
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;

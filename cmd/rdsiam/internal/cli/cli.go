@@ -58,6 +58,16 @@ roles. The region of a database is read from its host name.`,
 	})
 	root.AddCommand(
 		newToken(streams),
+		newPolicy(streams),
+		newStatus(streams),
+		newEnable(streams),
+		newConnect(),
+		newExec(),
+		newEnv(streams),
+		newLocal(streams),
+		newDoctor(streams),
+		newProvision(streams),
+		newProxy(streams),
 		newExitCodes(),
 	)
 	return group(root)
@@ -66,19 +76,23 @@ roles. The region of a database is read from its host name.`,
 // group makes a command of commands: alone it prints its help, and an unknown name is
 // an error that says which was meant.
 func group(command *cobra.Command) *cobra.Command {
-	command.Args = cobra.ArbitraryArgs
-	command.SuggestionsMinimumDistance = 2
-	command.RunE = func(command *cobra.Command, args []string) error {
-		if len(args) == 0 {
-			return command.Help()
-		}
-		meant := ""
-		if names := command.SuggestionsFor(args[0]); len(names) > 0 {
-			meant = "; did you mean " + strings.Join(names, " or ") + "?"
-		}
-		return usagef("%s has no command %q%s; see %s --help", command.CommandPath(), args[0], meant, command.CommandPath())
-	}
+	command.Args = knownSubcommand
+	command.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
 	return command
+}
+
+// knownSubcommand accepts no arguments: cobra has taken away the name of a subcommand, so
+// that what is left is a name that nobody knows.
+func knownSubcommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	command.SuggestionsMinimumDistance = 2
+	meant := ""
+	if names := command.SuggestionsFor(args[0]); len(names) > 0 {
+		meant = "; did you mean " + strings.Join(names, " or ") + "?"
+	}
+	return usagef("%s has no command %q%s; see %s --help", command.CommandPath(), args[0], meant, command.CommandPath())
 }
 
 // between accepts from min to max arguments. Cobra's own would not be usage errors.

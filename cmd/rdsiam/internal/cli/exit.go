@@ -37,7 +37,8 @@ func newExitCodes() *cobra.Command {
     2  flags, arguments, endpoint or settings are wrong; the same call fails again
     3  no AWS credentials, or AWS refused a call
     4  the database refused the log-in
-    5  a check found something: policy lint, provision check, doctor
+    5  a check found something: policy lint, provision check, doctor, and
+       token --describe of a token on standard input
 
 connect and exec pass on the exit code of the program they run, 128 and the
 number of the signal where one ended it, and for their own failures:

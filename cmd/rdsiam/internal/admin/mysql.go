@@ -1,0 +1,65 @@
+package admin
+
+import (
+	"database/sql"
+	"net"
+	"strconv"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+func openMySQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error) {
+	config := parseMySQL(dsn)
+	if config == nil {
+		// The errors of the driver quote parts of the DSN.
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "cannot be read: it begins with no postgres://, and is not one of go-sql-driver/mysql",
+			Mend: "write it as postgres://user@host:5432/database, or user:password@tcp(host:3306)/"}
+	}
+	if err := verify(config, options); err != nil {
+		return nil, err
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "has settings that do not fit together", Mend: "leave out what is not needed"}
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// parseMySQL returns nil for what is no DSN. The driver panics on some old parameters.
+func parseMySQL(dsn string) (config *mysql.Config) {
+	defer func() {
+		if recover() != nil {
+			config = nil
+		}
+	}()
+	config, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil
+	}
+	return config
+}
+
+// verify makes a connection to an RDS endpoint verify the server.
+func verify(config *mysql.Config, options []rdsiam.EndpointOption) error {
+	host, text, err := net.SplitHostPort(config.Addr)
+	if err != nil || config.Net != "tcp" {
+		return nil // a socket of this machine
+	}
+	port, err := strconv.ParseUint(text, 10, 16)
+	if err != nil {
+		return &rdsiam.ConfigError{Setting: "DSN", Value: config.Addr, Problem: "has a port that is no number", Mend: "write tcp(host:3306)"}
+	}
+	endpoint, ok, err := resolve(host, uint16(port), options)
+	if err != nil || !ok {
+		return err
+	}
+	if config.TLSConfig == "false" {
+		return &rdsiam.ConfigError{Setting: "tls", Value: "false", Problem: "would send the password to " + endpoint.String() + " in clear text",
+			Mend: "remove tls from the DSN"}
+	}
+	config.TLSConfig, config.AllowFallbackToPlaintext = "", false
+	config.TLS, err = endpoint.TLSConfig(nil)
+	return err
+}

@@ -1,0 +1,46 @@
+package admin
+
+import (
+	"database/sql"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+func openPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error) {
+	config, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// The error of pgx quotes the DSN, and the password may be anywhere in a broken one.
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "cannot be read as a URL of PostgreSQL, or names a file that cannot be read",
+			Mend: "write it as postgres://user@host:5432/database, with special characters percent-encoded"}
+	}
+	for _, fallback := range config.Fallbacks {
+		if fallback.Host != config.Host || fallback.Port != config.Port {
+			return nil, &rdsiam.ConfigError{Setting: "DSN", Value: config.Host + "," + fallback.Host, Problem: "names several hosts",
+				Mend: "name the one that accounts are created on, the writer"}
+		}
+	}
+	if strings.HasPrefix(config.Host, "/") {
+		return stdlib.OpenDB(*config), nil
+	}
+	endpoint, ok, err := resolve(config.Host, config.Port, options)
+	if err != nil || !ok {
+		return stdlib.OpenDB(*config), err
+	}
+	if config.TLSConfig == nil {
+		return nil, &rdsiam.ConfigError{Setting: "sslmode", Problem: "would send the password to " + endpoint.String() + " in clear text",
+			Mend: "remove sslmode from the DSN and PGSSLMODE from the environment"}
+	}
+	// pgx verifies for sslmode=verify-ca by a callback that knows no roots of RDS.
+	given := config.TLSConfig.Clone()
+	given.VerifyPeerCertificate = nil
+	config.TLSConfig, err = endpoint.TLSConfig(given)
+	config.Fallbacks = nil
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*config), nil
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"context"
+	"database/sql"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/spf13/cobra"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/admin"
+	rdsmysql "github.com/rdsiam/rdsiam/mysql"
+	rdspgx "github.com/rdsiam/rdsiam/pgx"
+)
+
+// dsnVariable names the variable with the DSN of the session that sets accounts up. It is
+// rdsiam's own: a DATABASE_URL may be that of anything.
+const dsnVariable = "RDSIAM_ADMIN_DSN"
+
+// sessionFlags is the flags that say how to reach the database in which an account is set
+// up, and as whom: by a DSN, mostly with the password of the master user, or with a token.
+type sessionFlags struct {
+	dsnFile  string
+	endpoint string
+	database string
+	as       target
+}
+
+func (s *sessionFlags) addTo(command *cobra.Command) {
+	flags := command.Flags()
+	flags.StringVar(&s.dsnFile, "dsn-file", "", "file with the DSN to set the account up by, - for standard input (default $"+dsnVariable+")")
+	flags.StringVar(&s.endpoint, "endpoint", "", "host or host:port to log in to with a token instead")
+	flags.StringVar(&s.as.user, "as", "", "with --endpoint: who sets the account up, spelt as the database spells it")
+	flags.StringVarP(&s.database, "db", "d", "", "with --endpoint: database to connect to")
+	flags.StringVar(&s.as.region, "region", "", "with --endpoint: AWS region, where the host name does not tell it")
+	flags.StringVar(&s.as.profile, "profile", "", "with --endpoint: profile of the AWS configuration (default $AWS_PROFILE)")
+	flags.StringVar(&s.as.dial, "dial", "", "with --endpoint: address to dial instead, host:port")
+	flags.StringVar(&s.as.rootCAs, "root-cas", "", "with --endpoint: PEM file of the certificate authorities to trust")
+}
+
+func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName string) (*sql.DB, error) {
+	if s.endpoint != "" {
+		if s.dsnFile != "" {
+			return nil, usagef("--endpoint and --dsn-file name the same thing; give one of them")
+		}
+		return s.openWithToken(ctx, engineName)
+	}
+	for name, value := range map[string]string{"--as": s.as.user, "--db": s.database, "--dial": s.as.dial, "--root-cas": s.as.rootCAs, "--region": s.as.region} {
+		if value != "" {
+			return nil, usagef("%s is for --endpoint; a DSN says it itself", name)
+		}
+	}
+	dsn, err := s.readDSN(streams)
+	if err != nil {
+		return nil, err
+	}
+	return admin.Open(dsn)
+}
+
+func (s *sessionFlags) readDSN(streams Streams) (string, error) {
+	var text []byte
+	var err error
+	switch {
+	case s.dsnFile == "-":
+		text, err = io.ReadAll(io.LimitReader(streams.In, 1<<16))
+	case s.dsnFile != "":
+		text, err = os.ReadFile(s.dsnFile)
+	default:
+		text = []byte(os.Getenv(dsnVariable))
+	}
+	if err != nil {
+		return "", usageError{err}
+	}
+	dsn := strings.TrimSpace(string(text))
+	if dsn == "" {
+		return "", usagef("no database to connect to: put a DSN into $%s or --dsn-file, or give --endpoint and --as", dsnVariable)
+	}
+	return dsn, nil
+}
+
+func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*sql.DB, error) {
+	if s.as.user == "" {
+		return nil, usagef("--as is missing: who sets the account up")
+	}
+	s.as.engine = engineName
+	to, err := s.as.resolve(s.endpoint)
+	if err != nil {
+		return nil, err
+	}
+	engine, err := s.as.engineOf(to.Endpoint.Port())
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := loadAWS(ctx, s.as.profile, "")
+	if err != nil {
+		return nil, err
+	}
+	var driver rdsiam.Driver
+	if engine == postgreSQL {
+		address := url.URL{Scheme: "postgres", User: url.User(to.User), Host: to.dialled, Path: "/" + s.database}
+		driver, err = rdspgx.ParseDSN(address.String(), to.options...)
+	} else {
+		driver, err = mySQLDriver(to, s.database)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(rdsiam.NewConnector(driver, rdsiam.NewTokenSource(loaded.Credentials))), nil
+}
+
+func mySQLDriver(to database, name string) (rdsiam.Driver, error) {
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.User, config.DBName = "tcp", to.dialled, to.User, name
+	return rdsmysql.New(config, to.options...)
+}

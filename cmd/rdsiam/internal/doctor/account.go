@@ -1,0 +1,120 @@
+package doctor
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+)
+
+// checkAccount looks at the account from the inside: how it comes to log in with a token.
+func checkAccount(ctx context.Context, c *chart) Result {
+	if c.db == nil {
+		return skipped("because of log-in")
+	}
+	if c.Engine == MySQL {
+		return c.checkPlugin(ctx)
+	}
+	return c.checkMembership(ctx)
+}
+
+// membership finds the way from the user to rds_iam. Unlike pg_has_role it does not take
+// superusers for members of everything; pg_hba.conf does not either.
+const membership = `
+WITH RECURSIVE way(role, path) AS (
+	SELECT oid, rolname::text FROM pg_catalog.pg_roles WHERE rolname = current_user
+	UNION ALL
+	SELECT m.roleid, way.path || ' > ' || r.rolname
+	FROM way JOIN pg_catalog.pg_auth_members m ON m.member = way.role
+	JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+	WHERE position(' > ' || r.rolname || ' > ' IN ' > ' || way.path || ' > ') = 0
+)
+SELECT path FROM way JOIN pg_catalog.pg_roles r ON r.oid = way.role
+WHERE r.rolname = 'rds_iam' ORDER BY length(path) LIMIT 1`
+
+func (c *chart) checkMembership(ctx context.Context) Result {
+	var path string
+	err := c.db.QueryRowContext(ctx, membership).Scan(&path)
+	viaProxy := isProxy(c.endpoint)
+	switch {
+	case err == sql.ErrNoRows && viaProxy:
+		return found("not in rds_iam: the proxy logs in to the database with a password")
+	case err == sql.ErrNoRows:
+		return warning("not in rds_iam, and logged in all the same: the server is not set up as RDS is").
+			mend("make it a member", "GRANT rds_iam TO "+quoteName(c.User)+";")
+	case err != nil:
+		return skipped("because the server does not tell: %v", innermost(err))
+	case strings.Count(path, " > ") > 1:
+		return warning("in rds_iam indirectly: %s; with it every member of the roles between", path).
+			mend("RDS takes no password of any of them; give rds_iam to the log-in role alone",
+				fmt.Sprintf("GRANT rds_iam TO %s;", quoteName(c.User)))
+	}
+	return found("in rds_iam: %s", path)
+}
+
+func (c *chart) checkPlugin(ctx context.Context) Result {
+	var account string
+	if err := c.db.QueryRowContext(ctx, "SELECT CURRENT_USER()").Scan(&account); err != nil {
+		return skipped("because the server does not tell: %v", innermost(err))
+	}
+	var definition string
+	if err := c.db.QueryRowContext(ctx, "SHOW CREATE USER").Scan(&definition); err != nil {
+		// MySQL wants it said whose.
+		if err := c.db.QueryRowContext(ctx, "SHOW CREATE USER CURRENT_USER()").Scan(&definition); err != nil {
+			return skipped("because the server does not tell: %v", innermost(err))
+		}
+	}
+	name, host, _ := cutLast(account, "@")
+	quoted := quoteText(name) + "@" + quoteText(host)
+	upper := strings.ToUpper(definition)
+	switch {
+	case !strings.Contains(upper, "AWSAUTHENTICATIONPLUGIN"):
+		if isProxy(c.endpoint) {
+			return found("%s with a password, which the proxy knows", account)
+		}
+		return warning("%s does not use AWSAuthenticationPlugin, and logged in all the same", account).
+			mend("another account may have been meant", "ALTER USER "+quoted+" IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;")
+	case !strings.Contains(upper, "REQUIRE SSL") && !strings.Contains(upper, "REQUIRE X509"):
+		return warning("%s uses AWSAuthenticationPlugin and may log in without TLS", account).
+			mend("a client without TLS sends its token in clear", "ALTER USER "+quoted+" REQUIRE SSL;")
+	}
+	return found("%s uses AWSAuthenticationPlugin and requires TLS", account)
+}
+
+func cutLast(text, separator string) (before, after string, ok bool) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):], true
+	}
+	return text, "", false
+}
+
+// checkSession looks at the TLS of the session as the server sees it.
+func checkSession(ctx context.Context, c *chart) Result {
+	if c.db == nil {
+		return skipped("because of log-in")
+	}
+	var version, cipher string
+	var err error
+	if c.Engine == MySQL {
+		version, err = c.status(ctx, "Ssl_version")
+		if err == nil {
+			cipher, err = c.status(ctx, "Ssl_cipher")
+		}
+	} else {
+		err = c.db.QueryRowContext(ctx, "SELECT coalesce(version, ''), coalesce(cipher, '') FROM pg_catalog.pg_stat_ssl WHERE pid = pg_backend_pid()").Scan(&version, &cipher)
+	}
+	switch {
+	case err != nil:
+		return skipped("because the server does not tell: %v", innermost(err))
+	case version == "":
+		return warning("verified TLS up to a proxy or tunnel, and none from there to the server").
+			mend("require it there as well", "rdsiam status "+c.Endpoint)
+	}
+	return found("%s with %s", version, cipher)
+}
+
+func (c *chart) status(ctx context.Context, name string) (string, error) {
+	var ignored, value string
+	err := c.db.QueryRowContext(ctx, "SHOW SESSION STATUS LIKE '"+name+"'").Scan(&ignored, &value)
+	return value, err
+}

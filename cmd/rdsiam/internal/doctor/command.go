@@ -1,0 +1,109 @@
+package doctor
+
+import (
+	"strings"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// commandLine is the command that was run, for mends to change and show.
+type commandLine struct {
+	endpoint, user, database      string
+	dial, region, rootCAs, engine string
+	profile, policy, resource     string
+}
+
+func (c *chart) commandLine() commandLine {
+	line := commandLine{
+		endpoint: withPort(c.Endpoint, c.DefaultPort), user: c.User, database: c.Database, dial: c.Dial, region: c.Region, rootCAs: c.RootCAsFile,
+		profile: c.Profile, policy: c.PolicyFile, resource: c.ResourceID,
+	}
+	if c.DefaultPort != 5432 && c.DefaultPort != 3306 {
+		line.engine = strings.ToLower(string(c.Engine))
+	}
+	return line
+}
+
+// at names another database, and dials what was dialled.
+func (l commandLine) at(endpoint, dial string) commandLine {
+	l.endpoint, l.dial, l.region = endpoint, dial, ""
+	return l
+}
+
+// String returns the command for a shell.
+func (l commandLine) String() string {
+	words := []string{"rdsiam doctor", shellWord(l.endpoint), "--user", shellWord(l.user)}
+	for _, flag := range []struct{ name, value string }{
+		{"--db", l.database}, {"--dial", l.dial}, {"--region", l.region}, {"--engine", l.engine}, {"--root-cas", l.rootCAs},
+		{"--profile", l.profile}, {"--policy", l.policy}, {"--resource", l.resource},
+	} {
+		if flag.value != "" {
+			words = append(words, flag.name, shellWord(flag.value))
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// The commands of rdsiam that mend.
+
+func (c *chart) enableCommand() string {
+	return "rdsiam enable " + c.endpoint.Host() + " --apply now" + c.profileFlag()
+}
+
+// policyCommand prints the policy that is needed.
+func (c *chart) policyCommand() string {
+	account := c.resource.AccountID
+	if account == anyAccount {
+		account = "ACCOUNT"
+	}
+	of := "--endpoint " + c.endpoint.Host()
+	if c.database == nil {
+		of = "--resource " + c.resource.ID + " --region " + c.endpoint.Region() + " --account " + account
+	}
+	return "rdsiam policy " + of + " --user " + shellWord(c.User) + c.profileFlag()
+}
+
+// attachCommand gives the identity what it lacks.
+func (c *chart) attachCommand() string {
+	principal := "--role ROLE"
+	if _, role, ok := strings.Cut(c.caller.arn, ":assumed-role/"); ok {
+		role, _, _ = strings.Cut(role, "/")
+		principal = "--role " + shellWord(role)
+	} else if _, path, ok := strings.Cut(c.caller.arn, ":user/"); ok {
+		principal = "--iam-user " + shellWord(path[strings.LastIndexByte(path, '/')+1:])
+	}
+	return "rdsiam policy attach --endpoint " + c.endpoint.Host() + " --user " + shellWord(c.User) + " " + principal + c.profileFlag()
+}
+
+func (c *chart) profileFlag() string {
+	if c.Profile == "" {
+		return ""
+	}
+	return " --profile " + shellWord(c.Profile)
+}
+
+// shellWord quotes a word for a shell, where it must be.
+func shellWord(word string) string {
+	if word != "" && strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.:/=@%+,") == "" {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
+// commandLineWords puts the flags of the command line in place of the options of the
+// library, whose texts name those.
+func commandLineWords(text string) string {
+	return strings.NewReplacer(
+		"the endpoint given with rdsiam.WithEndpoint", "ENDPOINT",
+		"with rdsiam.WithEndpoint", "as ENDPOINT and what is dialled with --dial",
+		"with WithEndpoint", "as ENDPOINT and what is dialled with --dial",
+		"with rdsiam.WithRegion", "with --region", "with WithRegion", "with --region", "WithRegion", "--region",
+		"with WithRootCAs", "with --root-cas", "WithRootCAs", "--root-cas",
+		" into the pool", " into that file",
+		"this package", "rdsiam",
+	).Replace(text)
+}
+
+func isProxy(e rdsiam.Endpoint) bool {
+	return e.Kind() == rdsiam.KindProxy || e.Kind() == rdsiam.KindProxyEndpoint
+}

@@ -1,0 +1,175 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/arn"
+	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
+)
+
+// tokenLife is how long a token lives where its credentials live longer.
+const tokenLife = 15 * time.Minute
+
+// checkCredentials gets credentials as a program would.
+func checkCredentials(ctx context.Context, c *chart) Result {
+	config, err := c.AWS(ctx)
+	if err != nil {
+		return failed("%v", err).mend("correct the profile or the files that it names", "aws configure list")
+	}
+	if c.endpoint.IsZero() {
+		config.Region = firstOf(c.Region, config.Region)
+	}
+	c.aws = &config
+	if config.Credentials == nil {
+		return failed("there are no AWS credentials").mend("log in, or set up a profile", c.getCredentials(""))
+	}
+	credentials, err := config.Credentials.Retrieve(ctx)
+	if err != nil {
+		return failed("there are no AWS credentials: %v", innermost(err)).
+			mend("log in, or set up a profile", c.getCredentials(err.Error()))
+	}
+	kind := "long-term key"
+	if credentials.SessionToken != "" {
+		kind = "temporary key"
+	}
+	result := found("%s %s from %s", kind, credentials.AccessKeyID, credentials.Source)
+	if credentials.CanExpire {
+		result.Found += ", until " + credentials.Expires.UTC().Format(time.RFC3339)
+		switch left := time.Until(credentials.Expires); {
+		case left <= 0:
+			return failed("%s has expired", result.Found).mend("get new ones; a token dies with the credentials that signed it", c.getCredentials(credentials.Source))
+		case left < tokenLife:
+			result = warning("%s", result.Found).mend("a token dies with the credentials that signed it: get new ones", c.getCredentials(credentials.Source))
+		}
+	}
+	c.credentials = credentials
+	return result
+}
+
+// getCredentials is the command that logs in, as far as the source tells.
+func (c *chart) getCredentials(source string) string {
+	profile := ""
+	if c.Profile != "" {
+		profile = " --profile " + shellWord(c.Profile)
+	}
+	switch {
+	case strings.Contains(strings.ToLower(source), "sso"), c.Profile != "":
+		return "aws sso login" + profile
+	case source == "EnvConfigCredentials":
+		return "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN; aws configure sso"
+	}
+	return "aws configure sso"
+}
+
+// checkIdentity asks AWS whose the credentials are. Its answer, also a refusal, has the time.
+func checkIdentity(ctx context.Context, c *chart) Result {
+	if c.Offline {
+		return skipped("because of --offline")
+	}
+	if c.aws == nil {
+		return skipped("because of credentials: there is no AWS configuration")
+	}
+	output, err := c.callSTS(ctx)
+	if c.credentials.AccessKeyID == "" {
+		return skipped("because of credentials: there are none")
+	}
+	if err != nil {
+		return c.explainSTS(err)
+	}
+	c.caller = caller{arn: aws.ToString(output.Arn), account: aws.ToString(output.Account)}
+	if parsed, err := arn.Parse(c.caller.arn); err == nil {
+		c.caller.partition = parsed.Partition
+	}
+	if partition := c.endpoint.Partition(); partition != "" && c.caller.partition != partition {
+		return failed("%s is of the partition %s, and the database of %s", c.caller.arn, c.caller.partition, partition).
+			mend("use credentials of the account that owns the database", "aws configure list-profiles")
+	}
+	for _, other := range []string{"ExecutionRole", "NodeInstanceRole", "NodeRole"} {
+		if strings.Contains(c.caller.arn, other) {
+			return warning("%s", c.caller.arn).mend("that is the role of the machinery, not of the program: ECS signs with the task role, EKS with that of the pod",
+				"aws sts get-caller-identity")
+		}
+	}
+	return found("%s", c.caller.arn)
+}
+
+func (c *chart) callSTS(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
+	client := sts.NewFromConfig(*c.aws, func(o *sts.Options) {
+		o.Region = firstOf(c.endpoint.Region(), o.Region, "us-east-1")
+		o.RetryMaxAttempts = 2
+		if c.credentials.AccessKeyID == "" {
+			o.Credentials = aws.AnonymousCredentials{} // refused, with the time
+		}
+	})
+	output, err := client.GetCallerIdentity(ctx, &sts.GetCallerIdentityInput{})
+	received := time.Now()
+	var answer *http.Response
+	var refused *awshttp.ResponseError
+	if errors.As(err, &refused) && refused.Response != nil {
+		answer = refused.Response.Response
+	} else if err == nil {
+		if raw, ok := awsmiddleware.GetRawResponse(output.ResultMetadata).(*smithyhttp.Response); ok {
+			answer = raw.Response
+		}
+	}
+	if answer != nil {
+		if date, err := http.ParseTime(answer.Header.Get("Date")); err == nil {
+			skew := date.Sub(received)
+			c.skew = &skew
+		}
+	}
+	return output, err
+}
+
+func (c *chart) explainSTS(err error) Result {
+	var refused smithy.APIError
+	if !errors.As(err, &refused) {
+		return skipped("because AWS cannot be asked: %v", innermost(err))
+	}
+	source := c.credentials.Source
+	c.stranger = true
+	switch refused.ErrorCode() {
+	case "ExpiredToken", "ExpiredTokenException":
+		return failed("the credentials have expired: %s", refused.ErrorMessage()).mend("get new ones", c.getCredentials(source))
+	case "RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed":
+		if c.skew != nil && c.skew.Abs() > clockTolerance {
+			c.stranger = false
+			return skipped("because of the clock: AWS refuses the signature")
+		}
+		return failed("AWS refuses the signature: the secret key is not that of %s", c.credentials.AccessKeyID).mend("get the right one", c.getCredentials(source))
+	case "InvalidClientTokenId", "UnrecognizedClientException":
+		return failed("AWS does not know the key %s, or not with this session token", c.credentials.AccessKeyID).mend("get new credentials", c.getCredentials(source))
+	}
+	c.stranger = false
+	return warning("AWS does not tell whose the credentials are: %s: %s", refused.ErrorCode(), refused.ErrorMessage()).
+		mend("see what the AWS CLI says", "aws sts get-caller-identity")
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}
+
+// innermost is what an error of the SDK comes from: the rest says which call it was.
+func innermost(err error) error {
+	for {
+		next := errors.Unwrap(err)
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}

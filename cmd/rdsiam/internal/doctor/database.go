@@ -1,0 +1,143 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
+)
+
+// checkDatabase asks the API of RDS for the resource id and whether IAM authentication is on.
+// Without it the id given counts.
+func checkDatabase(ctx context.Context, c *chart) Result {
+	if c.endpoint.IsZero() {
+		return skipped("because of endpoint: it names no database")
+	}
+	if because := c.noAPI(); because != "" {
+		return c.givenResource(because)
+	}
+	database, err := rdsapi.Find(ctx, *c.aws, c.endpoint)
+	if err != nil {
+		return c.explainAPI(err)
+	}
+	c.database, c.resource = database, database.Resource
+	if c.ResourceID != "" && c.ResourceID != database.Resource.ID {
+		return failed("--resource says %s, and AWS %s", c.ResourceID, database.Resource.ID).
+			mend("policies name what AWS says, for the "+string(database.Type)+" as a whole", c.policyCommand())
+	}
+	return c.describeDatabase()
+}
+
+// noAPI says why the API is not called, "" if it is.
+func (c *chart) noAPI() string {
+	switch {
+	case c.Offline:
+		return "because of --offline"
+	case c.caller.arn == "":
+		return "because of identity: it is not known whose the credentials are"
+	}
+	return ""
+}
+
+// givenResource takes --resource for what the API did not tell.
+func (c *chart) givenResource(because string) Result {
+	if c.ResourceID == "" {
+		return skipped("%s", because)
+	}
+	resource := rdsiam.Resource{
+		ID: c.ResourceID, Region: c.endpoint.Region(), AccountID: firstOf(c.caller.account, anyAccount), Partition: c.endpoint.Partition(),
+	}
+	if _, err := resource.User(c.User); err != nil {
+		return failed("--resource: %s", problemOf(err)).
+			mend("policies name what AWS calls the resource id, and never the name", c.describeResource())
+	}
+	c.resource = resource
+	return skipped("%s; --resource says %s", because, c.ResourceID)
+}
+
+// anyAccount stands for an account that nobody could be asked for.
+const anyAccount = "000000000000"
+
+func problemOf(err error) string {
+	var config *rdsiam.ConfigError
+	if errors.As(err, &config) {
+		return config.Value + ": " + config.Problem
+	}
+	return err.Error()
+}
+
+// describeResource is the command that tells the resource id.
+func (c *chart) describeResource() string {
+	name, _, _ := strings.Cut(c.endpoint.Host(), ".")
+	region := " --region " + c.endpoint.Region()
+	switch c.endpoint.Kind() {
+	case rdsiam.KindProxy:
+		return "aws rds describe-db-proxies" + region + " --db-proxy-name " + name + " --query 'DBProxies[].DBProxyArn'"
+	case rdsiam.KindCluster, rdsiam.KindReader:
+		return "aws rds describe-db-clusters" + region + " --db-cluster-identifier " + name + " --query 'DBClusters[].DbClusterResourceId'"
+	}
+	return "aws rds describe-db-instances" + region + " --db-instance-identifier " + name + " --query 'DBInstances[].[DbiResourceId,DBClusterIdentifier]'"
+}
+
+func (c *chart) explainAPI(err error) Result {
+	var (
+		denied  *rdsapi.DeniedError
+		missing *rdsapi.NotFoundError
+		unasked *rdsapi.UnsupportedError
+	)
+	switch {
+	case errors.As(err, &denied):
+		return c.givenResource("because AWS does not allow " + denied.Action)
+	case errors.As(err, &unasked):
+		return c.givenResource("because the API of RDS does not know this kind of endpoint")
+	case errors.As(err, &missing):
+		return failed("account %s has no %s %s in %s with this endpoint", c.caller.account, missing.Type, missing.Name, c.endpoint.Region()).
+			mend("sign in the account that owns the database: take its profile, or a role there; or check the spelling", c.withProfile("PROFILE"))
+	}
+	return c.givenResource(fmt.Sprintf("because the API of RDS failed: %v", innermost(err)))
+}
+
+func (c *chart) withProfile(profile string) string {
+	line := c.commandLine()
+	line.profile = profile
+	return line.String()
+}
+
+func (c *chart) describeDatabase() Result {
+	d := c.database
+	text := fmt.Sprintf("%s %s, %s", d.Type, d.Resource.ID, strings.TrimSpace(d.Engine+" "+d.EngineVersion))
+	if support := d.IAMSupport(); support.Known && !support.Supported {
+		return failed("%s: no IAM authentication: %s", text, support.Reason).mend("log in with a password", "")
+	}
+	if d.Type == rdsapi.TypeProxy {
+		return c.describeProxy(text)
+	}
+	enable := c.enableCommand()
+	switch {
+	case !d.IAM && d.PendingIAM != nil && *d.PendingIAM:
+		return failed("%s: IAM authentication is pending until %s", text, firstOf(d.MaintenanceWindow, "the maintenance window")).
+			mend("turn it on now", enable)
+	case !d.IAM:
+		return failed("%s: IAM authentication is off", text).mend("turn it on", enable)
+	case d.PendingIAM != nil && !*d.PendingIAM:
+		return warning("%s: IAM authentication is about to be turned off", text).mend("keep it on", enable)
+	case d.Status != "available":
+		return warning("%s is %q", text, d.Status).mend("wait until it is available", "aws rds wait db-instance-available --db-instance-identifier "+d.Name)
+	case d.MasterUser == c.User:
+		return warning("%s, IAM on; %s is the master user", text, c.User).
+			mend("once it is in rds_iam, PostgreSQL takes no password of it any more: use an account of its own", "rdsiam provision plan --help")
+	}
+	return found("%s, IAM authentication on", text)
+}
+
+func (c *chart) describeProxy(text string) Result {
+	if !c.database.IAM {
+		return failed("%s: no client can log in with a token: IAMAuth is not REQUIRED, and DefaultAuthScheme not IAM_AUTH", text).
+			mend("require IAM for the secret of the account",
+				"aws rds modify-db-proxy --db-proxy-name "+c.database.Name+" --auth AuthScheme=SECRETS,SecretArn=SECRET,IAMAuth=REQUIRED")
+	}
+	return found("%s, IAM authentication on", text)
+}

@@ -1,0 +1,398 @@
+package doctor_test
+
+import (
+	"context"
+	"errors"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
+	"github.com/rdsiam/rdsiam/rdsiamtest"
+)
+
+// What is well is found well: nothing failed, nothing to mend.
+func TestHealthy(t *testing.T) {
+	for _, engine := range []doctor.Engine{doctor.PostgreSQL, doctor.MySQL} {
+		t.Run(string(engine), func(t *testing.T) {
+			s := newStage(t, engine)
+			s.inRDS(nil)
+			s.Policy, s.PolicyFile = policyFor(t, resourceID, "app"), "policy.json"
+			report := s.examine(t)
+			if report.Failed != 0 || report.Warnings != 0 {
+				t.Errorf("%d failed, %d warnings; want none", report.Failed, report.Warnings)
+			}
+			for _, check := range report.Checks {
+				// The server of rdsiamtest has no catalog; see TestReal.
+				if check.Status != doctor.OK && check.Check != "account" && check.Check != "session" {
+					t.Errorf("%s is %s: %s", check.Check, check.Status, check.Found)
+				}
+			}
+		})
+	}
+}
+
+// Every cause of a failure is staged, named by the check that finds it, and ends with what
+// mends it.
+func TestCauses(t *testing.T) {
+	const postgres, mysql = doctor.PostgreSQL, doctor.MySQL
+	expired := credentials
+	expired.CanExpire, expired.Expires = true, time.Now().Add(-time.Minute)
+	short := credentials
+	short.CanExpire, short.Expires = true, time.Now().Add(5*time.Minute)
+	tests := []struct {
+		name    string
+		engine  doctor.Engine
+		options []rdsiamtest.Option
+		spoil   func(*testing.T, *stage)
+		check   string
+		status  doctor.Status
+		found   string
+		command string
+	}{
+		// Name and network.
+		{"no such name", postgres, nil, func(_ *testing.T, s *stage) {
+			s.network.lookup = func(host string) ([]string, error) {
+				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+			}
+		}, "name", doctor.Failed, "there is no host " + ordersHost, "aws rds describe-db-instances --region eu-west-1"},
+		{"resolver is down", postgres, nil, func(_ *testing.T, s *stage) {
+			s.network.lookup = func(string) ([]string, error) { return nil, errors.New("i/o timeout") }
+		}, "name", doctor.Failed, "does not answer", "nslookup " + ordersHost},
+		{"closed port", postgres, nil, func(_ *testing.T, s *stage) {
+			s.network.dial = func(context.Context, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+			}
+		}, "tcp", doctor.Failed, "nothing listens on " + ordersHost + ":5432", "aws rds describe-db-instances"},
+		{"security group", mysql, nil, func(_ *testing.T, s *stage) {
+			s.network.dial = func(context.Context, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
+			}
+		}, "tcp", doctor.Failed, "a security group, firewall", "aws ec2 authorize-security-group-ingress --group-id SG-OF-THE-DATABASE --protocol tcp --port 3306"},
+
+		// What is signed.
+		{"address", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "10.0.3.17" },
+			"endpoint", doctor.Failed, "not for an IP address", "--dial 10.0.3.17:5432"},
+		{"address, by certificate", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "10.0.3.17" },
+			"tls", doctor.Warning, "the server calls itself " + ordersHost, "rdsiam doctor " + ordersHost + ":5432 --user app --dial 10.0.3.17:5432"},
+		{"tunnel", mysql, nil, func(_ *testing.T, s *stage) { s.Endpoint = "localhost:13306" },
+			"endpoint", doctor.Failed, "a local name", "rds.amazonaws.com:3306 --user app --dial localhost:13306"},
+		{"alias", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint, s.network.alias = "db.example.com", ordersHost },
+			"endpoint", doctor.Failed, "db.example.com is an alias of " + ordersHost, "rdsiam doctor " + ordersHost + ":5432 --user app --dial db.example.com:5432"},
+		{"unknown name", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "db.example.com" },
+			"endpoint", doctor.Failed, "not the name of an RDS endpoint", "--dial db.example.com:5432"},
+		{"name signed as it is", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint, s.Region = "db.example.com", "eu-west-1" },
+			"endpoint", doctor.Warning, "no name of RDS", "--dial db.example.com:5432"},
+		{"custom endpoint", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint = "reports.cluster-custom-abc123.eu-west-1.rds.amazonaws.com"
+		}, "endpoint", doctor.Failed, "custom endpoint", "CLUSTER.cluster-abc123.eu-west-1.rds.amazonaws.com:5432"},
+		{"global database", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint = "shop.global-abc123.global.rds.amazonaws.com"
+		}, "endpoint", doctor.Failed, "does not tell its region", "--region REGION"},
+		{"wrong region", postgres, nil, func(_ *testing.T, s *stage) { s.Region = "us-east-1" },
+			"endpoint", doctor.Failed, "contradicts the host name", "rdsiam doctor " + ordersHost + ":5432 --user app"},
+		{"DSQL", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws" },
+			"endpoint", doctor.Failed, "Aurora DSQL takes tokens of another kind", "aws dsql generate-db-connect-auth-token"},
+		{"region of the configuration", postgres, nil, func(_ *testing.T, s *stage) { s.config.Region = "us-east-1" },
+			"region", doctor.Warning, "the AWS configuration says us-east-1", "export AWS_REGION=eu-west-1"},
+
+		// TLS.
+		{"no TLS in PostgreSQL", postgres, []rdsiamtest.Option{rdsiamtest.WithTLSMode(rdsiamtest.TLSUnavailable)}, nil,
+			"tls", doctor.Failed, "offers no TLS", "ParameterName=ssl,ParameterValue=1"},
+		{"no TLS in MySQL", mysql, []rdsiamtest.Option{rdsiamtest.WithTLSMode(rdsiamtest.TLSUnavailable)}, nil,
+			"tls", doctor.Failed, "offers no TLS", "nslookup " + ordersHost},
+		{"authority that --root-cas lacks", postgres, []rdsiamtest.Option{rdsiamtest.WithTLSMode(rdsiamtest.UnknownAuthority)}, nil,
+			"tls", doctor.Failed, "not trusted", "rdsiam doctor " + ordersHost + ":5432 --user app"},
+		{"authority that is not of RDS", mysql, nil, func(_ *testing.T, s *stage) { s.RootCAs = nil },
+			"tls", doctor.Failed, `shown is one by "rdsiamtest Root CA"`, "openssl s_client -connect " + ordersHost + ":3306 -starttls mysql"},
+		{"another database answers", postgres, []rdsiamtest.Option{rdsiamtest.WithTLSMode(rdsiamtest.WrongName)}, nil,
+			"tls", doctor.Failed, "the certificate is for another-name.invalid and not for " + ordersHost, "openssl s_client"},
+		{"another database of RDS answers", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint = "bills.abc123.eu-west-1.rds.amazonaws.com"
+		}, "tls", doctor.Failed, "the certificate is for " + ordersHost, "rdsiam doctor " + ordersHost + ":5432 --user app --dial bills.abc123"},
+		{"expired certificate", postgres, []rdsiamtest.Option{rdsiamtest.WithTLSMode(rdsiamtest.ExpiredCertificate)}, nil,
+			"tls", doctor.Failed, "the certificate is good from 1980", "--ca-certificate-identifier rds-ca-rsa2048-g1"},
+		{"region without roots", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint, s.RootCAs = "orders.abc123.us-gov-west-1.rds.amazonaws.com", nil
+		}, "tls", doctor.Failed, "have none for the region us-gov-west-1", "--root-cas FILE"},
+
+		// Credentials, whose they are, and when.
+		{"no credentials", postgres, nil, func(_ *testing.T, s *stage) {
+			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+			})
+		}, "credentials", doctor.Failed, "no EC2 IMDS role found", "aws configure sso"},
+		{"SSO session is over", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Profile = "prod"
+			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{}, errors.New("the SSO session has expired")
+			})
+		}, "credentials", doctor.Failed, "the SSO session has expired", "aws sso login --profile prod"},
+		{"expired credentials", postgres, nil, func(_ *testing.T, s *stage) { s.setCredentials(expired) },
+			"credentials", doctor.Failed, "has expired", "unset AWS_ACCESS_KEY_ID"},
+		{"credentials about to expire", postgres, nil, func(_ *testing.T, s *stage) { s.setCredentials(short) },
+			"credentials", doctor.Warning, "until ", "unset AWS_ACCESS_KEY_ID"},
+		{"credentials that AWS says are expired", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"})
+		}, "identity", doctor.Failed, "have expired", "unset AWS_ACCESS_KEY_ID"},
+		{"unknown key", postgres, nil, func(_ *testing.T, s *stage) {
+			s.setCredentials(aws.Credentials{AccessKeyID: "AKIDNOBODY", SecretAccessKey: "x"})
+		}, "identity", doctor.Failed, "AWS does not know the key AKIDNOBODY", "aws configure sso"},
+		{"wrong secret", postgres, nil, func(_ *testing.T, s *stage) {
+			s.setCredentials(aws.Credentials{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: "x"})
+		}, "identity", doctor.Failed, "the secret key is not that of AKIDEXAMPLE", "aws configure sso"},
+		{"role of the machinery", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
+				ARN: "arn:aws:sts::123456789012:assumed-role/ecsTaskExecutionRole/1"})
+		}, "identity", doctor.Warning, "ecsTaskExecutionRole", "aws sts get-caller-identity"},
+		{"another partition", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
+				ARN: "arn:aws-cn:iam::123456789012:user/sre"})
+		}, "identity", doctor.Failed, "is of the partition aws-cn, and the database of aws", "aws configure list-profiles"},
+		{"slow clock", postgres, nil, func(_ *testing.T, s *stage) { s.aws.SetClock(clockAhead(time.Hour)) },
+			"clock", doctor.Failed, "slow: every token is born expired", "chronyc makestep"},
+		{"fast clock", postgres, nil, func(_ *testing.T, s *stage) { s.aws.SetClock(clockAhead(-time.Hour)) },
+			"clock", doctor.Failed, "fast: tokens are not valid yet", "chronyc makestep"},
+		{"clock a little slow", postgres, nil, func(_ *testing.T, s *stage) { s.aws.SetClock(clockAhead(4 * time.Minute)) },
+			"clock", doctor.Warning, "tokens live shorter", "chronyc makestep"},
+
+		// What the API of RDS knows.
+		{"IAM is off", postgres, nil, func(_ *testing.T, s *stage) {
+			s.inRDS(func(i *fakeaws.Instance) { i.IAMDatabaseAuthenticationEnabled = false })
+		}, "database", doctor.Failed, "IAM authentication is off", "rdsiam enable " + ordersHost},
+		{"IAM is pending", postgres, nil, func(_ *testing.T, s *stage) {
+			s.inRDS(func(i *fakeaws.Instance) {
+				i.IAMDatabaseAuthenticationEnabled = false
+				i.PendingModifiedValues.IAMDatabaseAuthenticationEnabled = aws.Bool(true)
+			})
+		}, "database", doctor.Failed, "IAM authentication is pending", "rdsiam enable " + ordersHost},
+		{"engine without IAM", mysql, nil, func(_ *testing.T, s *stage) {
+			s.inRDS(func(i *fakeaws.Instance) { i.Engine, i.EngineVersion = "mariadb", "10.6.20" })
+		}, "database", doctor.Failed, "no IAM authentication", ""},
+		{"another account", postgres, nil, func(*testing.T, *stage) {},
+			"database", doctor.Failed, "account 123456789012 has no instance orders in eu-west-1", "--profile PROFILE"},
+		{"proxy without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint("p.proxy-abc123.eu-west-1.rds.amazonaws.com")}, func(_ *testing.T, s *stage) {
+			s.Endpoint = s.aws.AddProxy(fakeaws.Proxy{DBProxyName: "p", EngineFamily: "POSTGRESQL"}).Endpoint
+		}, "database", doctor.Failed, "no client can log in with a token", "IAMAuth=REQUIRED"},
+		{"instance id for a cluster", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.AddCluster(fakeaws.Cluster{DBClusterIdentifier: "orders", DbClusterResourceId: "cluster-ABC", Engine: "aurora-postgresql", IAMDatabaseAuthenticationEnabled: true})
+			s.inRDS(func(i *fakeaws.Instance) { i.DBClusterIdentifier, i.Engine = "orders", "aurora-postgresql" })
+			s.ResourceID = resourceID
+		}, "database", doctor.Failed, "--resource says " + resourceID + ", and AWS cluster-ABC", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+		{"name for a resource id", postgres, nil, func(_ *testing.T, s *stage) { s.Offline, s.ResourceID = true, "orders" },
+			"database", doctor.Failed, "orders", "--query 'DBInstances[].[DbiResourceId,DBClusterIdentifier]'"},
+		{"master user", postgres, []rdsiamtest.Option{rdsiamtest.WithIAMUser("master")}, func(_ *testing.T, s *stage) {
+			s.inRDS(nil)
+			s.User = "master"
+		}, "database", doctor.Warning, "is the master user", "rdsiam provision plan"},
+
+		// The policy given.
+		{"policy for another user", postgres, nil, withPolicy(resourceID, "App"),
+			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012:dbuser:" + resourceID + "/app", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+		{"policy for another database", postgres, nil, withPolicy("db-RESTOREDFROM", "app"),
+			"policy", doctor.Failed, "does not allow", "rdsiam policy --endpoint"},
+		{"policy for rds instead of rds-db", postgres, nil, withPolicyText("rds:connect", "arn:aws:rds:eu-west-1:123456789012:dbuser:"+resourceID+"/app"),
+			"policy", doctor.Failed, "rds:connect", "rdsiam policy --endpoint"},
+		{"policy with a name", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:orders/app"),
+			"policy", doctor.Failed, "orders", "rdsiam policy --endpoint"},
+		{"policy, offline", postgres, nil, func(t *testing.T, s *stage) {
+			withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser/"+resourceID+"/app")(t, s)
+			s.Offline = true
+		}, "policy", doctor.Failed, "dbuser", "rdsiam policy lint policy.json"},
+		{"policy, offline, without an id", postgres, nil, func(t *testing.T, s *stage) {
+			withPolicy(resourceID, "app")(t, s)
+			s.Offline = true
+		}, "policy", doctor.Warning, "the resource id, which is not known", "aws rds describe-db-instances --region eu-west-1 --db-instance-identifier orders"},
+		{"policy that opens too much", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:*/app"),
+			"policy", doctor.Warning, "allows arn:aws:rds-db", "rdsiam policy lint policy.json"},
+
+		// What only the log-in shows.
+		{"identity without a policy", postgres, nil, func(t *testing.T, s *stage) {
+			s.inRDS(nil)
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "PAM authentication failed", "rdsiam policy attach --endpoint " + ordersHost + " --user app --iam-user sre"},
+		{"identity without a policy, MySQL", mysql, nil, func(t *testing.T, s *stage) {
+			s.inRDS(nil)
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "Error 1045", "rdsiam policy attach --endpoint " + ordersHost},
+		{"clock, seen by the database", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.SetClock(clockAhead(time.Hour))
+			s.server.SetFaults(rdsiamtest.Faults{ClockOffset: time.Hour})
+		}, "log-in", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
+		{"account without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("legacy", "secret")}, func(_ *testing.T, s *stage) {
+			s.inRDS(nil)
+			s.User = "legacy"
+		}, "log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "legacy";`},
+		{"account without IAM, and IAM is off", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("legacy", "secret")}, func(_ *testing.T, s *stage) {
+			s.inRDS(func(i *fakeaws.Instance) { i.IAMDatabaseAuthenticationEnabled = false })
+			s.User = "legacy"
+		}, "log-in", doctor.Failed, "IAM database authentication is off", "rdsiam enable " + ordersHost},
+		{"role in other letters", postgres, nil, func(_ *testing.T, s *stage) { s.User = "App" },
+			"log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "App";`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, test.engine, test.options...)
+			if test.spoil != nil {
+				test.spoil(t, s)
+			}
+			got := result(t, s.examine(t), test.check)
+			if got.Status != test.status {
+				t.Errorf("%s is %s: %s; want %s", test.check, got.Status, got.Found, test.status)
+			}
+			if !strings.Contains(got.Found, test.found) {
+				t.Errorf("found %q does not name %q", got.Found, test.found)
+			}
+			if !strings.Contains(got.Command, test.command) || (got.Mend == "" && got.Command == "") {
+				t.Errorf("mend %q, command %q; want %q", got.Mend, got.Command, test.command)
+			}
+		})
+	}
+}
+
+func mustDo(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func clockAhead(d time.Duration) func() time.Time {
+	return func() time.Time { return time.Now().Add(d) }
+}
+
+func withPolicy(id, user string) func(*testing.T, *stage) {
+	return func(t *testing.T, s *stage) {
+		s.inRDS(nil)
+		s.Policy, s.PolicyFile = policyFor(t, id, user), "policy.json"
+	}
+}
+
+func withPolicyText(action, resource string) func(*testing.T, *stage) {
+	return func(t *testing.T, s *stage) {
+		s.inRDS(nil)
+		s.Policy, s.PolicyFile = parsePolicy(t, action, resource), "policy.json"
+	}
+}
+
+func parsePolicy(t *testing.T, action, resource string) *rdsiam.Policy {
+	t.Helper()
+	policy, err := rdsiam.ParsePolicy(`{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "` + action + `", "Resource": "` + resource + `"}}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return policy
+}
+
+// What the checks before have ruled out is not named as a cause.
+func TestRuledOut(t *testing.T) {
+	s := newStage(t, doctor.PostgreSQL)
+	s.inRDS(nil)
+	mustDo(t, s.server.SetPolicies())
+	got := result(t, s.examine(t), "log-in")
+	if len(got.Otherwise) == 0 {
+		t.Fatal("there is no other cause")
+	}
+	for _, other := range got.Otherwise {
+		for _, words := range []string{"clock of this machine", "credentials that signed the token expired", "signed with another identity"} {
+			if strings.Contains(other.Text, words) {
+				t.Errorf("%q is still a cause", other.Text)
+			}
+		}
+	}
+
+	s.Offline = true
+	got = result(t, s.examine(t), "log-in")
+	all := ""
+	for _, other := range got.Otherwise {
+		all += other.Text + "\n"
+	}
+	if !strings.Contains(all, "clock of this machine") {
+		t.Errorf("offline, nothing is known of the clock, and the causes are only:\n%s", all)
+	}
+}
+
+// A check that could not run says because of what, and is no failure.
+func TestSkipped(t *testing.T) {
+	tests := []struct {
+		name  string
+		spoil func(*stage)
+		check string
+		want  string
+	}{
+		{"offline", func(s *stage) { s.Offline = true }, "identity", "because of --offline"},
+		{"offline, API", func(s *stage) { s.Offline = true }, "database", "because of --offline"},
+		{"AWS is out of reach", func(s *stage) { s.aws.Close() }, "identity", "because AWS cannot be asked"},
+		{"the API is not allowed", func(s *stage) { s.aws.Deny("rds:DescribeDBInstances") }, "database", "because AWS does not allow rds:DescribeDBInstances"},
+		{"the API is not allowed, id given", func(s *stage) {
+			s.aws.Deny("rds:DescribeDBInstances")
+			s.ResourceID = resourceID
+		}, "database", "--resource says " + resourceID},
+		{"no policy", func(*stage) {}, "policy", "because no --policy was given"},
+		{"no connection", func(s *stage) {
+			s.network.dial = func(context.Context, string) (net.Conn, error) { return nil, errors.New("no route") }
+		}, "log-in", "because of tcp"},
+		{"address", func(s *stage) { s.Endpoint = "10.1.1.1" }, "log-in", "because of endpoint"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, doctor.PostgreSQL)
+			test.spoil(s)
+			got := result(t, s.examine(t), test.check)
+			if got.Status != doctor.Skipped || !strings.Contains(got.Found, test.want) {
+				t.Errorf("%s is %s: %q; want skipped %q", test.check, got.Status, got.Found, test.want)
+			}
+		})
+	}
+}
+
+// Without any right in AWS everything that needs none still runs, and the policy is
+// evaluated with the id given.
+func TestOffline(t *testing.T) {
+	s := newStage(t, doctor.PostgreSQL)
+	s.Offline, s.ResourceID = true, resourceID
+	s.Policy, s.PolicyFile = policyFor(t, resourceID, "app"), "policy.json"
+	report := s.examine(t)
+	for _, check := range []string{"endpoint", "name", "tcp", "tls", "credentials", "region", "policy", "token", "log-in"} {
+		if got := result(t, report, check); got.Status != doctor.OK {
+			t.Errorf("%s is %s: %s", check, got.Status, got.Found)
+		}
+	}
+	if calls := s.aws.Calls(); len(calls) != 0 {
+		t.Errorf("AWS was called: %v", calls)
+	}
+}
+
+// The token is sent to no server whose certificate does not verify.
+func TestTokenStays(t *testing.T) {
+	for _, mode := range []rdsiamtest.TLSMode{rdsiamtest.TLSUnavailable, rdsiamtest.WrongName, rdsiamtest.UnknownAuthority, rdsiamtest.ExpiredCertificate} {
+		s := newStage(t, doctor.PostgreSQL, rdsiamtest.WithTLSMode(mode))
+		s.examine(t)
+		for _, try := range s.server.LogIns() {
+			t.Errorf("TLS mode %d: the server saw a log-in: %+v", mode, try)
+		}
+	}
+}
+
+// A server that hangs costs each check its time limit and no more, and an interrupt ends
+// everything at once.
+func TestInterrupt(t *testing.T) {
+	s := newStage(t, doctor.PostgreSQL)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.network.dial = func(ctx context.Context, _ string) (net.Conn, error) {
+		cancel()
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}
+	report := doctor.Examine(ctx, s.Case, nil)
+	if last := report.Checks[len(report.Checks)-1].Check; last != "name" {
+		t.Errorf("the last check is %s, want the one before the interrupt", last)
+	}
+}

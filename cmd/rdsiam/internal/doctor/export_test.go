@@ -1,0 +1,10 @@
+package doctor
+
+// CauseWords are the words by which causes of the library are recognised.
+var CauseWords = []string{
+	aboutPolicy, aboutIdentity, aboutCredentials, aboutClock, aboutIAM, aboutRole, aboutPlugin, aboutServerLog,
+	aboutDatabase, aboutLogin, aboutConnect, aboutProxyAuth, aboutThrottle, aboutRegion, aboutName,
+}
+
+// CommandLineWords is commandLineWords.
+var CommandLineWords = commandLineWords

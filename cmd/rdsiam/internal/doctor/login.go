@@ -1,0 +1,207 @@
+package doctor
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// checkToken signs a token and throws it away.
+func checkToken(ctx context.Context, c *chart) Result {
+	if c.endpoint.IsZero() {
+		return skipped("because of endpoint: there is none to sign")
+	}
+	if c.credentials.AccessKeyID == "" {
+		return skipped("because of credentials: there are none to sign with")
+	}
+	login := rdsiam.Login{Endpoint: c.endpoint, User: c.User}
+	token, err := login.Token(ctx, c.tokens())
+	if err != nil {
+		return failed("%v", err).mend("get credentials that live longer", c.getCredentials(c.credentials.Source))
+	}
+	c.token = true
+	return found("%d bytes, good for %v", len(token.Reveal()), time.Until(token.Expires()).Round(time.Minute))
+}
+
+// tokens signs with the credentials that were found.
+func (c *chart) tokens() rdsiam.TokenSource {
+	credentials := c.credentials
+	return rdsiam.NewTokenSource(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }))
+}
+
+// checkLogIn logs in, which is the one thing that RDS tells the truth by.
+func checkLogIn(ctx context.Context, c *chart) Result {
+	switch {
+	case c.endpoint.IsZero():
+		return skipped("because of endpoint: there is none to sign")
+	case !c.reached:
+		return skipped("because of tcp: there is no connection")
+	case !c.secure:
+		return skipped("because of tls: a token is sent to a verified server only")
+	case !c.token:
+		return skipped("because of token: there is none")
+	}
+	driver, err := c.driver()
+	if err != nil {
+		return failed("%v", err).mend("", c.commandLine().String())
+	}
+	c.db = sql.OpenDB(rdsiam.NewConnector(driver, c.tokens()))
+	c.db.SetMaxOpenConns(1)
+	if err := c.db.PingContext(ctx); err != nil {
+		c.db.Close()
+		c.db = nil
+		if c.Engine == MySQL {
+			c.plugin = c.askPlugin(ctx)
+		}
+		return c.explainLogIn(err)
+	}
+	return found("%s logged in", c.User)
+}
+
+// explainLogIn says what a refusal means, without the causes that other checks have ruled
+// out.
+func (c *chart) explainLogIn(err error) Result {
+	explanation := rdsiam.Explain(err)
+	var login *rdsiam.LoginError
+	if !errors.As(err, &login) || len(explanation.Causes) == 0 {
+		return failed("%s", strings.TrimPrefix(err.Error(), "rdsiam: ")).mend("try again; if it stays, see the log of the server", c.commandLine().String())
+	}
+	causes := c.possible(explanation.Causes)
+	result := failed("%s: %s", saidByServer(login), commandLineWords(causes[0].Text))
+	return result.mend(commandLineWords(causes[0].Mend), c.command(causes[0], explanation.Code)).otherwise(causes[1:])
+}
+
+// saidByServer is what the server answered, in one line.
+func saidByServer(e *rdsiam.LoginError) string {
+	err := e.Unwrap()
+	if err == nil {
+		return "refused"
+	}
+	text, _, _ := strings.Cut(innermost(err).Error(), "\n")
+	var postgres *pgconn.PgError
+	if errors.As(err, &postgres) {
+		text = postgres.Error()
+	}
+	// A role that logs in with a password is asked for a proof of it.
+	if _, asked, ok := strings.Cut(text, "server requested "); ok {
+		return "the server asks for " + asked + " and not for a token"
+	}
+	if e.Refused {
+		return "refused, " + text
+	}
+	return text
+}
+
+// The words by which the causes of the library are known. A test holds them against it.
+const (
+	aboutPolicy      = "lacks rds-db:connect"
+	aboutIdentity    = "signed with another identity"
+	aboutCredentials = "credentials that signed the token expired"
+	aboutClock       = "clock of this machine"
+	aboutIAM         = "IAM database authentication is off"
+	aboutRole        = "is no member of rds_iam"
+	aboutPlugin      = "does not use the plugin"
+	aboutServerLog   = "only the server knows"
+	aboutDatabase    = "no database of this name"
+	aboutLogin       = "no LOGIN attribute"
+	aboutConnect     = "may not connect to this database"
+	aboutProxyAuth   = "no IAM authentication, or no secret"
+	aboutThrottle    = "throttle"
+	aboutRegion      = "in another region"
+	aboutName        = "not the database's own"
+)
+
+// possible leaves out what cannot be, and puts first what was seen. There is always one
+// left.
+func (c *chart) possible(causes []rdsiam.Cause) []rdsiam.Cause {
+	var first, rest, last []rdsiam.Cause
+	for _, cause := range causes {
+		about := func(words string) bool { return strings.Contains(cause.Text, words) }
+		switch {
+		case about(aboutClock) && c.clockBad,
+			about(aboutIAM) && c.database != nil && !c.database.IAM,
+			about(aboutProxyAuth) && c.database != nil && !c.database.IAM,
+			about(aboutPlugin) && c.plugin == pluginOther,
+			(about(aboutIdentity) || about(aboutCredentials)) && c.stranger,
+			about(aboutPolicy) && c.Policy != nil && c.resource.ID != "" && !c.allowed:
+			first = append(first, cause)
+		case about(aboutClock) && c.skew != nil,
+			about(aboutPlugin) && c.plugin == pluginIAM,
+			about(aboutIAM) && c.database != nil,
+			about(aboutCredentials) && c.caller.arn != "",
+			about(aboutIdentity) && c.database != nil:
+		case about(aboutName): // the certificate says that it is, but not its port
+			last = append(last, cause)
+		default:
+			rest = append(rest, cause)
+		}
+	}
+	if all := slices.Concat(first, rest, last); len(all) > 0 {
+		return all
+	}
+	return causes
+}
+
+// command is what mends a cause.
+func (c *chart) command(cause rdsiam.Cause, code string) string {
+	about := func(words string) bool { return strings.Contains(cause.Text, words) }
+	switch {
+	case about(aboutPolicy):
+		return c.attachCommand()
+	case about(aboutIAM):
+		return c.enableCommand()
+	case about(aboutRole):
+		return "GRANT rds_iam TO " + quoteName(c.User) + ";"
+	case about(aboutPlugin):
+		return "ALTER USER " + quoteText(c.User) + "@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
+	case about(aboutLogin):
+		return "ALTER ROLE " + quoteName(c.User) + " LOGIN;"
+	case about(aboutConnect):
+		return "GRANT CONNECT ON DATABASE " + quoteName(c.databaseName()) + " TO " + quoteName(c.User) + ";"
+	case about(aboutDatabase):
+		return c.withDatabase("DATABASE")
+	case about(aboutClock):
+		return "sudo chronyc makestep"
+	case about(aboutCredentials):
+		return c.getCredentials(c.credentials.Source)
+	case about(aboutIdentity):
+		return "aws sts get-caller-identity"
+	case about(aboutRegion):
+		return c.withRegion("REGION")
+	case about(aboutProxyAuth):
+		return "aws rds modify-db-proxy --db-proxy-name NAME --auth AuthScheme=SECRETS,SecretArn=SECRET,IAMAuth=REQUIRED"
+	case about(aboutServerLog), about(aboutThrottle):
+		return "aws rds modify-db-instance --db-instance-identifier NAME --cloudwatch-logs-export-configuration '{\"EnableLogTypes\":[\"iam-db-auth-error\"]}'"
+	case code == "1044":
+		return "GRANT SELECT ON " + quoteIdentifier(c.Database) + ".* TO " + quoteText(c.User) + "@'%';"
+	case code == "1130":
+		return "RENAME USER " + quoteText(c.User) + "@'HOST' TO " + quoteText(c.User) + "@'%';"
+	case code == "3118", code == "4151":
+		return "ALTER USER " + quoteText(c.User) + "@'%' ACCOUNT UNLOCK;"
+	}
+	return c.commandLine().String()
+}
+
+func (c *chart) withDatabase(name string) string {
+	line := c.commandLine()
+	line.database = name
+	return line.String()
+}
+
+func (c *chart) databaseName() string { return firstOf(c.Database, "postgres") }
+
+func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+func quoteText(text string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, "'", "''").Replace(text) + "'"
+}
+
+func quoteIdentifier(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }

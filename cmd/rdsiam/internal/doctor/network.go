@@ -1,0 +1,97 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+	"syscall"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// checkName looks the name up that is dialled.
+func checkName(ctx context.Context, c *chart) Result {
+	host := c.dialledHost()
+	if _, err := netip.ParseAddr(host); err == nil {
+		return skipped("%s is an address", host)
+	}
+	addresses, err := c.Network.LookupHost(ctx, host)
+	var dns *net.DNSError
+	switch {
+	case errors.As(err, &dns) && dns.IsNotFound:
+		return failed("there is no host %s in the DNS", host).
+			mend("check the spelling, and whether the database still exists; list what there is", c.listEndpoints())
+	case err != nil:
+		return failed("the DNS does not answer for %s: %v", host, err).
+			mend("check the resolver of this machine", "nslookup "+host)
+	}
+	return found("%s", describeAddresses(addresses))
+}
+
+func describeAddresses(addresses []string) string {
+	words := make([]string, len(addresses))
+	for i, address := range addresses {
+		words[i] = address
+		if parsed, err := netip.ParseAddr(address); err == nil && parsed.IsPrivate() {
+			words[i] += " (private: reached from its network only)"
+		}
+	}
+	return strings.Join(words, ", ")
+}
+
+// listEndpoints is the command that tells the names of databases of this kind.
+func (c *chart) listEndpoints() string {
+	region := c.endpoint.Region()
+	if region == "" {
+		region = "REGION"
+	}
+	switch c.endpoint.Kind() {
+	case rdsiam.KindProxy, rdsiam.KindProxyEndpoint:
+		return "aws rds describe-db-proxies --region " + region + " --query 'DBProxies[].Endpoint'"
+	case rdsiam.KindCluster, rdsiam.KindReader, rdsiam.KindShardGroup:
+		return "aws rds describe-db-clusters --region " + region + " --query 'DBClusters[].[Endpoint,Port]'"
+	}
+	return "aws rds describe-db-instances --region " + region + " --query 'DBInstances[].Endpoint'"
+}
+
+// checkTCP connects.
+func checkTCP(ctx context.Context, c *chart) Result {
+	conn, err := c.Network.DialContext(ctx, "tcp", c.dialled)
+	var dns *net.DNSError
+	var timeout net.Error
+	switch {
+	case err == nil:
+		remote := conn.RemoteAddr().String()
+		conn.Close()
+		c.reached = true
+		return found("connected to %s", remote)
+	case errors.As(err, &dns):
+		return skipped("because of name: %s has no address", dns.Name)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return failed("nothing listens on %s", c.dialled).
+			mend("check the port; list the endpoints with theirs", c.listEndpoints())
+	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
+		return failed("%s does not answer: a security group, firewall or missing route", c.dialled).
+			mend("let this machine in, or dial a tunnel with --dial", c.openPort())
+	}
+	return failed("cannot connect to %s: %v", c.dialled, cause(err)).
+		mend("mend the network of this machine, or dial a tunnel with --dial", c.commandLine().at(c.Endpoint, "HOST:PORT").String())
+}
+
+func (c *chart) openPort() string {
+	_, port, _ := net.SplitHostPort(c.dialled)
+	return fmt.Sprintf("aws ec2 authorize-security-group-ingress --group-id SG-OF-THE-DATABASE"+
+		" --protocol tcp --port %s --source-group SG-OF-THIS-MACHINE", port)
+}
+
+// cause is the innermost error: what is around it repeats the address.
+func cause(err error) error {
+	var operation *net.OpError
+	if errors.As(err, &operation) && operation.Err != nil {
+		return operation.Err
+	}
+	return err
+}

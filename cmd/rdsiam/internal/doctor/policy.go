@@ -1,0 +1,76 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// checkPolicy evaluates the policy given for this user of the database.
+func checkPolicy(_ context.Context, c *chart) Result {
+	if c.Policy == nil {
+		return skipped("because no --policy was given")
+	}
+	findings := c.Policy.Lint()
+	if c.resource.ID == "" {
+		if worst := firstError(findings); worst != nil {
+			return failed("%s: %s", worst.Value, worst.Problem).mend(worst.Mend, "rdsiam policy lint "+shellWord(c.PolicyFile))
+		}
+		return warning("what it allows depends on the resource id, which is not known here").
+			mend("say it with --resource", c.describeResource())
+	}
+	user, err := c.resource.User(c.User)
+	if err != nil {
+		return failed("no policy can name the user %q: %s", c.User, problemOf(err)).mend("rename the account", "")
+	}
+	if c.allows(user) {
+		c.allowed = true
+		if len(findings) > 0 {
+			return warning("allows %s, but: %s: %s", user, findings[0].Value, findings[0].Problem).
+				mend(findings[0].Mend, "rdsiam policy lint "+shellWord(c.PolicyFile))
+		}
+		return found("allows %s", user)
+	}
+	result := failed("does not allow %s", user)
+	if worst := firstError(findings); worst != nil {
+		return failed("does not allow %s: %s: %s", user, worst.Value, worst.Problem).mend(worst.Mend, c.policyCommand())
+	}
+	return result.mend("use this one", c.policyCommand())
+}
+
+// allows asks the policy about the user, in any account where that of the database is not
+// known.
+func (c *chart) allows(user rdsiam.UserARN) bool {
+	if c.resource.AccountID != anyAccount {
+		return c.Policy.Allows(user)
+	}
+	for _, account := range accountsIn(c.Policy.JSON()) {
+		resource := c.resource
+		resource.AccountID = account
+		if other, err := resource.User(c.User); err == nil && c.Policy.Allows(other) {
+			return true
+		}
+	}
+	return c.Policy.Allows(user)
+}
+
+// accountsIn returns the accounts of the database users that a policy names.
+func accountsIn(document string) []string {
+	var accounts []string
+	for _, part := range strings.Split(document, `"arn:`)[1:] {
+		if fields := strings.SplitN(part, ":", 5); len(fields) == 5 {
+			accounts = append(accounts, fields[3])
+		}
+	}
+	return accounts
+}
+
+func firstError(findings []rdsiam.Finding) *rdsiam.Finding {
+	for i := range findings {
+		if findings[i].Severity == rdsiam.SeverityError {
+			return &findings[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,89 @@
+package doctor
+
+import (
+	"fmt"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// Status says how a check went.
+type Status string
+
+// The statuses.
+const (
+	OK      Status = "ok"
+	Warning Status = "warning" // works, and may not for long or for others
+	Failed  Status = "failed"
+	Skipped Status = "skipped"
+)
+
+// Result is what a check found.
+type Result struct {
+	Check  string `json:"check"`
+	Status Status `json:"status"`
+	// Found is what was seen, or because of what the check was skipped.
+	Found string `json:"found"`
+	// Mend says what to change where the check failed or warns, and Command is the one
+	// command, or statement if it ends in a semicolon, that does it, in so far as there is
+	// one. A word in capitals in it is to be replaced.
+	Mend    string `json:"mend,omitempty"`
+	Command string `json:"command,omitempty"`
+	// Otherwise lists what it can also be, the likeliest first.
+	Otherwise    []Cause `json:"otherwise,omitempty"`
+	Milliseconds int64   `json:"milliseconds"`
+}
+
+// Cause is something that a failure can mean.
+type Cause struct {
+	Text string `json:"cause"`
+	Mend string `json:"mend"`
+}
+
+// Report is what an examination found.
+type Report struct {
+	Endpoint string   `json:"endpoint"`
+	User     string   `json:"user"`
+	Failed   int      `json:"failed"`
+	Warnings int      `json:"warnings"`
+	Checks   []Result `json:"checks"`
+}
+
+func (r *Report) add(result Result) {
+	switch result.Status {
+	case Failed:
+		r.Failed++
+	case Warning:
+		r.Warnings++
+	}
+	r.Checks = append(r.Checks, result)
+}
+
+func found(format string, args ...any) Result {
+	return Result{Status: OK, Found: fmt.Sprintf(format, args...)}
+}
+
+func skipped(format string, args ...any) Result {
+	return Result{Status: Skipped, Found: fmt.Sprintf(format, args...)}
+}
+
+func failed(format string, args ...any) Result {
+	return Result{Status: Failed, Found: fmt.Sprintf(format, args...)}
+}
+
+func warning(format string, args ...any) Result {
+	return Result{Status: Warning, Found: fmt.Sprintf(format, args...)}
+}
+
+// mend adds what to change, and the command that does.
+func (r Result) mend(text, command string) Result {
+	r.Mend, r.Command = text, command
+	return r
+}
+
+// otherwise adds what else it can be.
+func (r Result) otherwise(causes []rdsiam.Cause) Result {
+	for _, cause := range causes {
+		r.Otherwise = append(r.Otherwise, Cause{commandLineWords(cause.Text), commandLineWords(cause.Mend)})
+	}
+	return r
+}

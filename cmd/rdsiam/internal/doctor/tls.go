@@ -1,0 +1,235 @@
+package doctor
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
+)
+
+// soon is when the end of a certificate is worth a word. RDS renews those of its present
+// authorities by itself, well before.
+const soon = 14 * 24 * time.Hour
+
+// errNoTLS tells that the server has none.
+var errNoTLS = errors.New("the server offers no TLS")
+
+// checkTLS opens TLS as the protocol of the engine does and verifies the server as a
+// log-in would.
+func checkTLS(ctx context.Context, c *chart) Result {
+	if !c.reached {
+		return skipped("because of tcp: there is no connection")
+	}
+	if c.endpoint.IsZero() {
+		return c.unverifiable(ctx)
+	}
+	config, err := c.endpoint.TLSConfig(nil)
+	if err != nil {
+		var setting *rdsiam.ConfigError
+		if errors.As(err, &setting) {
+			return failed("%s", setting.Problem).mend(commandLineWords(setting.Mend), c.withRootCAs("FILE"))
+		}
+		return failed("%v", err)
+	}
+	state, err := c.handshake(ctx, config)
+	if err != nil {
+		return c.explainTLS(err)
+	}
+	c.secure = true
+	return describeTLS(state)
+}
+
+func describeTLS(state tls.ConnectionState) Result {
+	leaf := state.PeerCertificates[0]
+	root := state.VerifiedChains[0][len(state.VerifiedChains[0])-1]
+	text := fmt.Sprintf("%s, certificate until %s, authority %q",
+		tls.VersionName(state.Version), leaf.NotAfter.Format(time.DateOnly), root.Subject.CommonName)
+	if time.Until(leaf.NotAfter) < soon {
+		return warning("%s", text).mend("the certificate ends soon: have RDS issue a new one in the next maintenance window, or now",
+			"aws rds modify-db-instance --db-instance-identifier NAME --ca-certificate-identifier rds-ca-rsa2048-g1")
+	}
+	return found("%s", text)
+}
+
+// unverifiable looks which name the server has, where the one given cannot be signed. No
+// token is sent on that connection.
+func (c *chart) unverifiable(ctx context.Context) Result {
+	because := "because of endpoint: there is no name to verify"
+	state, err := c.handshake(ctx, &tls.Config{InsecureSkipVerify: true, ServerName: c.dialledHost()})
+	if err != nil {
+		return skipped("%s", because)
+	}
+	name := c.rdsName(state.PeerCertificates[0])
+	if name == "" || name == hostOf(c.Endpoint) {
+		return skipped("%s", because)
+	}
+	return warning("the server calls itself %s", name).
+		mend("name it, and dial this address", c.commandLine().at(withPort(name, c.DefaultPort), c.dialled).String())
+}
+
+// rdsName returns the first name of a certificate for which a token can be signed.
+func (c *chart) rdsName(certificate *x509.Certificate) string {
+	for _, name := range certificate.DNSNames {
+		if endpoint, err := rdsiam.ResolveEndpoint(name, c.DefaultPort); err == nil {
+			return endpoint.Host()
+		}
+	}
+	return ""
+}
+
+func (c *chart) explainTLS(err error) Result {
+	if errors.Is(err, errNoTLS) {
+		return c.explainNoTLS()
+	}
+	var described *rdsiam.CertificateError
+	if !errors.As(c.endpoint.DescribeCertificateError(err, nil), &described) {
+		return failed("the TLS handshake failed: %v", cause(err)).
+			mend("something that is not the database answers, or cuts TLS: see who it is", c.showCertificates())
+	}
+	var (
+		verification *tls.CertificateVerificationError
+		name         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+		shown        *x509.Certificate
+	)
+	if errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0 {
+		shown = verification.UnverifiedCertificates[0]
+	}
+	result := failed("the certificate is not trusted: trusted are %s", commandLineWords(described.Roots))
+	switch {
+	case errors.As(err, &name):
+		return c.explainName(name.Certificate, commandLineWords(described.Mend))
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && shown != nil:
+		return failed("the certificate is good from %s to %s, and it is %s by this clock", shown.NotBefore.Format(time.DateOnly),
+			shown.NotAfter.Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)).
+			mend("if the clock is right, have RDS issue a new certificate",
+				"aws rds modify-db-instance --db-instance-identifier NAME --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately")
+	}
+	if shown != nil {
+		result.Found += fmt.Sprintf("; shown is one by %q", shown.Issuer.CommonName)
+	}
+	return result.mend(c.trustMend(shown))
+}
+
+// trustMend tells what may be wrong with an authority from who it is.
+func (c *chart) trustMend(shown *x509.Certificate) (mend, command string) {
+	issuer := ""
+	if shown != nil {
+		issuer = shown.Issuer.CommonName
+	}
+	proxy := isProxy(c.endpoint)
+	switch {
+	case c.RootCAs != nil:
+		return c.RootCAsFile + " lacks the authority of this server: leave --root-cas out, or add it", c.withRootCAs("")
+	case strings.HasPrefix(issuer, "Amazon RDS ") && proxy:
+		return "that is an instance or cluster, and no proxy: name its own endpoint", c.listEndpoints()
+	case strings.HasPrefix(issuer, "Amazon "):
+		return "that is a public certificate, as RDS Proxy has: name the proxy's endpoint", "aws rds describe-db-proxies --query 'DBProxies[].Endpoint'"
+	case proxy:
+		return "install the CA certificates of the system; something that opens TLS on the way gives the same error", "apt-get install ca-certificates"
+	}
+	return "no authority of RDS: another server answers, or something opens TLS on the way; see who it is", c.showCertificates()
+}
+
+func (c *chart) withRootCAs(file string) string {
+	line := c.commandLine()
+	line.rootCAs = file
+	return line.String()
+}
+
+func (c *chart) explainName(shown *x509.Certificate, mend string) Result {
+	result := failed("the certificate is for %s and not for %s", strings.Join(shown.DNSNames, ", "), c.endpoint.Host())
+	if name := c.rdsName(shown); name != "" {
+		return result.mend("another database answers: name that one, or dial the right one", c.commandLine().at(withPort(name, c.DefaultPort), c.dialled).String())
+	}
+	return result.mend(mend, c.showCertificates())
+}
+
+func (c *chart) explainNoTLS() Result {
+	result := failed("the server offers no TLS, and a token is never sent without")
+	if c.Engine == MySQL {
+		return result.mend("RDS always offers it: another server answers; see where the name leads", "nslookup "+c.dialledHost())
+	}
+	return result.mend("another server answers, or the parameter ssl of RDS is off; turn it on and reboot the instance",
+		"aws rds modify-db-parameter-group --db-parameter-group-name GROUP --parameters ParameterName=ssl,ParameterValue=1,ApplyMethod=pending-reboot")
+}
+
+func (c *chart) showCertificates() string {
+	protocol := "postgres"
+	if c.Engine == MySQL {
+		protocol = "mysql"
+	}
+	return "openssl s_client -connect " + c.dialled + " -starttls " + protocol + " -showcerts </dev/null"
+}
+
+// handshake says what openTLS came to.
+func (c *chart) handshake(ctx context.Context, config *tls.Config) (tls.ConnectionState, error) {
+	conn, err := c.openTLS(ctx, config)
+	if err != nil {
+		return tls.ConnectionState{}, err
+	}
+	defer conn.Close()
+	return conn.ConnectionState(), nil
+}
+
+// openTLS dials, asks for TLS and verifies the server.
+func (c *chart) openTLS(ctx context.Context, config *tls.Config) (*tls.Conn, error) {
+	conn, err := c.Network.DialContext(ctx, "tcp", c.dialled)
+	if err != nil {
+		return nil, err
+	}
+	defer context.AfterFunc(ctx, func() { conn.Close() })()
+	ask := askPostgreSQL
+	if c.Engine == MySQL {
+		ask = askMySQL
+	}
+	encrypted := tls.Client(conn, config)
+	if err = ask(conn); err == nil {
+		err = encrypted.HandshakeContext(ctx)
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return encrypted, nil
+}
+
+// askPostgreSQL sends an SSLRequest:
+// https://www.postgresql.org/docs/current/protocol-message-formats.html
+func askPostgreSQL(conn net.Conn) error {
+	if _, err := conn.Write([]byte{0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f}); err != nil {
+		return err
+	}
+	answer := make([]byte, 1)
+	if _, err := io.ReadFull(conn, answer); err != nil {
+		return err
+	}
+	switch answer[0] {
+	case 'S':
+		return nil
+	case 'N':
+		return errNoTLS
+	}
+	return errors.New("it does not speak the protocol of PostgreSQL")
+}
+
+// askMySQL reads the greeting and answers with an SSLRequest.
+func askMySQL(conn net.Conn) error {
+	server, err := mysqlwire.NewClient(conn)
+	if err != nil {
+		return err
+	}
+	if !server.Greeting.Capabilities.Has(mysqlwire.ClientSSL) {
+		return errNoTLS
+	}
+	packets := mysqlwire.Packets{Stream: conn, Sequence: 1}
+	return packets.Write(newMySQLResponse().EncodeSSLRequest())
+}

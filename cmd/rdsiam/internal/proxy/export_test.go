@@ -1,0 +1,31 @@
+package proxy
+
+import (
+	"io"
+
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
+)
+
+// Traffic lets tests follow a session without one.
+type Traffic struct{ traffic }
+
+func NewPostgreSQLTraffic() Traffic { return Traffic{newPostgresTraffic()} }
+
+func NewMySQLTraffic(agreed mysqlwire.Capabilities) Traffic { return Traffic{newMySQLTraffic(agreed)} }
+
+func (t Traffic) FromClient(b []byte) (int, error) { return t.fromClient(b) }
+func (t Traffic) FromServer(b []byte)              { t.fromServer(b) }
+func (t Traffic) Idle() bool                       { return t.idle() }
+
+// ReadStartup returns the parameters of a start-up message.
+func ReadStartup(client io.ReadWriter) (parameters map[string]string, cancel bool, negotiated bool, err error) {
+	s, err := readStartup(client)
+	return s.parameters, s.cancel != nil, s.unknown != nil, err
+}
+
+// Admitted returns how many clients count as logged in.
+func (s *Server) Admitted() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.admitted
+}

@@ -1,0 +1,211 @@
+package proxy_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+)
+
+var engines = map[string]proxy.Engine{".s.PGSQL.5432": new(proxy.PostgreSQL), "mysql.sock": new(proxy.MySQL)}
+
+func TestListenSocket(t *testing.T) {
+	for name, engine := range engines {
+		t.Run(name, func(t *testing.T) {
+			directory := socketDirectory(t)
+			listener, err := proxy.Listen(directory, engine, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(directory, name)
+			if got := listener.Addr().String(); got != path {
+				t.Errorf("listening on %s, want %s", got, path)
+			}
+			for path, want := range map[string]os.FileMode{directory: os.ModeDir | 0o700, path: os.ModeSocket | 0o600} {
+				if info, err := os.Stat(path); err != nil || info.Mode() != want {
+					t.Errorf("%s: %v, %v; want mode %v", path, info.Mode(), err, want)
+				}
+			}
+			if _, err := proxy.Listen(directory, engine, false); err == nil || !strings.Contains(err.Error(), "another program does") {
+				t.Errorf("a second time: %v", err)
+			}
+			if conn, err := net.Dial("unix", path); err != nil {
+				t.Errorf("the first no longer listens: %v", err)
+			} else {
+				conn.Close()
+			}
+			listener.Close()
+			if _, err := os.Lstat(path); err == nil {
+				t.Error("the socket stays")
+			}
+		})
+	}
+}
+
+// A socket that a killed proxy has left is replaced.
+func TestListenStaleSocket(t *testing.T) {
+	directory := socketDirectory(t)
+	if err := os.Mkdir(directory, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	left, err := net.ListenUnix("unix", &net.UnixAddr{Name: filepath.Join(directory, "mysql.sock"), Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.SetUnlinkOnClose(false)
+	left.Close()
+	listener, err := proxy.Listen(directory, engines["mysql.sock"], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+}
+
+func TestListenRefuses(t *testing.T) {
+	base := t.TempDir()
+	make := func(name string, mode os.FileMode) string {
+		path := filepath.Join(base, name)
+		if err := os.Mkdir(path, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	if err := os.Chmod(base, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	private := make("private", 0o700)
+	link := filepath.Join(base, "link")
+	if err := os.Symlink(private, link); err != nil {
+		t.Fatal(err)
+	}
+	occupied := make("occupied", 0o700)
+	if err := os.WriteFile(filepath.Join(occupied, "mysql.sock"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shared := make("shared", 0o777)
+	tests := []struct{ name, address, want string }{
+		{"open to others", make("open", 0o755), "can be entered by others"},
+		{"link", link, "is not a directory"},
+		{"in one open to others", filepath.Join(shared, "s"), "can be written to by others"},
+		{"file", filepath.Join(occupied, "mysql.sock"), "not a directory"},
+		{"file in place of the socket", occupied, "is no socket"},
+		{"long", filepath.Join(base, strings.Repeat("long", 30)), "bytes long"},
+		{"all interfaces", ":0", "--expose"},
+		{"all interfaces, written out", "0.0.0.0:0", "--expose"},
+		{"all of IPv6", "[::]:0", "--expose"},
+		{"other host", "example.com:0", "--expose"},
+		{"no port", "127.0.0.1", "neither host:port nor a path"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			listener, err := proxy.Listen(tt.address, engines["mysql.sock"], false)
+			if err == nil {
+				listener.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestListenTCP(t *testing.T) {
+	for _, tt := range []struct {
+		address string
+		exposed bool
+	}{{"127.0.0.1:0", false}, {"localhost:0", false}, {"127.7.7.7:0", false}, {":0", true}, {"0.0.0.0:0", true}} {
+		listener, err := proxy.Listen(tt.address, engines["mysql.sock"], tt.exposed)
+		if err != nil {
+			t.Errorf("%s: %v", tt.address, err)
+			continue
+		}
+		if _, err := proxy.Listen(listener.Addr().String(), engines["mysql.sock"], tt.exposed); err == nil || !strings.Contains(err.Error(), "--listen") {
+			t.Errorf("%s a second time: %v", tt.address, err)
+		}
+		listener.Close()
+	}
+}
+
+func TestDefaultDirectory(t *testing.T) {
+	resolved, err := rdsiam.ResolveEndpoint(endpoint, 5432)
+	if err != nil {
+		t.Fatal(err)
+	}
+	runtime := t.TempDir()
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	if got, want := proxy.DefaultDirectory(resolved), filepath.Join(runtime, "rdsiam", "proxied"); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	t.Setenv("XDG_RUNTIME_DIR", "")
+	t.Setenv("TMPDIR", runtime)
+	if got := proxy.DefaultDirectory(resolved); filepath.Dir(filepath.Dir(got)) != runtime || filepath.Base(got) != "proxied" {
+		t.Errorf("%s, want it in a directory of this user in %s", got, runtime)
+	}
+}
+
+func TestReadPassword(t *testing.T) {
+	tests := []struct{ name, content, want, fails string }{
+		{"line", "eight ch\n", "eight ch", ""},
+		{"without an end", "eight ch", "eight ch", ""},
+		{"of Windows", "eight ch\r\n", "eight ch", ""},
+		{"short", "1234567\n", "", "7 characters"},
+		{"empty", "", "", "0 characters"},
+		{"two lines", "eight ch\nmore\n", "", "more than one line"},
+		{"outside ASCII", "pässwörter\n", "", "ASCII"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			name := filepath.Join(t.TempDir(), "password")
+			if err := os.WriteFile(name, []byte(tt.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got, err := proxy.ReadPassword(name)
+			if got != tt.want || tt.fails == "" && err != nil || tt.fails != "" && (err == nil || !strings.Contains(err.Error(), tt.fails)) {
+				t.Errorf("%q, %v", got, err)
+			}
+			if err != nil && tt.content != "" && strings.Contains(err.Error(), strings.TrimSpace(tt.content)) {
+				t.Errorf("the error shows the password: %v", err)
+			}
+		})
+	}
+	var config *rdsiam.ConfigError
+	if _, err := proxy.ReadPassword(filepath.Join(t.TempDir(), "none")); !errors.As(err, &config) {
+		t.Errorf("no file: %v", err)
+	}
+}
+
+func TestHealth(t *testing.T) {
+	d := emulatedPostgreSQL(t)
+	good := d.proxy(t, "unix", proxy.Settings{MaxConnections: 7})
+	for path, want := range map[string]int{"/livez": 200, "/readyz": 200, "/metrics": 200, "/": 404} {
+		if code, body := good.get(t, path); code != want {
+			t.Errorf("%s: %d %s, want %d", path, code, body, want)
+		}
+	}
+	connectPostgreSQL(t, pgxConfig(t, good, app, ""))
+	metrics := good.metrics(t)
+	for _, line := range []string{"rdsiam_proxy_connections 1", "rdsiam_proxy_connections_limit 7", "rdsiam_proxy_accepted_total 1",
+		`rdsiam_proxy_logins_total{result="succeeded"} 1`, `rdsiam_proxy_refused_total{reason="password"} 0`} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("no %q in\n%s", line, metrics)
+		}
+	}
+	bad := d.proxy(t, "unix", proxy.Settings{}, noCredentials)
+	if code, body := bad.get(t, "/readyz"); code != 503 || strings.Contains(body, "vault") {
+		t.Errorf("/readyz without a token: %d %s", code, body)
+	}
+	if code, _ := bad.get(t, "/livez"); code != 200 {
+		t.Errorf("/livez without a token: %d", code)
+	}
+	if !strings.Contains(bad.log.String(), "the vault is closed") {
+		t.Errorf("the log does not say why: %s", bad.log)
+	}
+}

@@ -1,0 +1,256 @@
+package proxy_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+	"github.com/rdsiam/rdsiam/internal/realserver"
+)
+
+// onMySQLs runs a test in front of each real server.
+func onMySQLs(t *testing.T, test func(*testing.T, *database)) {
+	for _, installation := range realserver.MySQLs() {
+		t.Run(installation.String(), func(t *testing.T) {
+			d := realMySQL(t, installation)
+			t.Logf("server: %s", d.name)
+			test(t, d)
+		})
+	}
+}
+
+type rower interface {
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
+func queryMySQL(t *testing.T, db rower, statement string, arguments ...any) string {
+	t.Helper()
+	var text string
+	if err := db.QueryRowContext(t.Context(), statement, arguments...).Scan(&text); err != nil {
+		t.Errorf("%s: %v", statement, err)
+	}
+	return text
+}
+
+func TestMySQL(t *testing.T) {
+	onMySQLs(t, func(t *testing.T, d *database) {
+		for _, listen := range []string{"unix", "tcp"} {
+			t.Run(listen, func(t *testing.T) {
+				r := d.proxy(t, listen, proxy.Settings{Password: password})
+				t.Run("settings of the client", func(t *testing.T) { passesMySQLSettings(t, r) })
+				t.Run("load data", func(t *testing.T) { loadsData(t, r) })
+			})
+		}
+		t.Run("results", func(t *testing.T) { followsMySQL(t, d) })
+		t.Run("kill", func(t *testing.T) { kills(t, d) })
+		t.Run("limit", func(t *testing.T) { limitsMySQL(t, d) })
+		t.Run("drain", func(t *testing.T) { drainsMySQL(t, d) })
+		t.Run("change of user", func(t *testing.T) { refusesChangeUser(t, d) })
+	})
+}
+
+func passesMySQLSettings(t *testing.T, r *running) {
+	config := mysqlConfig(r, app, password)
+	config.DBName, config.Collation, config.ConnectionAttributes, config.MultiStatements = "shop", "latin1_swedish_ci", "program:proxied", true
+	db := openMySQL(t, config)
+	for statement, want := range map[string]string{
+		"select current_user()":             app + "@%",
+		"select database()":                 "shop",
+		"select @@collation_connection":     "latin1_swedish_ci",
+		"select @@autocommit; select 2":     "1",
+		"select connection_id() > 0":        "1",
+		"show status like 'Ssl_version'":    "",
+		"select length(repeat('x', 1000))":  "1000",
+		"select concat(?, '!')":             "bound!",
+		"select coalesce(null, 'fallback')": "fallback",
+	} {
+		var arguments []any
+		if strings.Contains(statement, "?") {
+			arguments = []any{"bound"}
+		}
+		if want == "" {
+			var name, value string
+			if err := db.QueryRowContext(t.Context(), statement).Scan(&name, &value); err != nil || !strings.HasPrefix(value, "TLS") {
+				t.Errorf("%s: %q, %v", statement, value, err)
+			}
+			continue
+		}
+		if got := queryMySQL(t, db, statement, arguments...); got != want {
+			t.Errorf("%s: %q, want %q", statement, got, want)
+		}
+	}
+}
+
+func loadsData(t *testing.T, r *running) {
+	config := mysqlConfig(r, app, password)
+	config.DBName = "shop"
+	db := openMySQL(t, config)
+	db.SetMaxOpenConns(1)
+	name := "lines" + strings.ReplaceAll(t.Name(), "/", "")
+	// Packets of LOAD DATA LOCAL are numbered, and the numbers come round.
+	mysql.RegisterReaderHandler(name, func() io.Reader { return strings.NewReader(strings.Repeat(strings.Repeat("\x11", 99)+"\n", 200_000)) })
+	defer mysql.DeregisterReaderHandler(name)
+	if _, err := db.ExecContext(t.Context(), "create temporary table loaded (line text)"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.ExecContext(t.Context(), "load data local infile 'Reader::"+name+"' into table loaded"); err != nil {
+		t.Fatal(err)
+	}
+	if got := queryMySQL(t, db, "select concat(count(*), ' ', sum(length(line))) from loaded"); got != "200000 19800000" {
+		t.Errorf("loaded %s", got)
+	}
+}
+
+// followsMySQL has sessions end after statements of each kind, which they do only if the
+// proxy sees where their answers end.
+func followsMySQL(t *testing.T, d *database) {
+	statements := map[string]func(*testing.T, *sql.Conn){
+		"rows":      func(t *testing.T, conn *sql.Conn) { queryMySQL(t, conn, "select repeat('x', 100000)") },
+		"prepared":  func(t *testing.T, conn *sql.Conn) { queryMySQL(t, conn, "select ?", "bound") },
+		"no rows":   func(t *testing.T, conn *sql.Conn) { execMySQL(t, conn, "set @x = 1") },
+		"error":     func(t *testing.T, conn *sql.Conn) { _, _ = conn.ExecContext(t.Context(), "nonsense") },
+		"ping":      func(t *testing.T, conn *sql.Conn) { _ = conn.PingContext(t.Context()) },
+		"commit":    func(t *testing.T, conn *sql.Conn) { execMySQL(t, conn, "begin"); execMySQL(t, conn, "commit") },
+		"procedure": func(t *testing.T, conn *sql.Conn) { callMySQL(t, conn) },
+		"multi": func(t *testing.T, conn *sql.Conn) {
+			rows, err := conn.QueryContext(t.Context(), "select 1; select 2; set @x = 3")
+			if err != nil {
+				t.Fatal(err)
+			}
+			for rows.NextResultSet() {
+			}
+			rows.Close()
+		},
+	}
+	for name, run := range statements {
+		t.Run(name, func(t *testing.T) {
+			r := d.proxy(t, "unix", proxy.Settings{DrainTime: time.Hour})
+			config := mysqlConfig(r, app, "")
+			config.DBName, config.MultiStatements = "shop", true
+			conn := oneMySQL(t, config)
+			run(t, conn)
+			r.stop()
+			if err := r.waitStopped(t); err != nil {
+				t.Errorf("Serve: %v", err)
+			}
+		})
+	}
+}
+
+func execMySQL(t *testing.T, conn *sql.Conn, statement string) {
+	t.Helper()
+	if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+		t.Errorf("%s: %v", statement, err)
+	}
+}
+
+func callMySQL(t *testing.T, conn *sql.Conn) {
+	t.Helper()
+	execMySQL(t, conn, "create procedure if not exists two() begin select 1; select 2, 3; end")
+	rows, err := conn.QueryContext(t.Context(), "call two()")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.NextResultSet() {
+	}
+	rows.Close()
+}
+
+// oneMySQL is one connection.
+func oneMySQL(t *testing.T, config *mysql.Config) *sql.Conn {
+	t.Helper()
+	conn, err := openMySQL(t, config).Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return conn
+}
+
+// kills has a second connection end a statement of the first, by the number in the greeting
+// of the first: clients do that for Ctrl-C.
+func kills(t *testing.T, d *database) {
+	r := d.proxy(t, "unix", proxy.Settings{})
+	sleeping, killing := oneMySQL(t, mysqlConfig(r, app, "")), oneMySQL(t, mysqlConfig(r, app, ""))
+	id := queryMySQL(t, sleeping, "select connection_id()")
+	interrupted := make(chan error, 1)
+	go func() {
+		var text string
+		interrupted <- sleeping.QueryRowContext(context.Background(), "select sleep(300) from (select 1) x where 1 = benchmark(1, 1) + 1").Scan(&text)
+	}()
+	waitUntil(t, func() bool {
+		return queryMySQL(t, killing, "select count(*) from information_schema.processlist where id = "+id+" and info like '%sleep(300)%'") == "1"
+	})
+	if _, err := killing.ExecContext(t.Context(), "kill query "+id); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-interrupted:
+	case <-time.After(time.Minute):
+		t.Error("the statement goes on")
+	}
+}
+
+func limitsMySQL(t *testing.T, d *database) {
+	r := d.proxy(t, "unix", proxy.Settings{MaxConnections: 1})
+	conn := oneMySQL(t, mysqlConfig(r, app, ""))
+	err := openMySQL(t, mysqlConfig(r, app, "")).PingContext(t.Context())
+	var answer *mysql.MySQLError
+	if !errors.As(err, &answer) || answer.Number != 1040 || !strings.Contains(answer.Message, "--max-connections") {
+		t.Errorf("second client: %v", err)
+	}
+	if got := queryMySQL(t, conn, "select 'in'"); got != "in" {
+		t.Errorf("first client: %q", got)
+	}
+}
+
+func drainsMySQL(t *testing.T, d *database) {
+	r := d.proxy(t, "unix", proxy.Settings{DrainTime: time.Hour})
+	idle, busy := oneMySQL(t, mysqlConfig(r, app, "")), oneMySQL(t, mysqlConfig(r, app, ""))
+	execMySQL(t, busy, "begin")
+	if got := queryMySQL(t, busy, "select 'in'"); got != "in" {
+		t.Errorf("%q", got)
+	}
+	r.stop()
+	waitUntil(t, func() bool { return idle.PingContext(t.Context()) != nil })
+	if got := queryMySQL(t, busy, "select 'still in'"); got != "still in" {
+		t.Errorf("%q", got)
+	}
+	execMySQL(t, busy, "commit")
+	if err := r.waitStopped(t); err != nil {
+		t.Errorf("Serve: %v", err)
+	}
+}
+
+// refusesChangeUser speaks the protocol itself, since the driver never asks for it.
+func refusesChangeUser(t *testing.T, d *database) {
+	r := d.proxy(t, "tcp", proxy.Settings{})
+	client, conn := rawMySQL(t, r)
+	defer conn.Close()
+	if _, err := conn.Write([]byte("\x01\x00\x00\x00\x0e")); err != nil { // ping
+		t.Fatal(err)
+	}
+	client.Sequence = 1
+	if answer, err := client.Read(); err != nil || answer[0] != 0 {
+		t.Fatalf("ping: %q, %v", answer, err)
+	}
+	if _, err := conn.Write([]byte(packet(0, "\x11root\x00\x00\x00\x08\x00") + packet(0, "\x0e"))); err != nil {
+		t.Fatal(err)
+	}
+	client.Sequence = 1
+	answer, err := client.Read()
+	if err != nil || !strings.Contains(string(answer), "another account") {
+		t.Errorf("answer %q, %v", answer, err)
+	}
+	if answer, err := client.Read(); err == nil {
+		t.Errorf("the session goes on: %q", answer)
+	}
+	r.waitFor(t, `rdsiam_proxy_refused_total{reason="protocol"} 1`)
+}

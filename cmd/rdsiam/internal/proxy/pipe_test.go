@@ -1,0 +1,60 @@
+package proxy_test
+
+import (
+	"context"
+	"net"
+	"testing"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+	"github.com/rdsiam/rdsiam/rdsiamtest"
+)
+
+// pipes is a listener for testing/synctest.
+type pipes struct {
+	conns chan net.Conn
+	over  context.Context
+	close context.CancelFunc
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	select {
+	case conn := <-p.conns:
+		return conn, nil
+	case <-p.over.Done():
+		return nil, net.ErrClosed
+	}
+}
+
+func (p *pipes) Close() error   { p.close(); return nil }
+func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "/pipe", Net: "unix"} }
+
+// inMemory is a proxy without a network, which reaches no database.
+type inMemory struct {
+	*running
+	pipes *pipes
+}
+
+func emulatedInMemory(t *testing.T) *inMemory {
+	t.Helper()
+	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithInMemory(), rdsiamtest.WithEndpoint(endpoint), rdsiamtest.WithIAMUser(app))
+	d := &database{"rdsiamtest", server, "127.0.0.1:1", postgresEngine}
+	engine, err := d.engine(d.target(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &inMemory{&running{log: new(text), stopped: make(chan error, 1)}, &pipes{conns: make(chan net.Conn)}}
+	if r.Server, err = proxy.NewServer(engine, proxy.Settings{Log: r.log.add}); err != nil {
+		t.Fatal(err)
+	}
+	r.pipes.over, r.pipes.close = context.WithCancel(context.Background())
+	var ctx context.Context
+	ctx, r.stop = context.WithCancel(context.Background())
+	go func() { r.stopped <- r.Serve(ctx, r.pipes) }()
+	return r
+}
+
+func (r *inMemory) connect() net.Conn {
+	client, server := net.Pipe()
+	r.pipes.conns <- server
+	return client
+}

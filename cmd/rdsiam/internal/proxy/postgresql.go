@@ -1,0 +1,134 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"path/filepath"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rdsiam/rdsiam/internal/pgrelay"
+	rdspgx "github.com/rdsiam/rdsiam/pgx"
+)
+
+// PostgreSQL is the [Engine] of PostgreSQL.
+type PostgreSQL struct {
+	target  Target
+	config  *pgx.ConnConfig // of each log-in, but for what the client chooses
+	cancels cancels
+}
+
+// NewPostgreSQL returns an engine that logs in to target. The error is a
+// [*rdsiam.ConfigError].
+func NewPostgreSQL(target Target) (*PostgreSQL, error) {
+	config, err := postgresConfig(target)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := rdspgx.New(config, target.Options...); err != nil {
+		return nil, err
+	}
+	return &PostgreSQL{target: target, config: config}, nil
+}
+
+// SocketName is the name that clients look for where they are told a directory as the host
+// and no port.
+func (p *PostgreSQL) SocketName() string { return ".s.PGSQL.5432" }
+
+// Example is a command line of psql.
+func (p *PostgreSQL) Example(address, user string) string {
+	host, port := filepath.Dir(address), ""
+	if !IsSocket(address) {
+		host, port, _ = net.SplitHostPort(address)
+		port = " -p " + port
+	}
+	return "psql -h " + shellWord(host) + port + " -U " + shellWord(user) + " postgres"
+}
+
+func (p *PostgreSQL) ready(ctx context.Context) error { return p.target.ready(ctx) }
+
+func (p *PostgreSQL) logIn(ctx context.Context, c *client) (*session, error) {
+	first, err := readStartup(c)
+	if err != nil {
+		return nil, p.refuse(c, clientError(err))
+	}
+	if first.cancel != nil {
+		if p.cancels.cancel(ctx, first.cancel) {
+			c.server.counters.cancelled.Add(1)
+		}
+		return nil, nil
+	}
+	if err := p.admit(c, first); err != nil {
+		return nil, p.refuse(c, clientError(err))
+	}
+	upstream, err := p.connect(ctx, first.parameters, c.server.counters)
+	c.within(clientTime)
+	if err != nil {
+		return nil, p.refuse(c, err)
+	}
+	forget := p.cancels.add(upstream)
+	if _, err := c.Write(upstream.welcome()); err != nil {
+		forget()
+		upstream.Conn.Close()
+		return nil, errLeft
+	}
+	return &session{client: c.Conn, server: upstream.Conn, traffic: newPostgresTraffic(), end: forget}, nil
+}
+
+// admit lets the client in, as far as the proxy has to say. Who does not know the password
+// learns nothing else.
+func (p *PostgreSQL) admit(c *client, first startup) error {
+	backend := pgproto3.NewBackend(pgrelay.Messages(c), c)
+	backend.SetMaxBodyLen(maxStartup)
+	if first.unknown != nil {
+		backend.Send(first.unknown)
+	}
+	if password := c.server.password; password != nil {
+		if err := askSCRAM(backend, password.scram); err != nil {
+			return err
+		}
+	}
+	if err := backend.Flush(); err != nil {
+		return err
+	}
+	if asked := first.parameters["user"]; asked != p.target.User {
+		return wrongUser(asked, p.target.User)
+	}
+	return c.admit()
+}
+
+// refuse tells the client of err, which it returns.
+func (p *PostgreSQL) refuse(c *client, err error) error {
+	if answer := p.answer(err); answer != nil {
+		_, _ = c.Write(postgresError(answer))
+	}
+	return err
+}
+
+// answer is what the client is told of err, nil for nothing.
+func (p *PostgreSQL) answer(err error) *pgproto3.ErrorResponse {
+	var refused *refusal
+	switch {
+	case errors.Is(err, errLeft):
+		return nil
+	case !errors.As(err, &refused):
+		return p.logInAnswer(err)
+	}
+	answer := &pgproto3.ErrorResponse{Message: "rdsiam proxy: " + err.Error()}
+	switch refused.reason {
+	case refusedUser:
+		answer.Code = "28000" // invalid_authorization_specification
+	case refusedPassword:
+		answer.Code, answer.Message = "28P01", "rdsiam proxy: wrong password" // invalid_password
+		answer.Hint = "The password is that of the proxy, which it printed or was given by --password-file, and not one of the database."
+	case refusedLimit:
+		answer.Code = "53300" // too_many_connections
+	case refusedProtocol:
+		answer.Code = "08P01" // protocol_violation
+	default:
+		answer.Code = "08006" // connection_failure
+	}
+	return answer
+}

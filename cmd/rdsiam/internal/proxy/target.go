@@ -1,0 +1,51 @@
+package proxy
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"strings"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+// Target is the database, whom clients are logged in as, and where tokens come from.
+type Target struct {
+	rdsiam.Login
+	Dialled string                  // host:port, which Options resolve to Login.Endpoint
+	Options []rdsiam.EndpointOption // of Dialled
+	Tokens  rdsiam.TokenSource
+}
+
+// connect logs in with d by the rules of the library.
+func (t Target) connect(ctx context.Context, d rdsiam.Driver, counters *counters) (driver.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, logInTime)
+	defer cancel()
+	return rdsiam.NewConnector(d, t.Tokens, rdsiam.WithObserver(counters.observe)).Connect(ctx)
+}
+
+// ready asks for the token that the next client needs.
+func (t Target) ready(ctx context.Context) error {
+	_, err := t.Login.Token(ctx, t.Tokens)
+	return err
+}
+
+// told is what a client is told of a log-in at the database that has failed.
+type told struct {
+	text string // what happened, in a line
+	hint string // what that usually means and what to change, "" if that is not known
+}
+
+func (t Target) tell(err error) told {
+	text := "the proxy could not log in to " + t.Endpoint.String() + " as " + t.User
+	var failed *rdsiam.LoginError
+	switch {
+	case !errors.As(err, &failed): // there is no token, for instance
+		text += ": " + strings.TrimPrefix(err.Error(), "rdsiam: ")
+	case failed.Code == "" && failed.Unwrap() != nil: // else the server has said what
+		text += ": " + failed.Unwrap().Error()
+	}
+	return told{oneLine.Replace(text), strings.TrimSpace(rdsiam.Explain(err).String())}
+}
+
+var oneLine = strings.NewReplacer(":\n\t", ": ", "\n\t", "; ", "\n", "; ")

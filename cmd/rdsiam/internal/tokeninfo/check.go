@@ -1,0 +1,161 @@
+package tokeninfo
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/rdsiam/rdsiam"
+)
+
+const (
+	// lifetime is how long RDS accepts a token.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
+	lifetime = 15 * time.Minute
+
+	// maxSkew is how far ahead AWS lets clocks be elsewhere. That of RDS is not documented.
+	maxSkew = 5 * time.Minute
+
+	timeFormat = "20060102T150405Z"
+)
+
+func (r *reader) isDSQL() bool { return strings.HasPrefix(r.values["Action"], "DbConnect") }
+
+// readScope reads KEY/DATE/REGION/SERVICE/aws4_request.
+func (r *reader) readScope() {
+	credential := r.values["X-Amz-Credential"]
+	if credential == "" {
+		return // complained of already
+	}
+	scope := strings.Split(credential, "/")
+	if len(scope) != 5 || scope[4] != "aws4_request" {
+		r.fail("X-Amz-Credential is not of the form KEY/DATE/REGION/SERVICE/aws4_request", signAgain)
+		return
+	}
+	r.info.AccessKeyID, r.info.Region = scope[0], scope[2]
+	if scope[3] != "rds-db" && !r.isDSQL() {
+		r.fail("it is signed for the service "+shown(scope[3])+", not for rds-db", "sign with rdsiam token, or an SDK's signer for RDS")
+	}
+	if date := r.values["X-Amz-Date"]; date != "" && !strings.HasPrefix(date, scope[1]) {
+		r.fail("the day in X-Amz-Credential, "+shown(scope[1])+", is not that of X-Amz-Date, "+shown(date), signAgain)
+	}
+}
+
+// readAddress reads host and port, and what they say about region and kind.
+func (r *reader) readAddress(address string) {
+	address, slash := strings.CutSuffix(address, "/")
+	host, _, err := net.SplitHostPort(address)
+	if err != nil || strings.ContainsAny(address, "@=&") {
+		r.fail("it does not begin with HOST:PORT; the port is signed too", "sign for host and port")
+		return
+	}
+	r.info.Endpoint = address
+	if !slash {
+		r.warn("the slash before ? is missing, and some Aurora PostgreSQL endpoints refuse that", "put it in: the signature is the same")
+	}
+	if host != strings.ToLower(host) {
+		r.warn("the host is not in small letters, and what is signed depends on the tool", "sign for "+strings.ToLower(host))
+	}
+	if r.isDSQL() {
+		return
+	}
+	endpoint, err := rdsiam.ResolveEndpoint(address, 1)
+	var problem *rdsiam.ConfigError
+	if err != nil && r.info.Region != "" {
+		// The writer endpoint of a global database does not tell the region.
+		if global, err := rdsiam.ResolveEndpoint(address, 1, rdsiam.WithRegion(r.info.Region)); err == nil && global.Kind() == rdsiam.KindGlobalWriter {
+			r.info.Kind = global.Kind().String()
+			return
+		}
+	}
+	if errors.As(err, &problem) {
+		r.fail("it is signed for "+address+", and AWS accepts only names of RDS endpoints",
+			"sign for the RDS endpoint behind it: rdsiam token --endpoint; a tunnel or alias is for the client to dial")
+		return
+	}
+	r.info.Kind = endpoint.Kind().String()
+	if region := r.info.Region; region != "" && region != endpoint.Region() {
+		r.fail("it is signed for the region "+shown(region)+", and the host is in "+endpoint.Region(), "sign for "+endpoint.Region())
+	}
+}
+
+func (r *reader) readTimes() {
+	signed, err := time.Parse(timeFormat, r.values["X-Amz-Date"])
+	if err != nil {
+		if r.values["X-Amz-Date"] != "" {
+			r.fail("X-Amz-Date is not of the form 20260102T030405Z", signAgain)
+		}
+		return
+	}
+	seconds, err := strconv.Atoi(r.values["X-Amz-Expires"])
+	good := lifetime
+	switch asked := time.Duration(seconds) * time.Second; {
+	case r.values["X-Amz-Expires"] == "":
+	case err != nil || seconds <= 0:
+		r.fail("X-Amz-Expires is not a number of seconds", signAgain)
+	case asked > lifetime:
+		r.fail("X-Amz-Expires asks for more than 15 minutes, which RDS refuses", "sign for 900 seconds")
+	case asked < lifetime:
+		good = asked
+		r.warn("X-Amz-Expires asks for less than 15 minutes, which RDS does not keep to", "sign for 900 seconds")
+	}
+	r.info.Signed, r.info.Expires = signed, signed.Add(good)
+	switch {
+	case !r.now.Before(r.info.Expires):
+		r.fail("it expired "+Rough(r.now.Sub(r.info.Expires))+" ago", signAgain+" for each connection")
+	case signed.Sub(r.now) > maxSkew:
+		r.fail("it was signed "+Rough(signed.Sub(r.now))+" in the future", "set the clock of the machine that signs, or of this one")
+	}
+}
+
+// checkFixed checks what is the same in every token.
+func (r *reader) checkFixed() {
+	if r.isDSQL() {
+		r.fail("it is a token for Aurora DSQL, which RDS refuses", "sign with rdsiam token for RDS and Aurora; for DSQL with AWS's own tools")
+	} else if action := r.values["Action"]; action != "" && action != "connect" {
+		r.fail("its Action is "+shown(action)+", not connect", signAgain)
+	}
+	for _, fixed := range [...]struct{ name, want string }{{"X-Amz-Algorithm", "AWS4-HMAC-SHA256"}, {"X-Amz-SignedHeaders", "host"}} {
+		if value := r.values[fixed.name]; value != "" && value != fixed.want {
+			r.fail(fixed.name+" is "+shown(value)+", not "+fixed.want, signAgain)
+		}
+	}
+	if signature := r.values["X-Amz-Signature"]; signature != "" && !isSignature(signature) {
+		r.fail("the signature has "+strconv.Itoa(len(signature))+" characters, or others than it should: 64 hexadecimal digits",
+			"look for what cut or changed the token on its way")
+	}
+}
+
+// checkSession checks what temporary credentials bring along.
+func (r *reader) checkSession() {
+	switch raw := r.raw[sessionToken]; {
+	case raw == "" && strings.HasPrefix(r.info.AccessKeyID, "ASIA"):
+		r.fail("the access key is a temporary one, and the session token that belongs to it is not in the token",
+			"give the signer AWS_SESSION_TOKEN too")
+	case strings.ContainsAny(raw, "+/="):
+		r.fail("the session token inside is not percent-encoded: something decoded the token", asPrinted)
+	}
+}
+
+func isSignature(text string) bool {
+	return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == ""
+}
+
+// Rough returns a duration for people, such as "3 minutes".
+func Rough(d time.Duration) string {
+	for _, unit := range [...]struct {
+		of   time.Duration
+		name string
+	}{{24 * time.Hour, "day"}, {time.Hour, "hour"}, {time.Minute, "minute"}, {time.Second, "second"}} {
+		if n := int(d / unit.of); n > 1 || n == 1 && unit.of == time.Second {
+			text := strconv.Itoa(n) + " " + unit.name
+			if n > 1 {
+				text += "s"
+			}
+			return text
+		}
+	}
+	return "less than a second"
+}

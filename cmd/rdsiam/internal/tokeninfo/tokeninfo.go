@@ -1,0 +1,164 @@
+// Package tokeninfo tells what is inside a token and what is wrong with it, without a server
+// and without showing what is secret.
+package tokeninfo
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Info is what a token says. Signature and session token are not in it. Fields of which the
+// token says nothing are empty.
+type Info struct {
+	Endpoint     string    `json:"endpoint"` // host:port
+	Kind         string    `json:"kind"`     // of the endpoint, such as "cluster endpoint"
+	User         string    `json:"user"`
+	Region       string    `json:"region"`
+	AccessKeyID  string    `json:"access_key_id"`
+	SessionToken int       `json:"session_token_characters"` // 0: none, as with a long-term key
+	Signed       time.Time `json:"signed,omitzero"`
+	Expires      time.Time `json:"expires,omitzero"`
+	Characters   int       `json:"characters"`
+	Problems     []Problem `json:"problems"` // the most telling first
+}
+
+// Problem is something that is wrong with a token.
+type Problem struct {
+	Severity Severity `json:"severity"`
+	Problem  string   `json:"problem"`
+	Mend     string   `json:"mend"`
+}
+
+// Severity tells whether a token is refused.
+type Severity string
+
+// The severities.
+const (
+	Error   Severity = "error"   // the server refuses the token
+	Warning Severity = "warning" // some servers refuse it, or it does not do what it seems to
+)
+
+// Refused reports whether a server would refuse the token, as far as can be told from its
+// text. The signature cannot be checked without the secret key.
+func (i Info) Refused() bool {
+	return slices.ContainsFunc(i.Problems, func(p Problem) bool { return p.Severity == Error })
+}
+
+// Read takes a token apart, as of now. White space around it does not count.
+func Read(text string, now time.Time) Info {
+	r := reader{now: now, info: Info{Problems: []Problem{}}}
+	r.read(text)
+	return r.info
+}
+
+// reader collects what a token says.
+type reader struct {
+	now    time.Time
+	info   Info
+	values map[string]string // the parameters, decoded
+	raw    map[string]string // and as they are
+}
+
+func (r *reader) fail(problem, mend string) {
+	r.info.Problems = append(r.info.Problems, Problem{Error, problem, mend})
+}
+
+func (r *reader) warn(problem, mend string) {
+	r.info.Problems = append(r.info.Problems, Problem{Warning, problem, mend})
+}
+
+const (
+	asPrinted = "pass it on exactly as it was printed"
+	signAgain = "make a new one"
+)
+
+func (r *reader) read(text string) {
+	text = r.unwrap(strings.TrimSpace(text))
+	r.info.Characters = len(text)
+	address, query, ok := strings.Cut(text, "?")
+	if !ok || address == "" || !strings.Contains(query, "=") {
+		if text == "" {
+			r.fail("there is no token: the input is empty", "see what was to print it, and what that said on standard error")
+			return
+		}
+		r.fail("this is no token, which looks like HOST:PORT/?Action=connect&DBUser=…", asPrinted)
+		return
+	}
+	r.readParameters(query)
+	r.readScope()
+	r.readAddress(address)
+	r.readTimes()
+	r.checkFixed()
+	r.checkSession()
+}
+
+// unwrap undoes what is often done to tokens on their way, and complains of it.
+func (r *reader) unwrap(text string) string {
+	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
+		r.fail("there are quotes around the token", "leave them out")
+		text = text[1 : n-1]
+	}
+	if scheme, rest, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(scheme, "?&") {
+		r.fail("the token begins with "+shown(scheme)+"://", "cut that off: a token has no scheme")
+		text = rest
+	}
+	if strings.ContainsAny(text, " \t\r\n") {
+		r.fail("there is white space inside the token", "look for a line break that a copy or a file put in")
+		text = strings.Join(strings.Fields(text), "")
+	}
+	if !strings.Contains(text, "?") && strings.Contains(strings.ToUpper(text), "%3FACTION") {
+		r.fail("the token is percent-encoded once more", "that is right inside a URL only; elsewhere "+asPrinted)
+		if decoded, err := url.PathUnescape(text); err == nil {
+			text = decoded
+		}
+	}
+	return text
+}
+
+func (r *reader) readParameters(query string) {
+	r.values, r.raw = make(map[string]string), make(map[string]string)
+	for _, pair := range strings.Split(query, "&") {
+		name, value, _ := strings.Cut(pair, "=")
+		if _, twice := r.raw[name]; twice {
+			r.fail("the parameter "+shown(name)+" is there twice", signAgain)
+		}
+		r.raw[name] = value
+		decoded, err := url.PathUnescape(value)
+		if err != nil {
+			r.fail("the value of "+shown(name)+" is not percent-encoded as it should be", asPrinted)
+			decoded = value
+		}
+		r.values[name] = decoded
+		if !slices.Contains(parameters, name) && name != sessionToken {
+			r.warn("the parameter "+shown(name)+" does not belong to a token", signAgain)
+		}
+	}
+	r.info.User, r.info.SessionToken = r.values["DBUser"], len(r.values[sessionToken])
+	var missing []string
+	for _, name := range parameters {
+		if r.values[name] == "" && !(name == "DBUser" && r.isDSQL()) {
+			missing = append(missing, name)
+		}
+	}
+	if len(missing) > 0 {
+		r.fail("the token ends too early or was cut: "+strings.Join(missing, ", ")+" is not in it",
+			"look for a field or buffer on its way that is shorter; tokens have up to 5,000 characters")
+	}
+}
+
+const sessionToken = "X-Amz-Security-Token"
+
+// parameters must be in every token.
+var parameters = []string{
+	"Action", "DBUser", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
+}
+
+// shown returns a part of the input that may be said again: what is long may be a secret.
+func shown(text string) string {
+	if len(text) > 32 {
+		return text[:8] + "…"
+	}
+	return text
+}

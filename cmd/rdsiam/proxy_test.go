@@ -1,0 +1,254 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest"
+)
+
+// proxyProcess is a running rdsiam proxy in front of a server of rdsiamtest.
+type proxyProcess struct {
+	command *exec.Cmd
+	stdout  *bufio.Reader
+	stderr  bytes.Buffer // to be read when the process has ended
+}
+
+func startProxy(t testing.TB, arguments ...string) *proxyProcess {
+	t.Helper()
+	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithEndpoint(endpointHost), rdsiamtest.WithIAMUser("app"))
+	directory := t.TempDir()
+	roots := filepath.Join(directory, "roots.pem")
+	if err := os.WriteFile(roots, server.CertificatePEM(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	arguments = append([]string{"proxy", server.Endpoint(), "--user", "app", "--dial", server.Addr().String(), "--root-cas", roots}, arguments...)
+	p := &proxyProcess{command: exec.CommandContext(t.Context(), "rdsiam", arguments...)}
+	p.command.Cancel = func() error { return p.command.Process.Kill() }
+	credentials := server.Identities()[0].Credentials
+	p.command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + directory, "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none",
+		"AWS_ACCESS_KEY_ID=" + credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + credentials.SecretAccessKey, "AWS_SESSION_TOKEN=" + credentials.SessionToken,
+		"XDG_RUNTIME_DIR=" + shortDirectory(t)}
+	p.command.Stderr = &p.stderr
+	out, err := p.command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	p.stdout = bufio.NewReader(out)
+	t.Cleanup(func() { _ = p.command.Process.Kill() })
+	return p
+}
+
+// shortDirectory leaves room for the name of a socket.
+func shortDirectory(t testing.TB) string {
+	t.Helper()
+	directory, err := os.MkdirTemp("", "run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(directory) })
+	return directory
+}
+
+// line reads a line of the output and returns what follows a beginning.
+func (p *proxyProcess) line(t testing.TB, beginning string) string {
+	t.Helper()
+	line, err := p.stdout.ReadString('\n')
+	rest, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), beginning)
+	if err != nil || !ok {
+		t.Fatalf("the proxy prints %q, %v, want %q; it says %s", line, err, beginning, p.wait())
+	}
+	return rest
+}
+
+// wait returns how the process ended, with what it said.
+func (p *proxyProcess) wait() (said string) {
+	_, _ = io.Copy(io.Discard, p.stdout)
+	_ = p.command.Wait()
+	return fmt.Sprintf("exit code %d: %s", p.command.ProcessState.ExitCode(), p.stderr.String())
+}
+
+func (p *proxyProcess) signal(t testing.TB) {
+	t.Helper()
+	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func connectTo(t testing.TB, address, password string) *pgx.Conn {
+	t.Helper()
+	host, port := filepath.Dir(address), "5432"
+	if !strings.Contains(address, "/") {
+		var err error
+		if host, port, err = net.SplitHostPort(address); err != nil {
+			t.Fatal(err)
+		}
+	}
+	config, err := pgx.ParseConfig("user=app dbname=postgres sslmode=disable host=" + host + " port=" + port)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Password = password
+	conn, err := pgx.ConnectConfig(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close(context.Background()) })
+	return conn
+}
+
+func TestProxyOverTCP(t *testing.T) {
+	p := startProxy(t, "--listen", "127.0.0.1:0")
+	address := p.line(t, "listening on ")
+	password := p.line(t, "password: ")
+	if example := p.line(t, "connect with: "); !strings.HasPrefix(example, "psql -h 127.0.0.1 -p ") || strings.Contains(example, password) {
+		t.Errorf("example %q", example)
+	}
+	conn := connectTo(t, address, password)
+	if _, err := pgx.Connect(t.Context(), "postgres://app:wrong@"+address+"/postgres?sslmode=disable"); err == nil || strings.Contains(err.Error(), password) {
+		t.Errorf("with a wrong password: %v", err)
+	}
+	p.signal(t)
+	said := p.wait()
+	if !strings.HasPrefix(said, "exit code 0: ") || !strings.Contains(said, "wrong password") || strings.Contains(said, password) {
+		t.Error(said)
+	}
+	if err := conn.Ping(t.Context()); err == nil {
+		t.Error("the session goes on")
+	}
+}
+
+func TestProxyOverSocket(t *testing.T) {
+	p := startProxy(t, "--output", "json")
+	var started struct{ Address, User, Password string }
+	if err := json.NewDecoder(p.stdout).Decode(&started); err != nil || started.User != "app" || started.Password != "" {
+		t.Fatalf("%+v, %v", started, err)
+	}
+	if filepath.Base(started.Address) != ".s.PGSQL.5432" {
+		t.Errorf("address %s", started.Address)
+	}
+	connectTo(t, started.Address, "")
+	p.signal(t)
+	if said := p.wait(); said != "exit code 0: " {
+		t.Error(said)
+	}
+	if _, err := os.Lstat(started.Address); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket stays: %v", err)
+	}
+}
+
+// The first signal lets a transaction go on, the second one does not.
+func TestProxySecondSignal(t *testing.T) {
+	p := startProxy(t, "--drain-time", "1h")
+	address := p.line(t, "listening on ")
+	conn := connectTo(t, address, "")
+	for _, statement := range []string{"begin", "select 1"} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.signal(t)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if probe, err := net.Dial("unix", address); err != nil {
+			break
+		} else if probe.Close(); time.Now().After(deadline) {
+			t.Fatal("the proxy still listens")
+		}
+	}
+	if _, err := conn.Exec(t.Context(), "select 1"); err != nil {
+		t.Errorf("in the transaction: %v", err)
+	}
+	p.signal(t)
+	if said := p.wait(); !strings.HasPrefix(said, "exit code 1: ") || !strings.Contains(said, "1 connections were cut") {
+		t.Error(said)
+	}
+}
+
+func TestProxyHTTP(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := listener.Addr().String()
+	listener.Close()
+	p := startProxy(t, "--http", address)
+	p.line(t, "listening on ")
+	for path, want := range map[string]string{"/livez": "alive", "/readyz": "ready", "/metrics": "rdsiam_proxy_connections 0"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || !strings.Contains(string(body), want) {
+			t.Errorf("%s: %d %s, %v", path, response.StatusCode, body, err)
+		}
+	}
+	p.signal(t)
+	if said := p.wait(); said != "exit code 0: " {
+		t.Error(said)
+	}
+}
+
+// BenchmarkProxyIdle is the memory of a proxy with 500 idle connections: resident, above
+// what it has at its start, in a process of its own.
+func BenchmarkProxyIdle(b *testing.B) {
+	const connections, most = 500, 50
+	for b.Loop() {
+		p := startProxy(b, "--max-connections", strconv.Itoa(connections))
+		address := p.line(b, "listening on ")
+		start := resident(b, p.command.Process.Pid)
+		for range connections {
+			connectTo(b, address, "")
+		}
+		idle := resident(b, p.command.Process.Pid)
+		b.ReportMetric(start, "MB-start")
+		b.ReportMetric(idle-start, "MB-above")
+		if idle-start > most {
+			b.Errorf("%.1f MB above the start, want %d at most", idle-start, most)
+		}
+	}
+}
+
+// resident is the resident memory of a process in MB.
+func resident(b *testing.B, pid int) float64 {
+	b.Helper()
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		b.Skip(err)
+	}
+	found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(status)
+	if found == nil {
+		b.Fatal("no VmRSS")
+	}
+	kilobytes, err := strconv.Atoi(string(found[1]))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return float64(kilobytes) * 1024 / 1e6
+}

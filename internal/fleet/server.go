@@ -1,0 +1,110 @@
+package fleet
+
+import (
+	"errors"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Server describes the server that a fleet comes back to.
+//
+// AWS documents the number of log-ins with IAM a second, and that those with the same
+// token are not throttled. What it does not say is assumed: the second slides; a token
+// is known to the server from the moment in which it has let somebody in for the first
+// time, so that of two log-ins at once both count; after a failover the server knows no
+// token; a refusal is immediate.
+type Server struct {
+	NewTokens    int  // log-ins a second that may have a token it does not know, at least 1
+	CountKnown   bool // log-ins with a token that it knows count as well
+	CountRefused bool // refused log-ins count as well
+	LogIns       int  // log-ins a second that it has the time to answer in whatever way, 0: any number
+}
+
+// authentication is how long the server takes to find a token good.
+const authentication = 10 * time.Millisecond
+
+var (
+	errDown    = errors.New("connection refused")
+	errRefused = errors.New("PAM authentication failed")
+)
+
+type server struct {
+	Server
+	up time.Time
+
+	mu      sync.Mutex
+	free    time.Time       // when it has answered all that came until now
+	counted []time.Time     // the last NewTokens log-ins that count, a ring
+	next    int             // the oldest of counted
+	known   map[string]bool // token texts
+	back    []time.Duration
+	refused []time.Duration
+}
+
+func newServer(s Server, up time.Time) *server {
+	return &server{Server: s, up: up, counted: make([]time.Time, s.NewTokens), known: make(map[string]bool)}
+}
+
+// dial connects to the server, if it can be reached.
+func (s *server) dial() error {
+	if time.Now().Before(s.up) {
+		return errDown
+	}
+	return nil
+}
+
+// logIn shows the server a token.
+func (s *server) logIn(token string) error {
+	time.Sleep(time.Until(s.turn()))
+	if !s.admit(token) {
+		return errRefused
+	}
+	time.Sleep(authentication)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known[token] = true
+	s.back = append(s.back, time.Since(s.up))
+	return nil
+}
+
+// turn returns when the server gets to answer a log-in that comes now.
+func (s *server) turn() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now()
+	if s.LogIns == 0 {
+		return now
+	}
+	if s.free.Before(now) {
+		s.free = now
+	}
+	s.free = s.free.Add(time.Second / time.Duration(s.LogIns))
+	return s.free
+}
+
+// admit reports whether a log-in with token is below the limit.
+func (s *server) admit(token string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.known[token] && !s.CountKnown {
+		return true
+	}
+	now := time.Now()
+	admitted := now.Sub(s.counted[s.next]) >= time.Second
+	if admitted || s.CountRefused {
+		s.counted[s.next] = now
+		s.next = (s.next + 1) % len(s.counted)
+	}
+	if !admitted {
+		s.refused = append(s.refused, now.Sub(s.up))
+	}
+	return admitted
+}
+
+func (s *server) result() Result {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	slices.Sort(s.back)
+	return Result{Back: s.back, Refused: s.refused, NewTokens: len(s.known)}
+}

@@ -1,0 +1,161 @@
+package rdsiamtest
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// clientConn is the server's end of a connection, where most faults take place.
+type clientConn struct {
+	net.Conn
+	server  *Server
+	dialled string // host:port the client asked DialContext for, "" when it came by the listener from outside
+	logIn   *pendingLogIn
+	tlsMode TLSMode
+
+	closing sync.Once
+	closed  chan struct{}
+	wasCut  atomic.Bool // closed by a fault
+
+	limit     time.Time // for the log-in; used by the serving goroutine alone
+	inSession atomic.Bool
+	answered  atomic.Bool // something was sent since the client was heard last
+
+	interrupting sync.Once
+	interrupted  chan struct{}
+
+	mu    sync.Mutex
+	sent  int64          // guarded by mu; bytes that count for faults
+	under *faultsInForce // guarded by mu; the faults that sent counts for
+}
+
+func (s *Server) newClientConn(conn net.Conn) *clientConn {
+	return &clientConn{Conn: conn, server: s, closed: make(chan struct{}), interrupted: make(chan struct{})}
+}
+
+// begin waits as long as the faults want, and then gives the log-in its time.
+func (c *clientConn) begin(timeout time.Duration) error {
+	if err := c.pause(accepting); err != nil {
+		return err
+	}
+	c.tlsMode = c.server.tlsModeNow()
+	c.limit = time.Now().Add(timeout)
+	return c.SetDeadline(c.limit)
+}
+
+// beginSession ends the log-in.
+func (c *clientConn) beginSession() {
+	c.limit = time.Time{}
+	c.SetDeadline(c.limit)
+	c.inSession.Store(true)
+}
+
+func (c *clientConn) pause(delay func(Faults) time.Duration) error {
+	p := pause{delay: delay, limit: c.limit, oneEnd: c.closed, interrupt: c.interrupted}
+	if c.logIn != nil {
+		p.otherEnd = c.logIn.gone
+	}
+	return c.server.wait(p)
+}
+
+// interrupt ends the delays of a session, as a cancel request ends its statement: pgx
+// then says goodbye and waits for the server to have heard it.
+func (c *clientConn) interrupt() { c.interrupting.Do(func() { close(c.interrupted) }) }
+
+// judge checks the token of an attempt, as slowly and as strictly as the faults want.
+func (c *clientConn) judge(a attempt) (verified, *Refusal) {
+	err := c.pause(checkingToken)
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return verified{}, &Refusal{ReasonTimeout, "the answer to the token was delayed for longer than a log-in may take"}
+	case err != nil:
+		return verified{}, &Refusal{ReasonAbandoned, "the client ended the connection while its token was being checked"}
+	}
+	return c.server.judge(a)
+}
+
+// faultBehind names the fault behind a log-in that looks abandoned.
+func (c *clientConn) faultBehind(refusal *Refusal) *Refusal {
+	if refusal != nil && refusal.Reason == ReasonAbandoned && c.wasCut.Load() {
+		return &Refusal{ReasonCut, "by Faults.CutAfter or DropConnections"}
+	}
+	return refusal
+}
+
+// Read delays the first bytes of what a client asks in its session.
+func (c *clientConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n == 0 || !c.inSession.Load() || !c.answered.Swap(false) {
+		return n, err
+	}
+	if err := c.pause(answering); err != nil {
+		return 0, err
+	}
+	return n, err
+}
+
+// Write sends what CutAfter allows.
+func (c *clientConn) Write(b []byte) (int, error) {
+	allowed, cut := c.count(len(b))
+	if !cut {
+		c.answered.Store(true)
+		return c.Conn.Write(b)
+	}
+	n := 0
+	if allowed > 0 {
+		n, _ = c.Conn.Write(b[:allowed])
+	}
+	c.cut()
+	return n, fmt.Errorf("cut by the faults after %d bytes: %w", n, net.ErrClosed)
+}
+
+// count counts bytes that are about to be sent. It returns how many of them may be, and
+// whether the connection is to be cut then.
+func (c *clientConn) count(n int) (allowed int, cut bool) {
+	faults := c.server.faults.Load()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.under != faults {
+		c.sent, c.under = 0, faults
+	}
+	c.sent += int64(n)
+	over := c.sent - max(faults.CutAfter, 0)
+	if faults.CutAfter == 0 || over < 0 {
+		return n, false
+	}
+	return int(max(0, int64(n)-over)), true
+}
+
+// cut closes the connection as a fault does, without an end of TLS or of the session. It
+// reports whether it was open.
+func (c *clientConn) cut() bool {
+	select {
+	case <-c.closed:
+		return false
+	default:
+	}
+	c.wasCut.Store(true)
+	c.Close()
+	return true
+}
+
+// Close wakes up a pause when nothing more can be sent.
+func (c *clientConn) Close() error {
+	err := c.Conn.Close()
+	c.closing.Do(func() { close(c.closed) })
+	return err
+}
+
+// clientHost returns the client's address as a real server names it in error
+// texts.
+func (c *clientConn) clientHost() string {
+	if addr, ok := c.RemoteAddr().(*net.TCPAddr); ok {
+		return addr.IP.String()
+	}
+	return "127.0.0.1"
+}

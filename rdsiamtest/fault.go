@@ -1,0 +1,157 @@
+package rdsiamtest
+
+import (
+	"net"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// Faults are what goes wrong between a client and a server that is otherwise well:
+// throttling, slowness, cut connections, wrong certificates, clocks that differ. The
+// zero value is a server without faults. See [Server.SetFaults].
+type Faults struct {
+	// RefuseNext refuses the next log-ins whose token is right, this many of them,
+	// in the words of a refused token. The count begins with SetFaults.
+	RefuseNext int
+
+	// NewTokensPerSecond refuses a token that has never logged in on this server
+	// if that many others did so for the first time within the last second. Zero
+	// is no limit. Tokens that have logged in before, also before the limit was
+	// set, are exempt, and refused ones count for nothing. An instance refuses in
+	// the words of a refused token, RDS Proxy in its own. What one access key signs
+	// for one user within one second is one token.
+	//
+	// AWS documents that IAM log-ins are throttled at 200 connections a second, but
+	// not how they are counted. That tokens which are used again are exempt is
+	// what users of RDS report, and is assumed here.
+	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
+	NewTokensPerSecond int
+
+	// The delays hold up each connection at one point: before the server reads or
+	// sends anything (MySQL: its greeting), before it answers the TLS handshake,
+	// before it answers the token, and, in sessions, before it looks at what the
+	// client asks next. A driver may ask several times for one statement.
+	//
+	// The delays end early when the client goes, and those of a PostgreSQL session
+	// when the client asks to cancel its statement. All but AcceptDelay count as
+	// part of the log-in, which a server ends after a minute (PostgreSQL) or 10
+	// seconds (MySQL); PostgreSQL then says "canceling authentication due to
+	// timeout" if it was the token that took so long.
+	AcceptDelay    time.Duration
+	TLSDelay       time.Duration
+	TokenDelay     time.Duration
+	StatementDelay time.Duration
+
+	// CutAfter closes each connection, without a word, when the server has sent
+	// this many bytes on it, those of TLS included. Bytes count from the opening
+	// of the connection, or from SetFaults if it was open then. Zero never cuts, a
+	// negative number before the first byte. The last bytes may be lost on the
+	// way, as with any connection that breaks.
+	CutAfter int64
+
+	// TLSMode takes the place of [WithTLSMode] for new connections, except for
+	// TLSRequired, which leaves it. For a certificate of another authority that
+	// clients can trust, see [Server.SetCertificateAuthority].
+	TLSMode TLSMode
+
+	// ClockOffset is added to the server's clock: 16 minutes make every new token
+	// too old, -6 minutes make it one from the future.
+	ClockOffset time.Duration
+}
+
+// SetFaults puts faults in force in place of those that were, for connections that are
+// opened later and for those that are open. It can be called at any time;
+// SetFaults(Faults{}) ends all of them, also a delay that is under way.
+func (s *Server) SetFaults(faults Faults) {
+	next := &faultsInForce{Faults: faults, replaced: make(chan struct{})}
+	next.refusals.Store(int64(faults.RefuseNext))
+	if last := s.faults.Swap(next); last != nil {
+		close(last.replaced)
+	}
+}
+
+// DropConnections closes every open connection without a word, as they end for a client
+// when its server fails over. New ones are accepted. It returns how many there were.
+func (s *Server) DropConnections() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	dropped := 0
+	for conn := range s.conns {
+		if conn.cut() {
+			dropped++
+		}
+	}
+	return dropped
+}
+
+// faultsInForce are Faults together with what of them is used up.
+type faultsInForce struct {
+	Faults
+	refusals atomic.Int64 // that are left of RefuseNext
+	replaced chan struct{}
+}
+
+// refuseOne uses up one of RefuseNext.
+func (f *faultsInForce) refuseOne() bool { return f.refusals.Add(-1) >= 0 }
+
+// The points at which a connection is held up.
+func accepting(f Faults) time.Duration     { return f.AcceptDelay }
+func handshaking(f Faults) time.Duration   { return f.TLSDelay }
+func checkingToken(f Faults) time.Duration { return f.TokenDelay }
+func answering(f Faults) time.Duration     { return f.StatementDelay }
+
+// pause is a wait for the delay at a point.
+type pause struct {
+	delay            func(Faults) time.Duration
+	limit            time.Time       // the end of the log-in; zero is none
+	oneEnd, otherEnd <-chan struct{} // closed with an end of the connection
+	interrupt        <-chan struct{} // ends the delay
+}
+
+// wait waits for the delay as it is and as SetFaults changes it. It returns
+// net.ErrClosed when an end was closed, and os.ErrDeadlineExceeded at the limit.
+func (s *Server) wait(p pause) error {
+	began := time.Now()
+	for {
+		faults := s.faults.Load()
+		rest := p.delay(faults.Faults) - time.Since(began)
+		if rest <= 0 {
+			return nil
+		}
+		limited := !p.limit.IsZero() && time.Until(p.limit) < rest
+		if limited {
+			rest = time.Until(p.limit)
+		}
+		timer := time.NewTimer(rest)
+		select {
+		case <-timer.C:
+			if limited {
+				return os.ErrDeadlineExceeded
+			}
+			return nil
+		case <-p.interrupt:
+			timer.Stop()
+			return nil
+		case <-p.oneEnd:
+			timer.Stop()
+			return net.ErrClosed
+		case <-p.otherEnd:
+			timer.Stop()
+			return net.ErrClosed
+		case <-faults.replaced:
+			timer.Stop()
+		}
+	}
+}
+
+// clock is the server's, with the offset that it has now.
+func (s *Server) clock() time.Time { return s.now().Add(s.faults.Load().ClockOffset) }
+
+// tlsModeNow is that of a connection which begins now.
+func (s *Server) tlsModeNow() TLSMode {
+	if mode := s.faults.Load().TLSMode; mode != TLSRequired {
+		return mode
+	}
+	return s.tlsMode
+}

@@ -1,0 +1,168 @@
+package rdsiamtest_test
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest"
+)
+
+const remoteEndpoint = "prod.abc123.eu-west-1.rds.amazonaws.com"
+
+// startLocal starts a server as a program does that clients of any kind come to.
+func startLocal(t *testing.T, start func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server) (server *rdsiamtest.Server, port string, seen <-chan rdsiamtest.LogIn) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
+	tries := make(chan rdsiamtest.LogIn, 10)
+	server = start(t,
+		rdsiamtest.WithListener(listener), rdsiamtest.WithRegion("eu-west-1"),
+		rdsiamtest.WithEndpoint("127.0.0.1:"+port), rdsiamtest.WithEndpoint("LOCALHOST:"+port), rdsiamtest.WithEndpoint(remoteEndpoint),
+		rdsiamtest.WithObserver(func(try rdsiamtest.LogIn) { tries <- try }),
+		rdsiamtest.WithIAMUser("app"))
+	return server, port, tries
+}
+
+// The tokens are those of the AWS SDK, which signs any name.
+var localTests = []struct {
+	name           string
+	dialled        string // and verified
+	signed         string // with PORT for the port
+	wantRefusedFor rdsiamtest.Reason
+}{
+	{"localhost", "localhost", "localhost:PORT", ""},
+	{"address", "127.0.0.1", "127.0.0.1:PORT", ""},
+	{"address, signed by name", "127.0.0.1", "localhost:PORT", ""},
+	{"name of RDS", remoteEndpoint, remoteEndpoint + ":", ""},
+	{"name of RDS without its port", remoteEndpoint, remoteEndpoint + ":PORT", rdsiamtest.ReasonPort},
+	{"localhost, signed for another", "localhost", remoteEndpoint + ":", rdsiamtest.ReasonHost},
+	{"localhost, another port", "localhost", "localhost:1", rdsiamtest.ReasonPort},
+}
+
+func sign(t *testing.T, server *rdsiamtest.Server, signed, port, defaultPort string) string {
+	t.Helper()
+	host, wanted, err := net.SplitHostPort(signed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	switch wanted {
+	case "":
+		wanted = defaultPort
+	case "PORT":
+		wanted = port
+	}
+	token, err := auth.BuildAuthToken(t.Context(), net.JoinHostPort(host, wanted), "eu-west-1", "app", server.Credentials())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return token
+}
+
+func wantTold(t *testing.T, seen <-chan rdsiamtest.LogIn, err error, refusedFor rdsiamtest.Reason) {
+	t.Helper()
+	var try rdsiamtest.LogIn
+	select {
+	case try = <-seen:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("the server saw no log-in; the client: %v", err)
+	}
+	if refusedFor == "" {
+		refusedFor = rdsiamtest.ReasonAccepted
+	}
+	if try.Reason != refusedFor || (err == nil) != (refusedFor == rdsiamtest.ReasonAccepted) {
+		t.Errorf("the server says %s (%s), the client %v; want %s", try.Reason, try.Detail, err, refusedFor)
+	}
+}
+
+func TestLocalPostgreSQL(t *testing.T) {
+	server, port, seen := startLocal(t, rdsiamtest.StartPostgreSQL)
+	for _, test := range localTests {
+		t.Run(test.name, func(t *testing.T) {
+			config, err := pgconn.ParseConfig("postgres://app:" + url.QueryEscape(sign(t, server, test.signed, port, "5432")) + "@127.0.0.1:" + port + "/postgres?sslmode=require")
+			if err != nil {
+				t.Fatal(err)
+			}
+			config.TLSConfig = &tls.Config{RootCAs: server.RootCAs(), ServerName: test.dialled}
+			conn, err := pgconn.ConnectConfig(t.Context(), config)
+			if err == nil {
+				defer conn.Close(context.Background())
+			}
+			wantTold(t, seen, err, test.wantRefusedFor)
+		})
+	}
+}
+
+func TestLocalMySQL(t *testing.T) {
+	server, port, seen := startLocal(t, rdsiamtest.StartMySQL)
+	for _, test := range localTests {
+		t.Run(test.name, func(t *testing.T) {
+			config := mysql.NewConfig()
+			config.User, config.Passwd = "app", sign(t, server, test.signed, port, "3306")
+			config.Net, config.Addr = "tcp", "127.0.0.1:"+port
+			config.AllowCleartextPasswords = true
+			config.TLS = &tls.Config{RootCAs: server.RootCAs(), ServerName: test.dialled}
+			config.Logger = &mysql.NopLogger{}
+			connector, err := mysql.NewConnector(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			conn, err := connector.Connect(t.Context())
+			if err == nil {
+				defer conn.Close()
+			}
+			wantTold(t, seen, err, test.wantRefusedFor)
+		})
+	}
+}
+
+func TestListenerIsClosed(t *testing.T) {
+	server, port, _ := startLocal(t, rdsiamtest.StartPostgreSQL)
+	if got := server.Addr().String(); got != "127.0.0.1:"+port {
+		t.Errorf("Addr = %s, want the listener's, port %s", got, port)
+	}
+	server.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:"+port)
+	if err != nil {
+		t.Fatalf("the port is still taken: %v", err)
+	}
+	listener.Close()
+}
+
+func TestBadLocalOptions(t *testing.T) {
+	tests := []struct {
+		name    string
+		options []rdsiamtest.Option
+		want    string
+	}{
+		{"no region", []rdsiamtest.Option{rdsiamtest.WithEndpoint("localhost:5432")}, "tells no region"},
+		{"bad port", []rdsiamtest.Option{rdsiamtest.WithEndpoint("localhost:x"), rdsiamtest.WithRegion("eu-west-1")}, `port "x"`},
+		{"nil listener", []rdsiamtest.Option{rdsiamtest.WithListener(nil)}, "nil listener"},
+		{"nil observer", []rdsiamtest.Option{rdsiamtest.WithObserver(nil)}, "nil observer"},
+		{"listener and memory", []rdsiamtest.Option{rdsiamtest.WithInMemory(), rdsiamtest.WithListener(new(net.TCPListener))}, "WithInMemory"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server, err := rdsiamtest.NewPostgreSQL(test.options...)
+			if err == nil {
+				server.Close()
+				t.Fatal("no error")
+			}
+			if !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q does not say %q", err, test.want)
+			}
+		})
+	}
+}

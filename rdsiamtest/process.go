@@ -1,0 +1,32 @@
+package rdsiamtest
+
+import (
+	"errors"
+	"net"
+)
+
+// WithListener makes the server accept clients from listener, which it closes when it is
+// closed itself: for programs that need a port of their choice. The default is a free
+// port of 127.0.0.1.
+func WithListener(listener net.Listener) Option {
+	return func(s *settings) error {
+		if listener == nil {
+			return errors.New("nil listener: leave WithListener out for the default")
+		}
+		s.ownListener = listener
+		return nil
+	}
+}
+
+// WithObserver has observe called with each try to log in, as soon as it is in
+// [Server.LogIns], for programs that print them. It is called in the goroutine that
+// serves the client, by several at a time, and must not close the server.
+func WithObserver(observe func(LogIn)) Option {
+	return func(s *settings) error {
+		if observe == nil {
+			return errors.New("nil observer: leave WithObserver out")
+		}
+		s.observe = observe
+		return nil
+	}
+}
