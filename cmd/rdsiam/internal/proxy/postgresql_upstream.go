@@ -38,7 +38,7 @@ func postgresConfig(target Target) (*pgx.ConnConfig, error) {
 		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialled, Problem: "has no port number", Mend: "write host:port"}
 	}
 	config.Host, config.Port, config.User = host, uint16(number), target.User
-	config.TLSConfig, config.Fallbacks = new(tls.Config), nil // rdspgx completes it
+	config.TLSConfig, config.Fallbacks = new(tls.Config), nil             // rdspgx completes it
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0 // they are large, and would stay
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		// What follows the log-in is the relay's.
