@@ -9,9 +9,10 @@ type frames struct {
 	see        func(head []byte) (ok bool)             // not ok: the stream must not go on with this frame
 
 	head   [maxHead]byte
-	filled int // bytes in head
-	body   int // size of the body, once the header is complete
-	rest   int // bytes that follow of a frame that was seen
+	filled int  // bytes in head
+	body   int  // size of the body, once the header is complete
+	rest   int  // bytes that follow of a frame that was seen
+	broken bool // what came in place of a header was none: no more frames can be found
 }
 
 // maxHead is the most that headerSize and shown can be together.
@@ -20,7 +21,7 @@ const maxHead = 32
 // scan takes the next bytes of the stream. If it is not ok, the stream must end after the
 // first passed of them.
 func (f *frames) scan(b []byte) (passed int, ok bool) {
-	for passed < len(b) {
+	for passed < len(b) && !f.broken {
 		if f.rest > 0 {
 			n := min(f.rest, len(b)-passed)
 			f.rest -= n
@@ -33,7 +34,7 @@ func (f *frames) scan(b []byte) (passed int, ok bool) {
 		}
 		passed += n
 	}
-	return passed, true
+	return passed, !f.broken
 }
 
 // fill takes bytes into the head of a frame, and has the head seen when it is complete.
@@ -45,6 +46,7 @@ func (f *frames) fill(b []byte) (n int, ok bool) {
 			return n, true
 		}
 		if f.body, ok = f.bodySize(f.head[:f.headerSize]); !ok {
+			f.broken = true
 			return n, false
 		}
 	}
