@@ -60,7 +60,7 @@ func clientError(err error) error {
 	case errors.As(err, &refused):
 		return err
 	case errors.As(err, &network) && network.Timeout():
-		return &refusal{refusedTimeout, fmt.Errorf("the client has not logged in within %v", clientTime)}
+		return &refusal{refusedTimeout, errors.New("the client has not logged in in time")}
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errLeft

@@ -65,16 +65,15 @@ func (m *MySQL) logIn(ctx context.Context, c *client) (*session, error) {
 	}
 	c.within(mysqlClientTime)
 	if err := m.admit(ctx, c, front, upstream.Greeting); err != nil {
-		c.within(clientTime)
 		err = m.refuse(c, front, clientError(err))
 		upstream.leave(ctx, c.server.counters)
 		return nil, err
 	}
 	ok, err := upstream.logIn(ctx, front.Response, c.server.counters)
-	c.within(clientTime)
 	if err != nil {
 		return nil, m.refuse(c, front, err)
 	}
+	c.within(clientTime)
 	if err := front.Packets.Write(ok); err != nil {
 		upstream.Conn().Close()
 		return nil, errLeft
@@ -119,6 +118,7 @@ func checkMySQLPassword(password *password, front *mysqlwire.Server) error {
 // refuse tells the client of err, which it returns.
 func (m *MySQL) refuse(c *client, front *mysqlwire.Server, err error) error {
 	if answer, ok := m.answer(err); ok {
+		c.within(farewellTime)
 		_ = front.Packets.Write(answer.Encode())
 	}
 	return err

@@ -64,10 +64,10 @@ func (p *PostgreSQL) logIn(ctx context.Context, c *client) (*session, error) {
 		return nil, p.refuse(c, clientError(err))
 	}
 	upstream, err := p.connect(ctx, first.parameters, c.server.counters)
-	c.within(clientTime)
 	if err != nil {
 		return nil, p.refuse(c, err)
 	}
+	c.within(clientTime)
 	forget := p.cancels.add(upstream)
 	if _, err := c.Write(upstream.welcome()); err != nil {
 		forget()
@@ -102,6 +102,7 @@ func (p *PostgreSQL) admit(c *client, first startup) error {
 // refuse tells the client of err, which it returns.
 func (p *PostgreSQL) refuse(c *client, err error) error {
 	if answer := p.answer(err); answer != nil {
+		c.within(farewellTime)
 		_, _ = c.Write(postgresError(answer))
 	}
 	return err

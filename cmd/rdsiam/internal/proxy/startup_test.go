@@ -101,12 +101,13 @@ func TestSlowClient(t *testing.T) {
 		client := r.connect()
 		start := time.Now()
 		answer, err := io.ReadAll(client)
-		if err != nil || !strings.Contains(string(answer), "has not logged in within") {
+		if err != nil || !strings.Contains(string(answer), "has not logged in in time") {
 			t.Errorf("%q, %v", answer, err)
 		}
 		if waited := time.Since(start); waited != 10*time.Second {
 			t.Errorf("sent away after %v", waited)
 		}
+		synctest.Wait()
 		if !strings.Contains(r.metrics(t), `rdsiam_proxy_refused_total{reason="timeout"} 1`) {
 			t.Error("it is not counted")
 		}

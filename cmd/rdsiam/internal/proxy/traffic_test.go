@@ -119,7 +119,7 @@ func TestMySQLTraffic(t *testing.T) {
 		query     = "\x03select 1"
 	)
 	prepared := "\x00\x01\x00\x00\x00\x01\x00\x02\x00\x00\x00\x00" // one column, two parameters
-	large := strings.Repeat("x", 1<<24-1)
+	large := strings.Repeat("\x00", 1<<24-1)
 	tests := []struct {
 		name  string
 		noEOF bool
