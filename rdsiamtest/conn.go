@@ -63,6 +63,19 @@ func (c *clientConn) pause(delay func(Faults) time.Duration) error {
 	return c.server.wait(p)
 }
 
+// left reports whether the client is known to be closing its end.
+func (c *clientConn) left() bool {
+	if c.logIn == nil {
+		return false
+	}
+	select {
+	case <-c.logIn.gone: // nil where it cannot be known
+		return true
+	default:
+		return false
+	}
+}
+
 // interrupt ends the delays of a session, as a cancel request ends its statement: pgx
 // then says goodbye and waits for the server to have heard it.
 func (c *clientConn) interrupt() { c.interrupting.Do(func() { close(c.interrupted) }) }

@@ -1,8 +1,17 @@
 package rdsiamtest
 
+import "net"
+
 // TokenHistory is what the throttle knows of tokens.
 type TokenHistory struct{ history tokenHistory }
 
 func (h *TokenHistory) Admit(token string, limit int) bool { return h.history.admit(token, limit) }
 
 func (h *TokenHistory) Seen() int { return len(h.history.seen) }
+
+// Leave does the first half of closing a connection of DialContext: the server knows, and
+// the client still reads.
+func Leave(conn net.Conn) {
+	client := conn.(*dialledConn)
+	client.closing.Do(func() { close(client.closed) })
+}

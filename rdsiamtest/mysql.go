@@ -111,7 +111,11 @@ func (f *mysqlFront) logIn() bool {
 	f.server.record(entry)
 	f.server.endLogIn(f.conn.logIn)
 	if refusal != nil {
-		f.client.Packets.Write(f.refusalError(refusal).Encode())
+		// A client that is closing its end still reads, and would take an answer
+		// for the server's opinion of its token.
+		if !f.conn.left() {
+			f.client.Packets.Write(f.refusalError(refusal).Encode())
+		}
 		return false
 	}
 	ok := mysqlwire.EncodeOK(mysqlwire.Autocommit)

@@ -40,6 +40,9 @@ func (f *postgresFront) authenticate() bool {
 		return true
 	}
 	switch {
+	case f.client.left():
+		// A client that is closing its end still reads, and would take an answer for
+		// the server's opinion of its token.
 	case refusal.Reason == ReasonPlaintext && f.client.tlsMode != TLSUnavailable:
 		f.refuse(f.plaintextText(account))
 	case refusal.Reason == ReasonTimeout:
