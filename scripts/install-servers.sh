@@ -65,6 +65,7 @@ have_postgresql || missing="$missing postgresql"
 have_mariadb || missing="$missing mariadb"
 have_compiler || missing="$missing compiler"
 { have node && have npm; } || missing="$missing node"
+{ have mariadb-dump && have mariadb-slap; } || missing="$missing clients"
 { have pgcli && have mycli; } || missing="$missing terminals"
 { [ -x /usr/bin/aws ] && have faketime; } || missing="$missing awscli"
 if [ -z "$missing" ]; then
@@ -92,6 +93,7 @@ for part in $missing; do
 	postgresql) names=postgresql why="a PostgreSQL server that asks for tokens" ;;
 	mariadb) names=$(mariadb_packages) why="a MariaDB server that asks for tokens" ;;
 	compiler) names="gcc libc6-dev" why="the C code through which the servers ask" ;;
+	clients) names=mariadb-client why="programs that log in through rdsiam exec and rdsiam proxy" ;;
 	terminals) names="pgcli mycli" why="clients that rdsiam connect runs" ;;
 	awscli) names="awscli faketime" why="what the tokens of the command line are compared with" ;;
 	node) names="nodejs npm" why="the PostgreSQL and MySQL clients of Node.js, which log in too" ;;
