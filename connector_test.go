@@ -211,6 +211,16 @@ func (o refusesFirst) Open(ctx context.Context, tokens rdsiam.TokenSource) (driv
 	return nil, errors.Join(pam, o.err)
 }
 
+// A vault that keeps tokens in a database of its own may be refused there.
+func TestRefusalOfAVaultIsNone(t *testing.T) {
+	source := rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) { return rdsiam.Token{}, pam })
+	d := &fakeDriver{logins: []rdsiam.Login{login(t)}, code: "28000", refused: true} // what errors.As finds
+	_, err := rdsiam.NewConnector(d, source).Connect(t.Context())
+	if !errors.As(err, new(*rdsiam.CredentialsError)) || errors.As(err, new(*rdsiam.LoginError)) {
+		t.Errorf("got %T %v", err, err)
+	}
+}
+
 func TestRefusalOfOneHostCounts(t *testing.T) {
 	first, second := login(t), rdsiam.Login{Endpoint: endpoint(t, "two.cluster-abc123.us-east-1.rds.amazonaws.com"), User: "u"}
 	firstToken, secrets := signed(t)

@@ -80,7 +80,7 @@ var symptoms = []struct {
 	{"nobody listens", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("dial tcp 10.0.0.1:5432: connect: connection refused")},
 	{"black hole", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("dial tcp 10.0.0.1:5432: %w", context.DeadlineExceeded)},
 	{"stalled server", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("10.0.0.1:5432 (h): failed to receive message: timeout: %w", context.DeadlineExceeded)},
-	{"slow provider with the pgx hook", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("127.0.0.1:5432 (h): AfterNetConnect failed: timeout: %w", context.DeadlineExceeded)},
+	{"server of several that stalls in the handshake", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("127.0.0.1:5432 (h): AfterNetConnect failed: timeout: %w", context.DeadlineExceeded)},
 	{"exhausted pool", "i.abc123.us-east-1.rds.amazonaws.com", context.DeadlineExceeded},
 	{"forgotten hook", "i.abc123.us-east-1.rds.amazonaws.com", errors.Join(pam, stateError{"28000", `pg_hba.conf rejects connection for host "h", user "u", database "d", no encryption`})},
 	{"given up", "i.abc123.us-east-1.rds.amazonaws.com", context.Canceled},

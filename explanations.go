@@ -238,13 +238,8 @@ var explanations = []explanationRule{
 		retryable: true,
 	},
 	{
-		texts: []string{"afternetconnect failed: timeout"},
-		causes: []Cause{{"the credentials provider had not answered when the time ended",
-			"check that its service (IMDS, STS, SSO) can be reached"}},
-		retryable: true,
-	},
-	{
-		texts: []string{"tls error: timeout", "failed to write startup message: timeout", "failed to receive message: timeout"},
+		// With several hosts, pgx is in AfterNetConnect while rdspgx makes the handshake.
+		texts: []string{"tls error: timeout", "afternetconnect failed: timeout", "failed to write startup message: timeout", "failed to receive message: timeout"},
 		causes: []Cause{{"the server took the connection and did not answer in time",
 			"see its load and free memory, and whether it is starting or failing over"}},
 		retryable: true,

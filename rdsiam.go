@@ -174,20 +174,13 @@ type attempt struct {
 	noToken   error    // why the source had none, when it was asked last
 }
 
-// Token asks the Connector's source. An error of a source that says nothing of itself
-// becomes a CredentialsError, or a network error on the way to a vault would be taken
-// for one on the way to the database.
+// Token asks the Connector's source.
 func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
 	a.login = login
 	asked := time.Now()
 	token, err := a.connector.tokens.Token(ctx, login)
 	if err != nil {
-		if !isOwn(err) {
-			if errors.Is(err, driver.ErrBadConn) {
-				err = errors.New(err.Error()) // database/sql would log in again
-			}
-			err = &CredentialsError{Login: login, problem: "the token source failed", err: err}
-		}
+		err = login.sourceError(err)
 		a.noToken = err
 		a.report(ctx, Event{Kind: TokenFailed, Duration: time.Since(asked), Err: err})
 		return Token{}, err
@@ -200,11 +193,6 @@ func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
 	}
 	a.report(ctx, Event{Kind: kind, Duration: time.Since(asked)})
 	return token, nil
-}
-
-// isOwn reports whether err tells that there is no token, and why.
-func isOwn(err error) bool {
-	return errors.As(err, new(*ConfigError)) || errors.As(err, new(*CredentialsError))
 }
 
 // lastToken returns the token that was given last, the zero Token where there is none.
@@ -232,10 +220,9 @@ func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool
 	var config *ConfigError
 	var credentials *CredentialsError
 	switch {
-	case refused:
-	case a.noToken != nil:
-		// Not looked for in err: pgx replaces an error that wraps a deadline.
+	case a.noToken != nil && (len(a.tokens) == 0 || !refused):
 		return a.noToken, false
+	case refused:
 	case errors.As(err, &config):
 		return config, false
 	case errors.As(err, &credentials):

@@ -2,6 +2,8 @@ package rdsiam
 
 import (
 	"context"
+	"database/sql/driver"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -175,7 +177,7 @@ func (t Token) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 // Token asks source for the token of this log-in and refuses what cannot log in:
 // an invalid user or endpoint, a nil source, an empty or expired token. Drivers and
 // hooks call it in place of source.Token. Its errors are a [*ConfigError] where the
-// settings are wrong, and otherwise those of the source.
+// settings are wrong, and otherwise a [*CredentialsError].
 func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 	if isNil(source) {
 		return Token{}, errNilSource()
@@ -185,7 +187,7 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 	}
 	token, err := source.Token(ctx, l)
 	if err != nil {
-		return Token{}, err
+		return Token{}, l.sourceError(err)
 	}
 	if token.Reveal() == "" {
 		return Token{}, &ConfigError{Setting: "token source", Problem: "returned an empty token and no error for " + l.String(),
@@ -196,6 +198,19 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 			problem: "the token source returned a token that has expired"}
 	}
 	return token, nil
+}
+
+// sourceError makes a CredentialsError of an error that does not tell by its type that there
+// is no token. A network error on the way to a vault would be taken for one on the way to
+// the database.
+func (l Login) sourceError(err error) error {
+	if errors.As(err, new(*ConfigError)) || errors.As(err, new(*CredentialsError)) {
+		return err
+	}
+	if errors.Is(err, driver.ErrBadConn) {
+		err = errors.New(err.Error()) // database/sql would log in again
+	}
+	return &CredentialsError{Login: l, problem: "the token source failed", err: err}
 }
 
 func errNilSource() error {

@@ -210,7 +210,7 @@ func TestLoginTokenChecksTheSource(t *testing.T) {
 			{"blank", give(rdsiam.NewToken("\n", time.Time{}), nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
 			{"expired", give(rdsiam.NewToken("token", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; expires 2000-01-01T00:00:00Z"},
 			{"expired, of a known key", give(rdsiam.NewToken("h:1/?X-Amz-Credential=AKID%2Fx", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; access key AKID; expires 2000-01-01T00:00:00Z"},
-			{"error", give(good, errors.New("vault is sealed")), at, "vault is sealed"},
+			{"error", give(good, errors.New("vault is sealed")), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source failed: vault is sealed"},
 			{"bad login", give(good, nil), rdsiam.Login{Endpoint: at.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
 		}
 		for _, test := range tests {

@@ -269,13 +269,13 @@ func TestCertificateErrors(t *testing.T) {
 }
 
 // A failure of the token source is not mistaken for one of the database.
-func TestErrorOfTheSourceIsKept(t *testing.T) {
+func TestErrorOfTheSource(t *testing.T) {
 	want := &tls.CertificateVerificationError{Err: errors.New("of the security token service")}
 	f := startFake(t, nil)
 	_, err := driverFor(t, f, nil).Open(t.Context(), rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
 		return rdsiam.Token{}, want
 	}))
-	if err != error(want) {
+	if !errors.As(err, new(*rdsiam.CredentialsError)) || !errors.Is(err, want) || errors.As(err, new(*rdsiam.CertificateError)) {
 		t.Errorf("got %v", err)
 	}
 }

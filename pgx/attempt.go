@@ -3,6 +3,7 @@ package rdspgx
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"iter"
 	"net"
@@ -95,7 +96,23 @@ func (a *attempt) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.T
 		ctx, cancel = context.WithTimeout(ctx, tokenTimeout)
 		defer cancel()
 	}
-	return rdsiam.Login{Endpoint: endpoint, User: a.config.User}.Token(ctx, a.tokens)
+	token, err := rdsiam.Login{Endpoint: endpoint, User: a.config.User}.Token(ctx, a.tokens)
+	if err != nil {
+		return rdsiam.Token{}, noTokenError{err}
+	}
+	return token, nil
+}
+
+// noTokenError tells errors.As that it is no net.Error, whatever it wraps. pgx would
+// replace one that tells of a timeout, and who waited for credentials in vain would look
+// for the fault at the database.
+type noTokenError struct{ error }
+
+func (e noTokenError) Is(target error) bool { return errors.Is(e.error, target) }
+
+func (e noTokenError) As(target any) bool {
+	_, network := target.(*net.Error)
+	return !network && errors.As(e.error, target)
 }
 
 // verifiedHost returns the number of the host at the other end of conn, which has
