@@ -96,6 +96,27 @@ func TestNothingPrintsAToken(t *testing.T) {
 	}
 }
 
+// Credentials that are about to expire are kept by the source.
+func TestNothingPrintsWhatASourceHolds(t *testing.T) {
+	expires := time.Now().Add(50 * time.Second)
+	source := rdsiam.NewTokenSource(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "the-secret", SessionToken: "the-session", CanExpire: true, Expires: expires}, nil
+	}))
+	secrets := []string{mustToken(t, source, login(t)).Reveal(), "the-secret", "the-session"}
+	for name, value := range map[string]any{"source": source, "nested": struct{ Source rdsiam.TokenSource }{source}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
+			noSecrets(t, name+" with "+verb, fmt.Sprintf(verb, value), secrets)
+		}
+		var log bytes.Buffer
+		slog.New(slog.NewTextHandler(&log, nil)).Info("source", "source", value)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("source", "source", value)
+		noSecrets(t, name+" in slog", log.String(), secrets)
+	}
+	if got := fmt.Sprint(source); got != "rdsiam.TokenSource" {
+		t.Errorf("prints %s", got)
+	}
+}
+
 func TestTokenString(t *testing.T) {
 	soon := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC).In(time.FixedZone("", 3600))
 	for want, token := range map[string]rdsiam.Token{
