@@ -13,7 +13,7 @@ const (
 	defaultPort = 3306
 	// maxUser is MariaDB's limit, in characters. MySQL's is 32, but the engine is
 	// known only when the server answers.
-	maxUser = 80
+	maxUser = 128
 	// defaultAddr is what the driver dials where no address is given.
 	defaultAddr = "127.0.0.1:3306"
 )

@@ -235,11 +235,11 @@ func TestBadInput(t *testing.T) {
 			change: func(c *mysql.Config) { c.User = "app\xff" },
 			want:   `rdsiam: user "app\xff": is not valid UTF-8; name the database user as the database spells it`,
 		},
-		{name: "longest user", change: func(c *mysql.Config) { c.User = strings.Repeat("é", 80) }},
+		{name: "longest user", change: func(c *mysql.Config) { c.User = strings.Repeat("é", 128) }},
 		{
 			name:   "user too long",
-			change: func(c *mysql.Config) { c.User = strings.Repeat("é", 81) },
-			want: `rdsiam: user "` + strings.Repeat("é", 80) + `…": has 81 characters, and MariaDB allows 80, MySQL 32; ` +
+			change: func(c *mysql.Config) { c.User = strings.Repeat("é", 129) },
+			want: `rdsiam: user "` + strings.Repeat("é", 128) + `…": has 129 characters, and MariaDB allows 128, MySQL 32; ` +
 				`name the database user as the database spells it`,
 		},
 		{
