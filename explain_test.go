@@ -43,6 +43,9 @@ var symptoms = []struct {
 	{"may not connect", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"42501", `permission denied for database "d"`}},
 	{"starting", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"57P03", "the database system is starting up"}},
 	{"full", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"53300", "sorry, too many clients already"}},
+	{"role's limit", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"53300", `too many connections for role "u"`}},
+	{"reader in place of the writer", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("10.0.0.1:5432 (h): ValidateConnect failed: read only connection")},
+	{"standby in place of the primary", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("10.0.0.1:5432 (h): ValidateConnect failed: server is in standby mode")},
 	{"one host starting, the other refusing", "i.abc123.us-east-1.rds.amazonaws.com", errors.Join(stateError{"57P03", "the database system is starting up"}, pam)},
 	{"unknown state", "i.abc123.us-east-1.rds.amazonaws.com", stateError{"XX000", "internal error"}},
 
@@ -57,6 +60,9 @@ var symptoms = []struct {
 	{"no MySQL database", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1049 (42000): Unknown database 'd'")},
 	{"no privilege on the database", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1044 (42000): Access denied for user 'u'@'%' to database 'd'")},
 	{"MySQL full", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1040 (08004): Too many connections")},
+	{"MySQL account's limit", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1226 (42000): User 'u' has exceeded the 'max_user_connections' resource (current value: 1)")},
+	{"MySQL stopping", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1053 (08S01): Server shutdown in progress")},
+	{"reader in place of the writer, MySQL", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("log-in given up, as RejectReadOnly does on a read-only server: driver: bad connection")},
 	{"host blocked", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1129 (HY000): Host '10.0.0.1' is blocked because of many connection errors")},
 	{"clear text off", "i.abc123.us-east-1.rds.amazonaws.com", answer("this user requires clear text authentication. If you still want to use it, please add 'allowCleartextPasswords=1' to your DSN")},
 

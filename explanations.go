@@ -6,7 +6,7 @@ var (
 	causePolicy = Cause{"the identity lacks rds-db:connect for this database user",
 		"allow it on arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER, where RESOURCE_ID is the db-… id of an RDS instance or the cluster-… id of a cluster, never a name, and the user has the case of the database"}
 	causeIdentity = Cause{"the token was signed with another identity than you think, or in another account",
-		"compare the access key id with that of aws sts get-caller-identity; the key must belong to the database's account"}
+		"aws sts get-access-key-info names the account of the access key, which must be the database's; aws sts get-caller-identity, run where the program runs, names the identity"}
 	causeCredentials = Cause{"the credentials that signed the token expired or were revoked",
 		"check their expiry and that of the role session"}
 	causeTunnel = Cause{"the endpoint given with rdsiam.WithEndpoint is not the database's own",
@@ -31,6 +31,7 @@ var (
 		"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"}
 	causeCut = Cause{"the server, or something on the way, cut the connection",
 		"retry with growing pauses, as after a failover; if every log-in ends so, see the server's log, and what stands between: a tunnel, proxy or load balancer"}
+	causeFailover     = Cause{"the server is starting, stopping or failing over", "retry with growing pauses"}
 	causeGlobalRegion = Cause{"the writer of the global database is in another region than the token was signed for",
 		"give the region of the current writer with rdsiam.WithRegion"}
 )
@@ -137,14 +138,21 @@ var explanations = []explanationRule{
 			`run GRANT CONNECT ON DATABASE … TO "USER"`}},
 	},
 	{
-		codes: []string{"57P03", "57P01", "57P02"},
-		causes: []Cause{{"the server is starting, stopping or failing over",
-			"retry with growing pauses"}},
+		codes:     []string{"57P03", "57P01", "57P02"},
+		causes:    []Cause{causeFailover},
 		retryable: true,
 	},
 	{
-		codes:     []string{"53300"},
-		causes:    []Cause{{"the server has no connection left", "open fewer, or raise max_connections"}},
+		codes: []string{"53300"},
+		causes: []Cause{{"the server, or what the message names, has no connection left",
+			"open fewer, or raise max_connections, or the CONNECTION LIMIT of the role or database"}},
+		retryable: true,
+	},
+	{
+		texts: []string{"validateconnect failed: read only connection", "validateconnect failed: connection is not read only",
+			"validateconnect failed: server is in standby mode", "validateconnect failed: server is not in hot standby mode"},
+		causes: []Cause{{"the server is not what target_session_attrs asks for",
+			"retry with growing pauses: after a failover its name leads to the old server for a while; if it stays so, dial the endpoint of the writer, or of the readers"}},
 		retryable: true,
 	},
 
@@ -188,8 +196,20 @@ var explanations = []explanationRule{
 			"grant it a privilege there"}},
 	},
 	{
-		codes:     []string{"1040", "1203"},
-		causes:    []Cause{{"the server has no connection left", "open fewer, or raise max_connections"}},
+		codes: []string{"1040", "1203", "1226"},
+		causes: []Cause{{"the server, or the account, has no connection left",
+			"open fewer, or raise max_connections, or MAX_USER_CONNECTIONS of the account"}},
+		retryable: true,
+	},
+	{
+		codes:     []string{"1053"},
+		causes:    []Cause{causeFailover},
+		retryable: true,
+	},
+	{
+		texts: []string{"rejectreadonly"}, // in the words of rdsmysql
+		causes: []Cause{{"the server is read-only, and the configuration has RejectReadOnly",
+			"retry with growing pauses: after a failover its name leads to the old server for a while; if it stays so, dial the endpoint of the writer"}},
 		retryable: true,
 	},
 	{

@@ -196,6 +196,22 @@ func TestTargetSessionAttrs(t *testing.T) {
 	}
 }
 
+// After a failover the name leads to the old writer for a while.
+func TestWriterThatIsNone(t *testing.T) {
+	server := startFake(t, []string{instance}, func(s *talk) {
+		s.askPassword()
+		s.accept(map[string]string{"show transaction_read_only": "on"})
+	})
+	config := parse(t, dsn+"?target_session_attrs=read-write")
+	config.DialFunc, config.LookupFunc = server.DialContext, server.LookupHost
+	err := open(t, newDriver(t, config, rdsiam.WithRootCAs(server.roots)), fixedToken)
+	var failed *rdsiam.LoginError
+	if !errors.As(err, &failed) || !failed.Retryable() || failed.Refused {
+		t.Fatalf("got %v", err)
+	}
+	wantContains(t, err, "likely: the server is not what target_session_attrs asks for")
+}
+
 func noHook(context.Context, *pgx.ConnConfig) error { return nil }
 
 // The order of hosts is the caller's business.
