@@ -4,7 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 status=0
 refuse() { # package, pattern
-    if found=$(go list -deps "$1" | grep -E "$2"); then
+    deps=$(go list -deps "$1")
+    if found=$(grep -E "$2" <<<"$deps"); then
         echo "$1 imports $found" >&2
         status=1
     fi
