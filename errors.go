@@ -43,7 +43,7 @@ type CredentialsError struct {
 	err     error
 }
 
-// Error says what is wrong with the credentials and what to look at.
+// Error says in one line what is wrong with the credentials and what to look at.
 func (e *CredentialsError) Error() string {
 	text := "rdsiam: no token for " + e.Login.String() + ": " + e.problem
 	if e.AccessKeyID != "" {
@@ -53,12 +53,12 @@ func (e *CredentialsError) Error() string {
 		text += "; expires " + e.Expires.UTC().Format(time.RFC3339)
 	}
 	if e.err != nil {
-		text += ": " + e.err.Error()
+		text += ": " + strings.TrimSpace(e.err.Error())
 	}
 	if e.mend != "" {
 		text += "; " + e.mend
 	}
-	return text
+	return oneLine.Replace(text)
 }
 
 // Unwrap returns the error of the credentials provider or token source, nil where there
@@ -112,7 +112,8 @@ func (e *LoginError) mask(text string) string {
 	return text
 }
 
-// oneLine undoes the layout with which pgx tells of several addresses.
+// oneLine undoes the layout with which pgx tells of several addresses, and programs that
+// print credentials of what went wrong.
 var oneLine = strings.NewReplacer(":\n\t", ": ", "\r\n", "; ", "\n\t", "; ", "\n", "; ", "\r", " ")
 
 // Unwrap returns the error of the driver, such as a *pgconn.ConnectError or a

@@ -630,3 +630,13 @@ func TestAClockSetBackDoesNotProlongReuse(t *testing.T) {
 		}
 	}
 }
+
+// What a credential_process prints may have any number of lines.
+func TestErrorOfAProviderIsOneLine(t *testing.T) {
+	source := rdsiam.NewTokenSource(&provider{give: failing(errors.New("error in credential_process: exit status 1:\n\tnot logged in\r\nrun sso login\n"))})
+	_, err := source.Token(t.Context(), login(t))
+	const want = "error in credential_process: exit status 1: not logged in; run sso login; check the profile or role"
+	if err == nil || strings.ContainsAny(err.Error(), "\r\n\t") || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q", err)
+	}
+}
