@@ -52,5 +52,6 @@ lint:
 fuzz:
 	@FUZZTIME=$(FUZZTIME) GO=$(GO) scripts/fuzz.sh
 
+# The embedded root certificates, of AWS's bundle in global-bundle.pem: see internal/cmd/rdsroots.
 generate:
 	$(GO) generate ./...

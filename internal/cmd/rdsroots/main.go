@@ -23,6 +23,8 @@ import (
 	"time"
 )
 
+const bundleURL = "https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem"
+
 func main() {
 	in := flag.String("in", "", "bundle of PEM certificates, as downloaded")
 	sum := flag.String("sha256", "", "expected SHA-256 of the bundle, in hexadecimal")
@@ -42,7 +44,7 @@ func run(in, sum, date, out string) error {
 	}
 	bundle, err := os.ReadFile(in)
 	if err != nil {
-		return fmt.Errorf("-in: %w", err)
+		return fmt.Errorf("-in: %w; the bundle is at %s", err, bundleURL)
 	}
 	actual := sha256.Sum256(bundle)
 	if got := hex.EncodeToString(actual[:]); !strings.EqualFold(got, sum) {

@@ -166,7 +166,7 @@ func TestGenerateErrors(t *testing.T) {
 			}
 		})
 	}
-	if err := run(filepath.Join(t.TempDir(), "missing"), "", day, ""); err == nil || !strings.Contains(err.Error(), "-in") {
+	if err := run(filepath.Join(t.TempDir(), "missing"), "", day, ""); err == nil || !strings.Contains(err.Error(), "global-bundle.pem") {
 		t.Errorf("missing bundle: %v", err)
 	}
 }
