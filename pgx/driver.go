@@ -11,7 +11,8 @@
 //     and entries without TLS are dropped. sslmode=disable is refused.
 //   - A host that refuses the log-in is not asked again at its other addresses.
 //   - Servers that ask for a password by MD5 or SCRAM, as RDS does for roles outside
-//     rds_iam, are told nothing.
+//     rds_iam, are told nothing. RDS Proxy, of which AWS does not say how it asks, gets
+//     what it asks for, inside verified TLS.
 //   - A password in a DSN is refused. PGPASSWORD, .pgpass, service files and
 //     Config.Password are ignored; every other setting counts as pgx documents it.
 package rdspgx

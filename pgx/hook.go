@@ -31,7 +31,8 @@ import (
 // connection.
 //
 // Errors of the hook are of type [*rdsiam.ConfigError]. Errors of the log-in are those
-// of pgx; [rdsiam.Endpoint.Explain] says what they mean. A *pgconn.ConnectError carries
+// of pgx, around a [*rdsiam.CredentialsError] where there was no token;
+// [rdsiam.Endpoint.Explain] says what they mean. A *pgconn.ConnectError carries
 // a Config, whose Password is cleared when the server accepts or refuses the log-in. If
 // the connection was cut before, or the server asked for something else than a
 // clear-text password, it still holds the token. [New] with [rdsiam.NewConnector]
