@@ -31,6 +31,8 @@ var (
 		"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"}
 	causeCut = Cause{"the server, or something on the way, cut the connection",
 		"retry with growing pauses, as after a failover; if every log-in ends so, see the server's log, and what stands between: a tunnel, proxy or load balancer"}
+	causeStalled = Cause{"the server took the connection and did not answer in time",
+		"see its load and free memory, and whether it is starting or failing over"}
 	causeFailover     = Cause{"the server is starting, stopping or failing over", "retry with growing pauses"}
 	causeGlobalRegion = Cause{"the writer of the global database is in another region than the token was signed for",
 		"give the region of the current writer with rdsiam.WithRegion"}
@@ -241,6 +243,12 @@ var explanations = []explanationRule{
 		retryable: true,
 	},
 	{
+		texts: []string{"hostname resolving error", "dial tcp: lookup", "read udp"},
+		causes: []Cause{{"the host name could not be looked up",
+			"check that this machine's resolver (DNS) answers"}},
+		retryable: true,
+	},
+	{
 		texts: []string{"connection refused"},
 		causes: []Cause{{"nothing listens at this address and port",
 			"check the port, and whether the database is running"}},
@@ -252,22 +260,32 @@ var explanations = []explanationRule{
 		retryable: true,
 	},
 	{
-		// "invalid connection" is how go-sql-driver/mysql words it.
-		texts:     []string{"invalid connection", "connection reset by peer", "broken pipe", "forcibly closed by the remote host"},
+		texts:     []string{"connection reset by peer", "broken pipe", "forcibly closed by the remote host"},
 		causes:    []Cause{causeCut},
 		retryable: true,
 	},
 	{
-		// With several hosts, pgx is in AfterNetConnect while rdspgx makes the handshake.
-		texts: []string{"tls error: timeout", "afternetconnect failed: timeout", "failed to write startup message: timeout", "failed to receive message: timeout"},
-		causes: []Cause{{"the server took the connection and did not answer in time",
-			"see its load and free memory, and whether it is starting or failing over"}},
+		// All that go-sql-driver/mysql says of a connection that ended, and of one whose
+		// readTimeout did.
+		texts:     []string{"invalid connection"},
+		causes:    []Cause{causeCut, causeStalled},
 		retryable: true,
 	},
 	{
-		texts: []string{"i/o timeout", "dial error", "dial tcp"},
+		// With several hosts, pgx is in AfterNetConnect while rdspgx makes the handshake.
+		texts:     []string{"tls error: timeout", "afternetconnect failed: timeout", "failed to write startup message: timeout", "failed to receive message: timeout"},
+		causes:    []Cause{causeStalled},
+		retryable: true,
+	},
+	{
+		texts: []string{"dial error", "dial tcp"},
 		causes: []Cause{{"no answer from the database's address in time",
 			"check the security groups and routes between this machine and the database"}},
+		retryable: true,
+	},
+	{
+		texts:     []string{"i/o timeout"}, // of a connection: those on the way to one are above
+		causes:    []Cause{causeStalled},
 		retryable: true,
 	},
 	{

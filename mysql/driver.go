@@ -15,6 +15,12 @@
 // knows as AllowCleartextPasswords and AllowNativePasswords: both are set here, together
 // with TLS, and need not be given.
 //
+// # Timeouts
+//
+// A log-in ends with its context, and database/sql opens some connections without a
+// deadline. The timeout of a DSN is for dialling alone: set readTimeout too, or a server
+// that takes the connection and says nothing is waited for without end.
+//
 // # Passwords
 //
 // A password in a DSN is an error. Config.Passwd is discarded.
