@@ -118,9 +118,11 @@ func isIP(text string) bool {
 }
 
 // parseIP is netip.ParseAddr without the error, which costs more than all the rest of
-// reading an endpoint: names of hosts are looked at first, and few of them end in a digit.
+// reading an endpoint: most of what is looked at is a name, with a port or without.
 func parseIP(text string) (netip.Addr, bool) {
-	if text == "" || !isDigit(text[len(text)-1]) && !strings.Contains(text, ":") {
+	likeIPv4 := text != "" && isDigit(text[0]) && isDigit(text[len(text)-1])
+	likeIPv6 := strings.Count(text, ":") >= 2
+	if !likeIPv4 && !likeIPv6 {
 		return netip.Addr{}, false
 	}
 	ip, err := netip.ParseAddr(text)

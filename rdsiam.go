@@ -114,12 +114,13 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	a := &attempt{connector: c, started: time.Now(), login: c.driver.Login()}
+	a := &attempt{connector: c, login: c.driver.Login()}
+	a.started = a.now()
 	a.tokens = a.one[:0]
-	a.report(ctx, Event{Kind: LoginStarted})
+	a.report(ctx, Event{Kind: LoginStarted}, time.Time{})
 	conn, err := c.driver.Open(ctx, a)
 	if err == nil {
-		a.report(ctx, Event{Kind: LoginSucceeded, Duration: time.Since(a.started)})
+		a.report(ctx, Event{Kind: LoginSucceeded}, a.started)
 		return conn, nil
 	}
 	err, refused := a.explain(ctx, err)
@@ -127,7 +128,7 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if refused {
 		kind = LoginRefused
 	}
-	a.report(ctx, Event{Kind: kind, Duration: time.Since(a.started), Err: err})
+	a.report(ctx, Event{Kind: kind, Err: err}, a.started)
 	return nil, err
 }
 
@@ -177,12 +178,12 @@ type attempt struct {
 // Token asks the Connector's source.
 func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
 	a.login = login
-	asked := time.Now()
+	asked := a.now()
 	token, err := a.connector.tokens.Token(ctx, login)
 	if err != nil {
 		err = login.sourceError(err)
 		a.noToken = err
-		a.report(ctx, Event{Kind: TokenFailed, Duration: time.Since(asked), Err: err})
+		a.report(ctx, Event{Kind: TokenFailed, Err: err}, asked)
 		return Token{}, err
 	}
 	a.noToken = nil
@@ -191,7 +192,7 @@ func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
 	if token.reused {
 		kind = TokenReused
 	}
-	a.report(ctx, Event{Kind: kind, Duration: time.Since(asked)})
+	a.report(ctx, Event{Kind: kind}, asked)
 	return token, nil
 }
 
@@ -203,9 +204,23 @@ func (a *attempt) lastToken() Token {
 	return a.tokens[len(a.tokens)-1]
 }
 
-func (a *attempt) report(ctx context.Context, event Event) {
+// now returns the time if an observer will be told how much of it has passed: on some
+// machines a look at the clock takes as long as the rest of getting a token.
+func (a *attempt) now() time.Time {
+	if a.connector.observe == nil {
+		return time.Time{}
+	}
+	return time.Now()
+}
+
+// report completes event, which tells of what has been going on since began, if that is
+// not zero.
+func (a *attempt) report(ctx context.Context, event Event, began time.Time) {
 	if a.connector.observe == nil {
 		return
+	}
+	if !began.IsZero() {
+		event.Duration = time.Since(began)
 	}
 	event.Login = a.login
 	event.AccessKeyID = a.lastToken().accessKeyID

@@ -82,7 +82,7 @@ type signingSource struct {
 	expiringMutex sync.Mutex
 	expiring      aws.Credentials // the last that were refreshed for having too little left
 
-	last  atomic.Pointer[reusedToken] // the slot asked for last: most programs have one
+	last  atomic.Pointer[reusedToken] // the slot of the last signature: most programs have one slot
 	slots sync.Map                    // tokenKey → *reusedToken
 	made  time.Time
 	sweep atomic.Int64 // the time.Duration since made after which slots are swept again
@@ -137,9 +137,7 @@ func (s *signingSource) find(key tokenKey) *reusedToken {
 	if !ok {
 		return nil
 	}
-	slot := value.(*reusedToken)
-	s.last.Store(slot)
-	return slot
+	return value.(*reusedToken)
 }
 
 // reusable returns the slot's token if it may be given out again.

@@ -32,18 +32,18 @@ import (
 	"errors"
 	"net"
 	"reflect"
-	"slices"
 	"strconv"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/endpoints"
 )
 
 // Driver logs in to one endpoint as one user. It implements [rdsiam.Driver]; give it
 // to [rdsiam.NewConnector]. It never changes and is safe for concurrent use.
 type Driver struct {
 	config    *mysql.Config
-	options   []rdsiam.EndpointOption
+	resolver  *endpoints.Resolver
 	before    func(context.Context, *mysql.Config) error
 	connector driver.Connector // of config, for a context with an opening
 	login     rdsiam.Login
@@ -75,7 +75,7 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 	if err := refuseBeforeConnect(config); err != nil {
 		return nil, err
 	}
-	d := &Driver{config: config.Clone(), options: slices.Clone(options)}
+	d := &Driver{config: config.Clone(), resolver: endpoints.NewResolver(defaultPort, options...)}
 	d.config.Passwd = ""
 	if host, _, err := net.SplitHostPort(d.config.Addr); err == nil && d.config.TLS != nil && d.config.TLS.ServerName == host {
 		// mysql.ParseDSN wrote it there. The driver writes it again when it dials, by
@@ -142,7 +142,7 @@ type openingKey struct{}
 // logIn is the hook in the connectors of d.
 func (d *Driver) logIn(ctx context.Context, config *mysql.Config) (err error) {
 	opened := ctx.Value(openingKey{}).(*opening)
-	opened.ready, err = logIn(ctx, config, opened.tokens, d.options)
+	opened.ready, err = logIn(ctx, config, opened.tokens, d.resolver)
 	return err
 }
 
@@ -190,7 +190,7 @@ func (d *Driver) Driver() driver.Driver { return &mysql.MySQLDriver{} }
 func (d *Driver) check() (login rdsiam.Login, err error) {
 	checked := errors.New("checked")
 	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
-		ready, err := prepare(config, d.options)
+		ready, err := prepare(config, d.resolver)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ func (d *Driver) Prepared() (*mysql.Config, error) {
 	var prepared *mysql.Config
 	stop := errors.New("stop")
 	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
-		if _, err := prepare(config, d.options); err != nil {
+		if _, err := prepare(config, d.resolver); err != nil {
 			return err
 		}
 		prepared = config

@@ -6,11 +6,12 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/endpoints"
+	"github.com/rdsiam/rdsiam/internal/lazytimeout"
 )
 
 // tokenTimeout bounds the wait for a token where Config.Timeout is not set: enough for
@@ -38,9 +39,9 @@ const tokenTimeout = 30 * time.Second
 // twice; and a message in which the server sends the token back is not masked. [New]
 // with [rdsiam.NewConnector] has neither limit.
 func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *mysql.Config) error {
-	options = slices.Clone(options)
+	resolver := endpoints.NewResolver(defaultPort, options...)
 	return func(ctx context.Context, config *mysql.Config) error {
-		_, err := logIn(ctx, config, tokens, options)
+		_, err := logIn(ctx, config, tokens, resolver)
 		return err
 	}
 }
@@ -54,8 +55,8 @@ type attempt struct {
 }
 
 // logIn puts a token into config, which must be the copy that is about to dial.
-func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, options []rdsiam.EndpointOption) (*attempt, error) {
-	ready, err := prepare(config, options)
+func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*attempt, error) {
+	ready, err := prepare(config, resolver)
 	if err != nil {
 		return nil, err
 	}
@@ -63,9 +64,9 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 	if timeout <= 0 {
 		timeout = tokenTimeout
 	}
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	if ready.token, err = ready.login.Token(ctx, tokens); err != nil {
+	patience := lazytimeout.New(ctx, timeout)
+	defer patience.End()
+	if ready.token, err = ready.login.Token(patience, tokens); err != nil {
 		return nil, err
 	}
 	config.Passwd = ready.token.Reveal()

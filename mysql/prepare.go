@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/endpoints"
 )
 
 const (
@@ -35,12 +36,12 @@ const (
 //     of them before it switches to mysql_clear_password.
 //   - Compression begins after the log-in, so nobody can learn about the token from
 //     compressed lengths.
-func prepare(config *mysql.Config, options []rdsiam.EndpointOption) (*attempt, error) {
+func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*attempt, error) {
 	config.Passwd = ""
 	if err := checkSettings(config); err != nil {
 		return nil, err
 	}
-	endpoint, err := resolve(config.Addr, options)
+	endpoint, err := resolve(config.Addr, resolver)
 	if err != nil {
 		return nil, err
 	}
@@ -106,8 +107,8 @@ func checkUser(login rdsiam.Login) error {
 	return nil
 }
 
-func resolve(addr string, options []rdsiam.EndpointOption) (rdsiam.Endpoint, error) {
-	endpoint, err := rdsiam.ResolveEndpoint(addr, defaultPort, options...)
+func resolve(addr string, resolver *endpoints.Resolver) (rdsiam.Endpoint, error) {
+	endpoint, err := resolver.Resolve(addr)
 	if err == nil {
 		return endpoint, nil
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/lazytimeout"
 )
 
 // tokenTimeout bounds the wait for a token where ConnectTimeout is zero: enough for
@@ -92,9 +93,9 @@ func (a *attempt) authorize(ctx context.Context, endpoint rdsiam.Endpoint) error
 
 func (a *attempt) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.Token, error) {
 	if a.config.ConnectTimeout <= 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, tokenTimeout)
-		defer cancel()
+		patience := lazytimeout.New(ctx, tokenTimeout)
+		defer patience.End()
+		ctx = patience
 	}
 	token, err := rdsiam.Login{Endpoint: endpoint, User: a.config.User}.Token(ctx, a.tokens)
 	if err != nil {

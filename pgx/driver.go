@@ -29,18 +29,19 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/endpoints"
 )
 
 // Driver opens pgx connections for a [rdsiam.Connector]. The connections are those of
 // pgx's stdlib package, with everything that they can do. A Driver is safe for
 // concurrent use and does not change after it was made. The zero Driver is not valid.
 type Driver struct {
-	config          *pgx.ConnConfig // never changed
-	endpointOptions []rdsiam.EndpointOption
-	stdlibOptions   []stdlib.OptionOpenDB
-	beforeConnect   func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
-	connector       driver.Connector                             // of config and stdlibOptions, for a context with an opening
-	login           rdsiam.Login
+	config        *pgx.ConnConfig // never changed
+	resolver      *endpoints.Resolver
+	stdlibOptions []stdlib.OptionOpenDB
+	beforeConnect func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
+	connector     driver.Connector                             // of config and stdlibOptions, for a context with an opening
+	login         rdsiam.Login
 }
 
 var _ rdsiam.Driver = (*Driver)(nil)
@@ -67,11 +68,12 @@ func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, err
 		// On a copy of its own: what Open prepares must be what the caller gave.
 		prepared = config.Copy()
 	}
-	installed, err := prepare(prepared, options)
+	resolver := endpoints.NewResolver(defaultPort, options...)
+	installed, err := prepare(prepared, resolver)
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{config: config.Copy(), endpointOptions: slices.Clone(options), login: installed.login(installed.hosts[0])}
+	d := &Driver{config: config.Copy(), resolver: resolver, login: installed.login(installed.hosts[0])}
 	d.connector = d.newConnector()
 	return d, nil
 }
@@ -100,7 +102,7 @@ func (d *Driver) newConnector() driver.Connector {
 			}
 		}
 		opened := ctx.Value(openingKey{}).(*opening)
-		opened.installed, err = install(config, opened.tokens, d.endpointOptions)
+		opened.installed, err = install(config, opened.tokens, d.resolver)
 		return err
 	}
 	return stdlib.GetConnector(*d.config, slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})...)

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/endpoints"
 )
 
 // BeforeConnect returns a hook that logs in each new connection with a token of tokens:
@@ -38,18 +39,19 @@ import (
 // clear-text password, it still holds the token. [New] with [rdsiam.NewConnector]
 // clears it always.
 func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *pgx.ConnConfig) error {
+	resolver := endpoints.NewResolver(defaultPort, options...)
 	return func(_ context.Context, config *pgx.ConnConfig) error {
-		_, err := install(config, tokens, options)
+		_, err := install(config, tokens, resolver)
 		return err
 	}
 }
 
 // install prepares config and has pgx call back when a host was dialled.
-func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, options []rdsiam.EndpointOption) (*installation, error) {
+func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*installation, error) {
 	if tokens == nil {
 		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
 	}
-	installed, err := prepare(config, options)
+	installed, err := prepare(config, resolver)
 	if err != nil {
 		return nil, err
 	}

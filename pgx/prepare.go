@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/endpoints"
 )
 
 const (
@@ -50,7 +51,7 @@ func (h *host) verifiedBy(config *tls.Config) bool {
 //
 // Config may be a shallow copy, as pgx's stdlib makes them: what its fields point to is
 // shared with other connections and stays as it is.
-func prepare(config *pgx.ConnConfig, options []rdsiam.EndpointOption) (*installation, error) {
+func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installation, error) {
 	if config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Mend: "pass the result of pgx.ParseConfig"}
 	}
@@ -71,7 +72,7 @@ func prepare(config *pgx.ConnConfig, options []rdsiam.EndpointOption) (*installa
 		installed.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
 	}
 	for n := range entries {
-		if installed.hosts[n], err = prepareHost(&entries[n], earlier, options); err != nil {
+		if installed.hosts[n], err = prepareHost(&entries[n], earlier, resolver); err != nil {
 			return nil, err
 		}
 	}
@@ -146,9 +147,8 @@ func encrypted(entry pgconn.FallbackConfig) bool { return entry.TLSConfig != nil
 func sameHost(a, b pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Port == b.Port }
 
 // prepareHost applies the rules to one host, and puts its TLS settings into entry.
-func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, options []rdsiam.EndpointOption) (host, error) {
-	address := net.JoinHostPort(entry.Host, strconv.Itoa(int(entry.Port)))
-	endpoint, err := rdsiam.ResolveEndpoint(address, defaultPort, options...)
+func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, resolver *endpoints.Resolver) (host, error) {
+	endpoint, err := resolver.Resolve(net.JoinHostPort(entry.Host, strconv.Itoa(int(entry.Port))))
 	if err != nil {
 		return host{}, err
 	}
