@@ -4,13 +4,20 @@ GO      ?= go
 MODULES := . cmd/rdsiam examples examples/provision
 FUZZTIME ?= 20s
 
+# What make bench measures, in how many rounds, and how often. What takes seconds a round
+# has a number of its own.
+BENCH          ?= .
+BENCHTIME      ?= 100x
+BENCHTIME_LONG ?= 5x
+COUNT          ?= 1
+
 # Where test-matrix keeps its servers.
 RDSIAM_MATRIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdsiam/matrix
 
 # -race needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: test test-matrix demo servers lint fuzz generate
+.PHONY: test test-matrix bench demo servers lint fuzz generate
 
 # Every test of every module. As root on Debian or Ubuntu, what is missing of the real
 # servers is installed first; elsewhere the tests that need them are skipped and listed.
@@ -34,6 +41,13 @@ test-matrix: servers
 	@sh scripts/install-matrix.sh "$(RDSIAM_MATRIX)" || [ $$? -gt 1 ]
 	@RDSIAM_MATRIX="$(RDSIAM_MATRIX)" $(GO) test -json $(RACE) -count=1 -timeout 15m \
 	    ./internal/realserver ./internal/proof ./internal/vectors/clients ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary
+
+# Every measurement of docs/performance.md but the fleet's and the proxy's, in the form
+# that benchstat reads. What needs a real server that is missing is skipped;
+# RDSIAM_MATRIX=folder brings in those of test-matrix.
+bench:
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Splice|Memory' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 0 ./internal/bench
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Token|Sign|OwnPart|LogIn|FirstUse' -benchtime $(BENCHTIME_LONG) -count $(COUNT) -timeout 0 ./internal/bench
 
 # The main job, shown: RDS-like servers, log-ins, an expiry, three refusals.
 demo:

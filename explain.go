@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -156,9 +155,18 @@ func (s symptom) code(wanted []string) string {
 	return ""
 }
 
-// mysqlError is how go-sql-driver/mysql words a server's error, which has no method
-// for its number.
-var mysqlError = regexp.MustCompile(`^Error (\d{4,5})(?: \([0-9A-Z]{5}\))?: `)
+// mysqlNumber returns the number in the text of a server's error, for which the type of
+// go-sql-driver/mysql has no method: "Error 1045 (28000): …", "Error 1045: …" in old
+// versions.
+func mysqlNumber(text string) (number string, ok bool) {
+	head, _, ok := strings.Cut(text, ": ")
+	number, isError := strings.CutPrefix(head, "Error ")
+	number, state, hasState := strings.Cut(number, " ")
+	if hasState && (len(state) != len("(28000)") || state[0] != '(' || state[6] != ')') {
+		return "", false
+	}
+	return number, ok && isError && len(number) >= 4 && len(number) <= 5 && consistsOf(number, isDigit)
+}
 
 // look collects the codes of the whole tree: errors.As would stop at the first, and a
 // host that was starting up would hide the refusal of another.
@@ -168,8 +176,8 @@ func (s *symptom) look(err error) {
 	}
 	if state, ok := err.(interface{ SQLState() string }); ok {
 		s.codes = append(s.codes, state.SQLState())
-	} else if match := mysqlError.FindStringSubmatch(err.Error()); match != nil {
-		s.codes = append(s.codes, match[1])
+	} else if number, ok := mysqlNumber(err.Error()); ok {
+		s.codes = append(s.codes, number)
 	}
 	switch wrapped := err.(type) {
 	case interface{ Unwrap() error }:

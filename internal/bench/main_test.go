@@ -3,6 +3,7 @@
 package bench_test
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -19,5 +20,12 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Setenv("HOME", os.DevNull)
+	if name := os.Getenv(firstUse); name != "" {
+		if err := tellFirstUse(name); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }

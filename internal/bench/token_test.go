@@ -2,6 +2,7 @@ package bench_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -23,7 +24,12 @@ var (
 )
 
 func provider(credentials aws.Credentials) *aws.CredentialsCache {
-	return aws.NewCredentialsCache(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }))
+	return cached(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }))
+}
+
+// cached is what config.LoadDefaultConfig of the SDK does to every provider.
+func cached(provider aws.CredentialsProvider) *aws.CredentialsCache {
+	return aws.NewCredentialsCache(provider)
 }
 
 func loginAt(tb testing.TB, host string, port uint16) rdsiam.Login {
@@ -48,11 +54,18 @@ func reusing(tb testing.TB, logins ...rdsiam.Login) rdsiam.TokenSource {
 	return source
 }
 
-// BenchmarkTokenReused compares getting a token that is given out again with time.Now.
+// BenchmarkTokenReused compares getting a token that is given out again with time.Now, for
+// one endpoint and for many in turn.
 func BenchmarkTokenReused(b *testing.B) {
-	login := loginAt(b, instance, 5432)
-	source := reusing(b, login)
-	compare(b, timeNow, tokens(source, login))
+	for _, endpoints := range []int{1, 64} {
+		b.Run(fmt.Sprintf("endpoints=%d", endpoints), func(b *testing.B) {
+			logins := make([]rdsiam.Login, endpoints)
+			for n := range logins {
+				logins[n] = loginAt(b, fmt.Sprintf("db%d.abc123.us-east-1.rds.amazonaws.com", n), 5432)
+			}
+			compare(b, timeNow, tokens(reusing(b, logins...), logins...))
+		})
+	}
 }
 
 // BenchmarkTokenReusedByTwo compares two goroutines with one that gets as many tokens:
@@ -76,11 +89,12 @@ func timeNow(n int) {
 	}
 }
 
-func tokens(source rdsiam.TokenSource, login rdsiam.Login) operation {
+// tokens asks source for tokens of one log-in after the other.
+func tokens(source rdsiam.TokenSource, logins ...rdsiam.Login) operation {
 	ctx := context.Background()
 	return func(n int) {
-		for range n {
-			if _, err := source.Token(ctx, login); err != nil {
+		for i := range n {
+			if _, err := source.Token(ctx, logins[i%len(logins)]); err != nil {
 				panic(err)
 			}
 		}

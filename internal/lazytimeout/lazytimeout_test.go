@@ -55,7 +55,6 @@ func TestEnd(t *testing.T) {
 			use(ctx)
 			ctx.End()
 			ctx.End()
-			<-ctx.Done()
 			if ctx.Err() != context.Canceled {
 				t.Error(ctx.Err())
 			}
