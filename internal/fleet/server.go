@@ -34,16 +34,16 @@ type server struct {
 	up time.Time
 
 	mu      sync.Mutex
-	free    time.Time       // when it has answered all that came until now
-	counted []time.Time     // the last NewTokens log-ins that count, a ring
-	next    int             // the oldest of counted
-	known   map[string]bool // token texts
+	free    time.Time            // when it has answered all that came until now
+	counted []time.Time          // the last NewTokens log-ins that count, a ring
+	next    int                  // the oldest of counted
+	known   map[string]time.Time // since when a token text is known
 	back    []time.Duration
 	refused []time.Duration
 }
 
 func newServer(s Server, up time.Time) *server {
-	return &server{Server: s, up: up, counted: make([]time.Time, s.NewTokens), known: make(map[string]bool)}
+	return &server{Server: s, up: up, counted: make([]time.Time, s.NewTokens), known: make(map[string]time.Time)}
 }
 
 // dial connects to the server, if it can be reached.
@@ -63,7 +63,9 @@ func (s *server) logIn(token string) error {
 	time.Sleep(authentication)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.known[token] = true
+	if _, known := s.known[token]; !known {
+		s.known[token] = time.Now()
+	}
 	s.back = append(s.back, time.Since(s.up))
 	return nil
 }
@@ -87,10 +89,12 @@ func (s *server) turn() time.Time {
 func (s *server) admit(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.known[token] && !s.CountKnown {
+	now := time.Now()
+	// Of two things at the same instant, either may be first. Not to know a token yet at
+	// the instant at which it gets known makes both orders the same.
+	if since, known := s.known[token]; known && since.Before(now) && !s.CountKnown {
 		return true
 	}
-	now := time.Now()
 	admitted := now.Sub(s.counted[s.next]) >= time.Second
 	if admitted || s.CountRefused {
 		s.counted[s.next] = now
