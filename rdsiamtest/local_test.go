@@ -3,10 +3,13 @@ package rdsiamtest_test
 import (
 	"context"
 	"crypto/tls"
+	"math"
 	"net"
 	"net/url"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -142,6 +145,11 @@ func TestListenerIsClosed(t *testing.T) {
 }
 
 func TestBadLocalOptions(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
 	tests := []struct {
 		name    string
 		options []rdsiamtest.Option
@@ -151,7 +159,7 @@ func TestBadLocalOptions(t *testing.T) {
 		{"bad port", []rdsiamtest.Option{rdsiamtest.WithEndpoint("localhost:x"), rdsiamtest.WithRegion("eu-west-1")}, `port "x"`},
 		{"nil listener", []rdsiamtest.Option{rdsiamtest.WithListener(nil)}, "nil listener"},
 		{"nil observer", []rdsiamtest.Option{rdsiamtest.WithObserver(nil)}, "nil observer"},
-		{"listener and memory", []rdsiamtest.Option{rdsiamtest.WithInMemory(), rdsiamtest.WithListener(new(net.TCPListener))}, "WithInMemory"},
+		{"listener and memory", []rdsiamtest.Option{rdsiamtest.WithInMemory(), rdsiamtest.WithListener(listener)}, "WithInMemory"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -164,5 +172,59 @@ func TestBadLocalOptions(t *testing.T) {
 				t.Errorf("error %q does not say %q", err, test.want)
 			}
 		})
+	}
+}
+
+// brokenListener fails as a listener does whose process has run out of files.
+type brokenListener struct {
+	net.Listener
+	failures int
+}
+
+func (l *brokenListener) Accept() (net.Conn, error) {
+	if l.failures > 0 {
+		l.failures--
+		return nil, syscall.EMFILE
+	}
+	return l.Listener.Accept()
+}
+
+// The server outlives an error of its listener.
+func TestListenerThatFails(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithListener(&brokenListener{listener, 3}))
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := askOnce(ctx, t, "MySQL", server); err != nil {
+		t.Error(err)
+	}
+}
+
+// Close does not wait for a listener that fails for good.
+func TestListenerThatFailsForGood(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithListener(&brokenListener{listener, math.MaxInt}))
+	server.Close()
+}
+
+func TestListenerOfAnotherNetwork(t *testing.T) {
+	listener, err := net.Listen("unix", filepath.Join(t.TempDir(), "s"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	server, err := rdsiamtest.NewMySQL(rdsiamtest.WithListener(listener))
+	if err == nil {
+		server.Close()
+		t.Fatal("a listener of unix was accepted")
+	}
+	if !strings.Contains(err.Error(), `"unix"`) {
+		t.Errorf("got %v, want it to name the network", err)
 	}
 }

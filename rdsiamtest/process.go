@@ -2,16 +2,20 @@ package rdsiamtest
 
 import (
 	"errors"
+	"fmt"
 	"net"
 )
 
-// WithListener makes the server accept clients from listener, which it closes when it is
-// closed itself: for programs that need a port of their choice. The default is a free
-// port of 127.0.0.1.
+// WithListener makes the server accept clients from listener, one of TCP, which it closes
+// when it is closed itself: for programs that need a port of their choice. The default is
+// a free port of 127.0.0.1.
 func WithListener(listener net.Listener) Option {
 	return func(s *settings) error {
 		if listener == nil {
 			return errors.New("nil listener: leave WithListener out for the default")
+		}
+		if network := listener.Addr().Network(); network != "tcp" {
+			return fmt.Errorf("WithListener: the network of the listener is %q: give one of net.Listen(\"tcp\", …)", network)
 		}
 		s.ownListener = listener
 		return nil

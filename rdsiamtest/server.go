@@ -36,6 +36,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/rdsiam/rdsiam/internal/pgrelay"
 )
@@ -148,11 +149,23 @@ func (s *Server) prepare() error {
 	return nil
 }
 
+// acceptRetry is how long a listener that has failed is left alone.
+const acceptRetry = 50 * time.Millisecond
+
 func (s *Server) accept() {
 	for {
 		conn, err := s.listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if err != nil {
+			// The process may have run out of files, and will have some again.
+			select {
+			case <-time.After(acceptRetry):
+				continue
+			case <-s.ctx.Done():
+				return
+			}
 		}
 		s.start(s.newClientConn(conn), func(c *clientConn) {
 			known, ok := s.dials.take(c.RemoteAddr())
