@@ -15,32 +15,29 @@ type clientConn struct {
 	net.Conn
 	server  *Server
 	dialled string // host:port the client asked DialContext for, "" when it came by the listener from outside
-	logIn   *pendingLogIn
+	logIn   atomic.Pointer[pendingLogIn]
 	tlsMode TLSMode
 
 	closing sync.Once
 	closed  chan struct{}
 	wasCut  atomic.Bool // closed by a fault
 
-	limit     time.Time // for the log-in; used by the serving goroutine alone
-	inSession atomic.Bool
-	answered  atomic.Bool // something was sent since the client was heard last
+	limit    time.Time   // for the log-in; used by the serving goroutine alone
+	answered atomic.Bool // something was sent since the client was heard last
 
-	interrupting sync.Once
-	interrupted  chan struct{}
-
-	mu    sync.Mutex
-	sent  int64          // guarded by mu; bytes that count for faults
-	under *faultsInForce // guarded by mu; the faults that sent counts for
+	mu      sync.Mutex
+	sent    int64          // guarded by mu; bytes that count for faults
+	under   *faultsInForce // guarded by mu; the faults that sent counts for
+	delayed chan struct{}  // guarded by mu; ends the delay of a statement, nil without one
 }
 
 func (s *Server) newClientConn(conn net.Conn) *clientConn {
-	return &clientConn{Conn: conn, server: s, closed: make(chan struct{}), interrupted: make(chan struct{})}
+	return &clientConn{Conn: conn, server: s, closed: make(chan struct{})}
 }
 
 // begin waits as long as the faults want, and then gives the log-in its time.
 func (c *clientConn) begin(timeout time.Duration) error {
-	if err := c.pause(accepting); err != nil {
+	if err := c.wait(accepting); err != nil {
 		return err
 	}
 	c.tlsMode = c.server.tlsModeNow()
@@ -52,37 +49,38 @@ func (c *clientConn) begin(timeout time.Duration) error {
 func (c *clientConn) beginSession() {
 	c.limit = time.Time{}
 	c.SetDeadline(c.limit)
-	c.inSession.Store(true)
 }
 
-func (c *clientConn) pause(delay func(Faults) time.Duration) error {
-	p := pause{delay: delay, limit: c.limit, oneEnd: c.closed, interrupt: c.interrupted}
-	if c.logIn != nil {
-		p.otherEnd = c.logIn.gone
+// pause is the wait for the delay at a point.
+func (c *clientConn) pause(delay func(Faults) time.Duration) pause {
+	p := pause{delay: delay, limit: c.limit, oneEnd: c.closed}
+	if logIn := c.logIn.Load(); logIn != nil {
+		p.otherEnd = logIn.gone
 	}
-	return c.server.wait(p)
+	return p
+}
+
+func (c *clientConn) wait(delay func(Faults) time.Duration) error {
+	return c.server.wait(c.pause(delay))
 }
 
 // left reports whether the client is known to be closing its end.
 func (c *clientConn) left() bool {
-	if c.logIn == nil {
+	logIn := c.logIn.Load()
+	if logIn == nil {
 		return false
 	}
 	select {
-	case <-c.logIn.gone: // nil where it cannot be known
+	case <-logIn.gone: // nil where it cannot be known
 		return true
 	default:
 		return false
 	}
 }
 
-// interrupt ends the delays of a session, as a cancel request ends its statement: pgx
-// then says goodbye and waits for the server to have heard it.
-func (c *clientConn) interrupt() { c.interrupting.Do(func() { close(c.interrupted) }) }
-
 // judge checks the token of an attempt, as slowly and as strictly as the faults want.
 func (c *clientConn) judge(a attempt) (verified, *Refusal) {
-	err := c.pause(checkingToken)
+	err := c.wait(checkingToken)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return verified{}, &Refusal{ReasonTimeout, "the answer to the token was delayed for longer than a log-in may take"}
@@ -98,18 +96,6 @@ func (c *clientConn) faultBehind(refusal *Refusal) *Refusal {
 		return &Refusal{ReasonCut, "by Faults.CutAfter or DropConnections"}
 	}
 	return refusal
-}
-
-// Read delays the first bytes of what a client asks in its session.
-func (c *clientConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n == 0 || !c.inSession.Load() || !c.answered.Swap(false) {
-		return n, err
-	}
-	if err := c.pause(answering); err != nil {
-		return 0, err
-	}
-	return n, err
 }
 
 // Write sends what CutAfter allows.

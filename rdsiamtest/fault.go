@@ -78,7 +78,8 @@ func (s *Server) DropConnections() int {
 	defer s.mu.Unlock()
 	dropped := 0
 	for conn := range s.conns {
-		if conn.cut() {
+		left := conn.left()
+		if conn.cut() && !left {
 			dropped++
 		}
 	}
@@ -106,11 +107,12 @@ type pause struct {
 	delay            func(Faults) time.Duration
 	limit            time.Time       // the end of the log-in; zero is none
 	oneEnd, otherEnd <-chan struct{} // closed with an end of the connection
-	interrupt        <-chan struct{} // ends the delay
+	cancelled        <-chan struct{} // closed to end the delay; nil is never
 }
 
 // wait waits for the delay as it is and as SetFaults changes it. It returns
-// net.ErrClosed when an end was closed, and os.ErrDeadlineExceeded at the limit.
+// net.ErrClosed when an end was closed, errCancelled when that was asked for, and
+// os.ErrDeadlineExceeded at the limit.
 func (s *Server) wait(p pause) error {
 	began := time.Now()
 	for {
@@ -130,9 +132,9 @@ func (s *Server) wait(p pause) error {
 				return os.ErrDeadlineExceeded
 			}
 			return nil
-		case <-p.interrupt:
+		case <-p.cancelled:
 			timer.Stop()
-			return nil
+			return errCancelled
 		case <-p.oneEnd:
 			timer.Stop()
 			return net.ErrClosed

@@ -3,11 +3,14 @@ package rdsiamtest_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
@@ -126,6 +129,86 @@ func TestCancelEndsADelay(t *testing.T) {
 			t.Errorf("the connection was closed after %s, want 1s: pgx waits up to 15s for the server", took)
 		}
 	})
+}
+
+// A session in which a statement was cancelled goes on, and so do the delays. The statement
+// that was cancelled changes nothing.
+func TestCancelIsForOneStatement(t *testing.T) {
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
+		t.Run(mode.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
+				config := pgxConfig(t, server, "app", tokenFor(t, server, "app"))
+				config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+					return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Hour}
+				}
+				conn := connectPGX(t, config)
+				server.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+				for range 3 {
+					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+					began := time.Now()
+					_, err := conn.Exec(ctx, "BEGIN", mode)
+					cancel()
+					wantPgError(t, err, "57014", "canceling statement due to user request")
+					// pgx gives the cancel request a tenth of a second to arrive.
+					if took := time.Since(began); took != 1100*time.Millisecond {
+						t.Errorf("it took %s, want 1.1s", took)
+					}
+				}
+				server.SetFaults(rdsiamtest.Faults{})
+				if _, err := conn.Exec(t.Context(), "SELECT 1", mode); err != nil || conn.PgConn().TxStatus() != 'I' {
+					t.Errorf("the session goes on with %v, in state %q", err, conn.PgConn().TxStatus())
+				}
+			})
+		})
+	}
+}
+
+// Nothing holds up a client that leaves.
+func TestGoodbyeIsNotDelayed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
+		conn := connectPGX(t, pgxConfig(t, server, "app", tokenFor(t, server, "app")))
+		server.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+		began := time.Now()
+		if err := conn.Close(t.Context()); err != nil || time.Since(began) != 0 {
+			t.Errorf("closed after %s: %v", time.Since(began), err)
+		}
+	})
+}
+
+// The client of an upstream may leave, or cancel its statement, during a delay. It would
+// wait for 15 seconds if the delay went on.
+func TestDelayInFrontOfAnUpstreamEnds(t *testing.T) {
+	upstream := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithPasswordUser("app", "secret"))
+	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithUpstream(rdsiamtest.Upstream{
+		Address: upstream.Addr().String(), Password: "secret", TLS: upstreamTLS(upstream)}))
+	for name, end := range map[string]func(*testing.T, *pgx.Conn) error{
+		"leave": func(t *testing.T, conn *pgx.Conn) error { return conn.Close(t.Context()) },
+		"cancel": func(t *testing.T, conn *pgx.Conn) error {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			_, err := conn.Exec(ctx, "SELECT 1")
+			<-conn.PgConn().CleanupDone()
+			if errors.Is(err, context.DeadlineExceeded) {
+				return nil
+			}
+			return fmt.Errorf("got %w, want the end of the context", err)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := connectPGX(t, pgxConfig(t, server, "app", tokenFor(t, server, "app")))
+			server.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+			defer server.SetFaults(rdsiamtest.Faults{})
+			began := time.Now()
+			if err := end(t, conn); err != nil {
+				t.Error(err)
+			}
+			if took := time.Since(began); took > 12*time.Second {
+				t.Errorf("it took %s", took)
+			}
+		})
+	}
 }
 
 func TestServerClosesDuringADelay(t *testing.T) {

@@ -145,6 +145,23 @@ func TestDropConnections(t *testing.T) {
 	}
 }
 
+// A client that has gone lost nothing, also when the server has yet to notice.
+func TestDropConnectionsOfClientsThatLeft(t *testing.T) {
+	for _, options := range [][]rdsiamtest.Option{nil, {rdsiamtest.WithInMemory()}} {
+		server := rdsiamtest.StartMySQL(t, options...)
+		for range 20 {
+			conn := dialServer(t, server)
+			if _, err := conn.Read(make([]byte, 1)); err != nil { // of the greeting
+				t.Fatal(err)
+			}
+			conn.Close()
+			if n := server.DropConnections(); n != 0 {
+				t.Errorf("%d connections were dropped, want none", n)
+			}
+		}
+	}
+}
+
 func TestSetCertificateAuthority(t *testing.T) {
 	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
 	if server.SetCertificateAuthority(nil) == nil {

@@ -91,7 +91,7 @@ func newMySQLConnectionID() uint32 {
 // client asks for it.
 func (f *mysqlFront) readResponse(ctx context.Context) bool {
 	config := f.server.serverTLS(f.conn.tlsMode)
-	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, f.conn.pause(handshaking) }
+	config.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return nil, f.conn.wait(handshaking) }
 	if f.client.ReadResponse(ctx, config) != nil {
 		return false
 	}
@@ -109,7 +109,7 @@ func (f *mysqlFront) logIn() bool {
 	entry := f.server.newLogIn(f.attempt, token, refusal)
 	entry.PasswordReceived = entry.PasswordReceived || f.client.Answered
 	f.server.record(entry)
-	f.server.endLogIn(f.conn.logIn)
+	f.server.endLogIn(f.conn.logIn.Load())
 	if refusal != nil {
 		// A client that is closing its end still reads, and would take an answer
 		// for the server's opinion of its token.
@@ -132,7 +132,7 @@ func (f *mysqlFront) logIn() bool {
 // splice hands the session to the upstream, until the client asks for another
 // account at the latest.
 func (f *mysqlFront) splice() {
-	if changeUser := mysqlwire.Splice(f.client.Conn(), f.upstream.client.Conn()); changeUser != nil {
+	if changeUser := mysqlwire.Splice(delayedConn{f.client.Conn(), f.conn, mysqlGoodbye}, f.upstream.client.Conn()); changeUser != nil {
 		f.refuseChangeUser(changeUser)
 	}
 }

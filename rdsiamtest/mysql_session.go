@@ -65,6 +65,9 @@ func (s *mysqlSession) serve() {
 		if len(command) > 0 && command[0] == mysqlQuit {
 			return
 		}
+		if s.front.conn.delayStatement() != nil {
+			return
+		}
 		s.answer(command)
 		if s.packets.Flush() != nil {
 			return

@@ -112,9 +112,10 @@ func (s *Server) DialContext(ctx context.Context, network, address string) (net.
 	}
 	client, server := memoryPipe(address)
 	conn := s.newClientConn(server)
-	conn.dialled, conn.logIn = address, s.beginLogIn(client.closed)
+	conn.dialled = address
+	conn.logIn.Store(s.beginLogIn(client.closed))
 	if !s.start(conn, nil) {
-		s.endLogIn(conn.logIn)
+		s.endLogIn(conn.logIn.Load())
 		client.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("the rdsiamtest server is closed")}
 	}

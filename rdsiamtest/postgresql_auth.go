@@ -35,7 +35,7 @@ func (f *postgresFront) authenticate() bool {
 		refusal = trueReason(refusal, account, known)
 	}
 	f.record(f.newLogIn(f.attempt, v, refusal))
-	f.endLogIn(f.client.logIn)
+	f.endLogIn(f.client.logIn.Load())
 	if refusal == nil {
 		return true
 	}

@@ -20,6 +20,7 @@ type postgresSession struct {
 	portals    map[string]*postgresPortal
 	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
 	discarding bool // after an error, until Sync
+	cancelled  bool // the client asked to cancel what it asks now
 }
 
 type postgresPrepared struct {
@@ -50,8 +51,7 @@ func newPostgresSession(f *postgresFront) *postgresSession {
 }
 
 func (s *postgresSession) serve() {
-	// Every statement is answered at once, unless a fault delays it.
-	key := s.front.sessions.Add(func(context.Context) { s.front.client.interrupt() })
+	key := s.front.sessions.Add(func(context.Context) { s.front.client.cancelStatement() })
 	defer s.front.sessions.Remove(key)
 	if s.front.welcome(s.parameters(), key) != nil {
 		return
@@ -61,7 +61,12 @@ func (s *postgresSession) serve() {
 		if err != nil {
 			return
 		}
-		if !s.handle(message) {
+		if _, leaves := message.(*pgproto3.Terminate); leaves {
+			return
+		}
+		err = s.front.client.delayStatement()
+		s.cancelled = errors.Is(err, errCancelled)
+		if err != nil && !s.cancelled || !s.handle(message) {
 			return
 		}
 	}
@@ -88,8 +93,6 @@ func (s *postgresSession) parameters() map[string]string {
 func (s *postgresSession) handle(message pgproto3.FrontendMessage) bool {
 	var err error
 	switch message := message.(type) {
-	case *pgproto3.Terminate:
-		return false
 	case *pgproto3.Query:
 		s.discarding = false
 		s.fail(s.query(message.String))
@@ -127,7 +130,14 @@ func (s *postgresSession) extended(step func() error) error {
 	if s.discarding {
 		return nil
 	}
+	if s.cancelled {
+		return cancelledByUser()
+	}
 	return step()
+}
+
+func cancelledByUser() error {
+	return &postgresError{code: "57014", message: "canceling statement due to user request"}
 }
 
 func (s *postgresSession) ready() bool {
@@ -158,6 +168,9 @@ func (s *postgresSession) fail(err error) {
 
 // query runs the statements of the simple protocol up to the first error.
 func (s *postgresSession) query(text string) error {
+	if s.cancelled {
+		return cancelledByUser()
+	}
 	statements, err := parsePostgres(text)
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ func (f *postgresFront) negotiate(ctx context.Context) error {
 		return err
 	}
 	if head[0] == tlsHandshakeRecord {
-		if err := f.client.pause(handshaking); err != nil {
+		if err := f.client.wait(handshaking); err != nil {
 			return err
 		}
 		return f.startTLS(ctx, head[:1])
@@ -45,7 +45,7 @@ func (f *postgresFront) negotiate(ctx context.Context) error {
 		case postgresSSLRequest:
 			// Not between the answer and the handshake: pgx makes that inside a write
 			// and by then waits for a mutex, which stops the clock of testing/synctest.
-			if err := f.client.pause(handshaking); err != nil {
+			if err := f.client.wait(handshaking); err != nil {
 				return err
 			}
 			if f.client.tlsMode != TLSUnavailable {

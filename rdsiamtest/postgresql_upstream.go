@@ -28,10 +28,13 @@ func (f *postgresFront) splice(ctx context.Context) {
 	defer session.Conn.Close()
 	defer context.AfterFunc(ctx, func() { session.Conn.Close() })()
 
-	key := f.sessions.Add(func(ctx context.Context) { upstream.CancelRequest(ctx) })
+	key := f.sessions.Add(func(ctx context.Context) {
+		f.client.cancelStatement()
+		upstream.CancelRequest(ctx)
+	})
 	defer f.sessions.Remove(key)
 	if f.welcome(session.ParameterStatuses, key) == nil {
-		pgrelay.Splice(f.stream, pgrelay.ReadFrom(reader, session.Conn))
+		pgrelay.Splice(delayedConn{f.stream, f.client, postgresGoodbye}, pgrelay.ReadFrom(reader, session.Conn))
 	}
 }
 

@@ -172,7 +172,8 @@ func (s *Server) accept() {
 			if !ok {
 				known.logIn = s.beginLogIn(nil)
 			}
-			c.dialled, c.logIn = known.address, known.logIn
+			c.dialled = known.address
+			c.logIn.Store(known.logIn)
 		})
 	}
 }
@@ -204,7 +205,7 @@ func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
 
 func (s *Server) finish(conn *clientConn) {
 	conn.Close()
-	s.endLogIn(conn.logIn)
+	s.endLogIn(conn.logIn.Load())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)

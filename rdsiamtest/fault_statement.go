@@ -1,0 +1,67 @@
+package rdsiamtest
+
+import (
+	"errors"
+	"net"
+)
+
+// errCancelled says that the client asked to cancel its statement while it was delayed.
+var errCancelled = errors.New("statement cancelled")
+
+// delayStatement holds up what a client asks after an answer, once for all the pieces of
+// it. It returns errCancelled if the client thought better of it, and net.ErrClosed if the
+// client went.
+func (c *clientConn) delayStatement() error {
+	if !c.answered.Swap(false) {
+		return nil
+	}
+	cancelled := make(chan struct{})
+	c.setDelayed(cancelled)
+	defer c.setDelayed(nil)
+	held := c.pause(answering)
+	held.cancelled = cancelled
+	return c.server.wait(held)
+}
+
+func (c *clientConn) setDelayed(cancelled chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.delayed = cancelled
+}
+
+// cancelStatement ends the delay of a statement. Without one there is nothing to cancel:
+// what the server answers by itself it answers at once.
+func (c *clientConn) cancelStatement() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.delayed != nil {
+		close(c.delayed)
+		c.delayed = nil
+	}
+}
+
+// The last that a client says in its session, which nothing holds up: pgx waits for the
+// server to have heard it.
+const (
+	postgresGoodbye = "X\x00\x00\x00\x04"
+	mysqlGoodbye    = "\x01\x00\x00\x00\x01"
+)
+
+// delayedConn delays what a client asks whose session is handed to an upstream.
+type delayedConn struct {
+	net.Conn // with the client, in clear
+	client   *clientConn
+	goodbye  string
+}
+
+func (c delayedConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if n == 0 || string(b[:n]) == c.goodbye {
+		return n, err
+	}
+	// A statement that is cancelled goes on to the upstream, as the request to cancel does.
+	if held := c.client.delayStatement(); held != nil && !errors.Is(held, errCancelled) {
+		return 0, held
+	}
+	return n, err
+}
