@@ -70,9 +70,10 @@ func (t *certificateTable) currentAuthority() *CertificateAuthority {
 }
 
 // SetCertificateAuthority rotates the certificates: new connections are shown those of
-// authority, which takes the place of the one before in [Server.RootCAs] and
-// [Server.CertificatePEM]. Clients that trust only that one refuse the server from then
-// on. See [NewCertificateAuthority].
+// authority, a new one of [NewCertificateAuthority], which takes the place of the one
+// before in [Server.RootCAs] and [Server.CertificatePEM]. Open connections stay;
+// [Server.DropConnections] ends them. Clients that trust only the old authority refuse the
+// server from then on; those that were given both, or the new [Server.RootCAs], do not.
 func (s *Server) SetCertificateAuthority(authority *CertificateAuthority) error {
 	if authority == nil {
 		return errors.New("rdsiamtest: nil certificate authority: make one with NewCertificateAuthority")

@@ -7,20 +7,30 @@ import (
 	"time"
 )
 
-// Faults are what goes wrong between a client and a server that is otherwise well:
+// Faults are what goes wrong between clients and a server that is otherwise well:
 // throttling, slowness, cut connections, wrong certificates, clocks that differ. The
-// zero value is a server without faults. See [Server.SetFaults].
+// zero value is a server without faults. [Server.SetFaults] puts them in force.
+//
+// Several can be set at once. They hold for every client, also in front of an
+// upstream ([WithUpstream]). A real server that asks [Server.Verify] has RefuseNext,
+// NewTokensPerSecond, TokenDelay and ClockOffset. Times go by the real clock, or that
+// of testing/synctest, whatever [WithClock] says.
+//
+// [Server.LogIns] says of a log-in which fault ended it: [ReasonFault],
+// [ReasonThrottled], [ReasonTimeout] or [ReasonCut], and [ReasonExpired] or
+// [ReasonNotYetValid] for a clock. As always, a connection that ends before the client
+// names a user leaves no entry.
 type Faults struct {
-	// RefuseNext refuses the next log-ins whose token is right, this many of them,
-	// in the words of a refused token. The count begins with SetFaults.
+	// RefuseNext is how many log-ins are refused, from SetFaults on, of those whose
+	// token is right. The client reads what it reads of a wrong token.
 	RefuseNext int
 
-	// NewTokensPerSecond refuses a token that has never logged in on this server
-	// if that many others did so for the first time within the last second. Zero
-	// is no limit. Tokens that have logged in before, also before the limit was
-	// set, are exempt, and refused ones count for nothing. An instance refuses in
-	// the words of a refused token, RDS Proxy in its own. What one access key signs
-	// for one user within one second is one token.
+	// NewTokensPerSecond is how many tokens may log in for the first time on this
+	// server within one second; the others are refused. Zero is no limit. Tokens that
+	// have logged in before, also before the limit was set, are exempt, and refused
+	// ones count for nothing. The client reads what it reads of a wrong token, or of
+	// RDS Proxy that it throttles. Log-ins signed with one access key for one user
+	// within one second have the same token.
 	//
 	// AWS documents that IAM log-ins are throttled at 200 connections a second, but
 	// not how they are counted. That tokens which are used again are exempt is
@@ -28,16 +38,18 @@ type Faults struct {
 	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
 	NewTokensPerSecond int
 
-	// The delays hold up each connection at one point: before the server reads or
-	// sends anything (MySQL: its greeting), before it answers the TLS handshake,
-	// before it answers the token, and, in sessions, before it looks at what the
-	// client asks next. A driver may ask several times for one statement.
+	// The delays hold up each connection at one point: AcceptDelay before the server
+	// reads or sends anything (MySQL: its greeting), TLSDelay before it answers the
+	// TLS handshake, TokenDelay before it answers the token, and StatementDelay, in
+	// sessions, before it looks at what the client asks next. A driver may ask several
+	// times for one statement: to prepare it, and to run it.
 	//
-	// The delays end early when the client goes, and those of a PostgreSQL session
-	// when the client asks to cancel its statement. All but AcceptDelay count as
-	// part of the log-in, which a server ends after a minute (PostgreSQL) or 10
-	// seconds (MySQL); PostgreSQL then says "canceling authentication due to
-	// timeout" if it was the token that took so long.
+	// A delay ends early when the client goes, and that of a PostgreSQL statement when
+	// the client asks to cancel it: the statement fails with 57014, or goes on to the
+	// upstream if there is one. TLSDelay and TokenDelay are part of the log-in, which a
+	// server ends after a minute (PostgreSQL) or 10 seconds (MySQL); PostgreSQL then
+	// says "canceling authentication due to timeout" if it was the token that took so
+	// long.
 	AcceptDelay    time.Duration
 	TLSDelay       time.Duration
 	TokenDelay     time.Duration
@@ -46,12 +58,12 @@ type Faults struct {
 	// CutAfter closes each connection, without a word, when the server has sent
 	// this many bytes on it, those of TLS included. Bytes count from the opening
 	// of the connection, or from SetFaults if it was open then. Zero never cuts, a
-	// negative number before the first byte. The last bytes may be lost on the
+	// negative number cuts before the first byte. The last bytes may be lost on the
 	// way, as with any connection that breaks.
 	CutAfter int64
 
-	// TLSMode takes the place of [WithTLSMode] for new connections, except for
-	// TLSRequired, which leaves it. For a certificate of another authority that
+	// TLSMode takes the place of [WithTLSMode] for new connections; TLSRequired, the
+	// zero value, leaves that as it is. For a certificate of another authority that
 	// clients can trust, see [Server.SetCertificateAuthority].
 	TLSMode TLSMode
 
@@ -60,9 +72,10 @@ type Faults struct {
 	ClockOffset time.Duration
 }
 
-// SetFaults puts faults in force in place of those that were, for connections that are
-// opened later and for those that are open. It can be called at any time;
-// SetFaults(Faults{}) ends all of them, also a delay that is under way.
+// SetFaults puts faults in force in place of all that were, for connections that are
+// opened later and for those that are open. It can be called at any time, also while a
+// client waits: a delay that is under way goes on as the new faults want it.
+// SetFaults(Faults{}) ends all faults.
 func (s *Server) SetFaults(faults Faults) {
 	next := &faultsInForce{Faults: faults, replaced: make(chan struct{})}
 	next.refusals.Store(int64(faults.RefuseNext))
@@ -72,7 +85,9 @@ func (s *Server) SetFaults(faults Faults) {
 }
 
 // DropConnections closes every open connection without a word, as they end for a client
-// when its server fails over. New ones are accepted. It returns how many there were.
+// when its server fails over. New ones are accepted: for a server that stays away, set
+// CutAfter to -1 first. It returns how many connections there were, without those that
+// their clients had closed.
 func (s *Server) DropConnections() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
