@@ -28,7 +28,7 @@ type clientConn struct {
 	mu      sync.Mutex
 	sent    int64          // guarded by mu; bytes that count for faults
 	under   *faultsInForce // guarded by mu; the faults that sent counts for
-	delayed chan struct{}  // guarded by mu; ends the delay of a statement, nil without one
+	delayed chan struct{}  // guarded by mu; ends the last delay of a statement, nil once it was closed
 }
 
 func (s *Server) newClientConn(conn net.Conn) *clientConn {

@@ -3,7 +3,6 @@ package rdsiamtest_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -175,40 +174,6 @@ func TestGoodbyeIsNotDelayed(t *testing.T) {
 			t.Errorf("closed after %s: %v", time.Since(began), err)
 		}
 	})
-}
-
-// The client of an upstream may leave, or cancel its statement, during a delay. It would
-// wait for 15 seconds if the delay went on.
-func TestDelayInFrontOfAnUpstreamEnds(t *testing.T) {
-	upstream := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithPasswordUser("app", "secret"))
-	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithUpstream(rdsiamtest.Upstream{
-		Address: upstream.Addr().String(), Password: "secret", TLS: upstreamTLS(upstream)}))
-	for name, end := range map[string]func(*testing.T, *pgx.Conn) error{
-		"leave": func(t *testing.T, conn *pgx.Conn) error { return conn.Close(t.Context()) },
-		"cancel": func(t *testing.T, conn *pgx.Conn) error {
-			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-			defer cancel()
-			_, err := conn.Exec(ctx, "SELECT 1")
-			<-conn.PgConn().CleanupDone()
-			if errors.Is(err, context.DeadlineExceeded) {
-				return nil
-			}
-			return fmt.Errorf("got %w, want the end of the context", err)
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			conn := connectPGX(t, pgxConfig(t, server, "app", tokenFor(t, server, "app")))
-			server.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
-			defer server.SetFaults(rdsiamtest.Faults{})
-			began := time.Now()
-			if err := end(t, conn); err != nil {
-				t.Error(err)
-			}
-			if took := time.Since(began); took > 12*time.Second {
-				t.Errorf("it took %s", took)
-			}
-		})
-	}
 }
 
 func TestServerClosesDuringADelay(t *testing.T) {

@@ -15,18 +15,17 @@ func (c *clientConn) delayStatement() error {
 	if !c.answered.Swap(false) {
 		return nil
 	}
-	cancelled := make(chan struct{})
-	c.setDelayed(cancelled)
-	defer c.setDelayed(nil)
 	held := c.pause(answering)
-	held.cancelled = cancelled
+	held.cancelled = c.newDelay()
 	return c.server.wait(held)
 }
 
-func (c *clientConn) setDelayed(cancelled chan struct{}) {
+// newDelay returns what cancelStatement closes.
+func (c *clientConn) newDelay() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.delayed = cancelled
+	c.delayed = make(chan struct{})
+	return c.delayed
 }
 
 // cancelStatement ends the delay of a statement. Without one there is nothing to cancel:

@@ -1,6 +1,7 @@
 package rdsiamtest
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -238,6 +239,8 @@ type Upstream struct {
 	Password string      // "" sends none
 	Database string      // "" is the database that the client asked for
 	TLS      *tls.Config // nil connects without TLS
+
+	dialContext func(ctx context.Context, network, address string) (net.Conn, error) // nil: the network; others are for tests
 }
 
 // WithUpstream hands each session, once its log-in was accepted, to a real

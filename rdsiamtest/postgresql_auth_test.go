@@ -265,6 +265,14 @@ func writeAll(t *testing.T, conn net.Conn, messages ...pgproto3.FrontendMessage)
 // startUp sends the start-up message through TLS.
 func startUp(t *testing.T, server *rdsiamtest.Server, user string) (net.Conn, *pgproto3.Frontend) {
 	t.Helper()
+	return startUpWith(t, server, &pgproto3.StartupMessage{
+		ProtocolVersion: pgproto3.ProtocolVersion30,
+		Parameters:      map[string]string{"user": user},
+	})
+}
+
+func startUpWith(t *testing.T, server *rdsiamtest.Server, message *pgproto3.StartupMessage) (net.Conn, *pgproto3.Frontend) {
+	t.Helper()
 	conn, _ := dialRaw(t, server)
 	writeAll(t, conn, &pgproto3.SSLRequest{})
 	if got := readByte(t, conn); got != 'S' {
@@ -275,10 +283,7 @@ func startUp(t *testing.T, server *rdsiamtest.Server, user string) (net.Conn, *p
 		t.Fatal(err)
 	}
 	stream := tls.Client(conn, &tls.Config{RootCAs: server.RootCAs(), ServerName: host})
-	writeAll(t, stream, &pgproto3.StartupMessage{
-		ProtocolVersion: pgproto3.ProtocolVersion30,
-		Parameters:      map[string]string{"user": user},
-	})
+	writeAll(t, stream, message)
 	return stream, pgproto3.NewFrontend(stream, stream)
 }
 

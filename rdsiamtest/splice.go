@@ -7,6 +7,9 @@ import (
 )
 
 func (u *Upstream) dial(ctx context.Context) (net.Conn, error) {
+	if u.dialContext != nil {
+		return u.dialContext(ctx, u.Network, u.Address)
+	}
 	var dialer net.Dialer
 	return dialer.DialContext(ctx, u.Network, u.Address)
 }

@@ -2,8 +2,10 @@ package pgrelay_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -61,10 +63,50 @@ func TestSplice(t *testing.T) {
 				}
 			}
 			left := end(client, server)
-			if n, err := left.Read(make([]byte, 1)); err == nil {
-				t.Errorf("read %d bytes from a session that has ended", n)
+			if n, err := left.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("read %d bytes from a session that has ended, %v", n, err)
 			}
 			<-done
 		})
+	}
+}
+
+// slowConn is still reading when it has been closed.
+type slowConn struct {
+	net.Conn
+	closed, release chan struct{}
+}
+
+func (c *slowConn) Read([]byte) (int, error) {
+	<-c.release
+	return 0, net.ErrClosed
+}
+
+func (c *slowConn) Close() error {
+	close(c.closed)
+	return c.Conn.Close()
+}
+
+// Nothing of a splice runs on when it has returned.
+func TestSpliceWaits(t *testing.T) {
+	clientSide, _ := connected(t)
+	serverSide, server := connected(t)
+	client := &slowConn{clientSide, make(chan struct{}), make(chan struct{})}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		pgrelay.Splice(client, serverSide)
+	}()
+	server.Close()
+	<-client.closed
+	select {
+	case <-done:
+		t.Error("the splice returned while it was reading")
+	case <-time.After(50 * time.Millisecond): // it has nothing else to wait for
+	}
+	close(client.release)
+	<-done
+	if _, err := serverSide.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the server's connection: %v, want it closed", err)
 	}
 }
