@@ -22,7 +22,13 @@ type Report struct {
 type Step struct {
 	Statement
 	Duration time.Duration
-	Warnings []string // of MySQL and MariaDB; database/sql keeps those of PostgreSQL to itself
+	Warnings []string // of the server, such as "WARNING 01007: …"; those of PostgreSQL need WithNotices
+}
+
+// record is a Report in the making.
+type record struct {
+	Report
+	listener *listener // nil if nobody asked for notices
 }
 
 // Apply runs a plan. It may run any number of times, and many runners may run it
@@ -41,36 +47,70 @@ type Step struct {
 // pattern, or by a name with unescaped wildcards, the older one is carried over.
 //
 // The error is an [*Error], or that of ctx. The report says also then what was done.
-func Apply[S Session](ctx context.Context, session S, p *Plan) (*Report, error) {
-	report := new(Report)
-	switch s := any(session).(type) {
+func Apply[S Session](ctx context.Context, session S, p *Plan, o ...ApplyOption) (*Report, error) {
+	var settings applyOptions
+	for _, option := range o {
+		option(&settings)
+	}
+	var report record
+	if settings.notices != nil && p.Engine == PostgreSQL {
+		report.listener = settings.notices.listen()
+		defer report.listener.stop()
+	}
+	err := p.apply(ctx, session, &report)
+	return &report.Report, err
+}
+
+func (p *Plan) apply(ctx context.Context, session any, report *record) error {
+	switch s := session.(type) {
 	case *sql.DB:
 		conn, err := s.Conn(ctx)
 		if err != nil {
-			return report, &Error{Account: p.Account, err: err}
+			return &Error{Account: p.Account, err: err}
 		}
 		defer conn.Close()
-		return report, p.applyConn(ctx, conn, report)
+		return p.applyConn(ctx, conn, report)
 	case *sql.Conn:
-		return report, p.applyConn(ctx, s, report)
+		return p.applyConn(ctx, s, report)
 	case *sql.Tx:
 		if p.Engine != PostgreSQL {
-			return report, &Error{Kind: ErrTransaction, Account: p.Account, mend: "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
+			return &Error{Kind: ErrTransaction, Account: p.Account, mend: "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
 		}
 		report.Attempts = 1
-		return report, p.runPostgreSQL(ctx, s, report)
+		if err := p.findConnection(ctx, s, report); err != nil {
+			return err
+		}
+		return p.runPostgreSQL(ctx, s, report)
 	}
 	panic("unreachable")
 }
 
-func (p *Plan) applyConn(ctx context.Context, conn *sql.Conn, report *Report) error {
-	if p.Engine == PostgreSQL {
-		if err := p.refuseTransaction(ctx, conn); err != nil {
-			return err
-		}
-		return p.applyPostgreSQL(ctx, conn, report)
+func (p *Plan) applyConn(ctx context.Context, conn *sql.Conn, report *record) error {
+	if p.Engine != PostgreSQL {
+		return p.applyMySQL(ctx, conn, report)
 	}
-	return p.applyMySQL(ctx, conn, report)
+	if err := p.refuseTransaction(ctx, conn); err != nil {
+		return err
+	}
+	if err := p.findConnection(ctx, conn, report); err != nil {
+		return err
+	}
+	return p.applyPostgreSQL(ctx, conn, report)
+}
+
+// findConnection lets notices know the connection, if anybody asked for them.
+func (p *Plan) findConnection(ctx context.Context, q querier, report *record) error {
+	if report.listener == nil {
+		return nil
+	}
+	err := report.listener.find(ctx, q)
+	if err == errDeaf {
+		return &Error{Account: p.Account, err: err, mend: "give the driver a handler that calls Add, before it connects"}
+	}
+	if err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	return nil
 }
 
 // querier is what all sessions have.
@@ -81,11 +121,12 @@ type querier interface {
 }
 
 // exec runs a statement and reports it.
-func (p *Plan) exec(ctx context.Context, q querier, s Statement, report *Report) error {
+func (p *Plan) exec(ctx context.Context, q querier, s Statement, report *record) error {
+	report.listener.take() // what belongs to no step
 	begin := time.Now()
 	if _, err := q.ExecContext(ctx, s.SQL); err != nil {
 		return explain(p.Engine, p.Account, s, err)
 	}
-	report.Steps = append(report.Steps, Step{Statement: s, Duration: time.Since(begin)})
+	report.Steps = append(report.Steps, Step{Statement: s, Duration: time.Since(begin), Warnings: report.listener.take()})
 	return nil
 }

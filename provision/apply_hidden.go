@@ -12,7 +12,7 @@ import (
 // carryOver makes sure that a new row for a database hides no older one: what the older
 // one gives in this database is granted along with what is wanted. A row by the
 // unescaped name, which was meant for this database alone, is then revoked.
-func (p *Plan) carryOver(ctx context.Context, conn *sql.Conn, database string, report *Report) error {
+func (p *Plan) carryOver(ctx context.Context, conn *sql.Conn, database string, report *record) error {
 	exact := target{level: levelDatabase, space: database}
 	rows, err := readDatabaseRows(ctx, conn, granteeOf(p.Account, p.account.host()), false)
 	if err != nil {

@@ -16,7 +16,7 @@ const (
 	lockSeconds = 60
 )
 
-func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *Report) (err error) {
+func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *record) (err error) {
 	report.Attempts = 1
 	literal, err := p.checkServer(ctx, conn)
 	if err != nil {
@@ -104,7 +104,7 @@ func (p *Plan) leave(ctx context.Context, conn *sql.Conn, mode *string) error {
 // isBroken tells of errors that are no answer of the server.
 func isBroken(err error) bool { return serverCode(err) == "" }
 
-func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, literal bool, report *Report) error {
+func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, literal bool, report *record) error {
 	if literal {
 		if s.forPatterns {
 			return nil
@@ -128,8 +128,16 @@ func isAbsent(err error) bool {
 	return errors.As(err, &failed) && slices.Contains([]string{"1141", "1147", "1403", "1962"}, failed.Code)
 }
 
+// usualNotes are those of statements that run again: CREATE USER IF NOT EXISTS finds the
+// account, DROP USER IF EXISTS does not, in MySQL and in MariaDB.
+var usualNotes = []string{"3163", "1973", "3162", "1974"}
+
 // execMySQL runs a statement and reports what the server remarks.
-func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, report *Report) error {
+func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, report *record) error {
+	// Warnings stay until a statement uses a table, and those for accounts do not.
+	if _, err := conn.ExecContext(ctx, "SELECT 1 FROM information_schema.COLLATIONS LIMIT 0"); err != nil {
+		return explain(p.Engine, p.Account, s, err)
+	}
 	if err := p.exec(ctx, conn, s, report); err != nil {
 		return err
 	}
@@ -138,6 +146,9 @@ func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, repor
 		var severity, code, text string
 		if err := scan(&severity, &code, &text); err != nil {
 			return err
+		}
+		if slices.Contains(usualNotes, code) {
+			return nil
 		}
 		step.Warnings = append(step.Warnings, severity+" "+code+": "+text)
 		return nil

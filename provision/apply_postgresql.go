@@ -17,7 +17,7 @@ const (
 	maxDelay    = time.Second
 )
 
-func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
+func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *record) error {
 	for delay := minDelay; ; delay = min(2*delay, maxDelay) {
 		report.Attempts++
 		report.Steps = nil
@@ -53,7 +53,7 @@ func (p *Plan) refuseTransaction(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
+func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *record) error {
 	// After waiting for another runner, statements must see what it did.
 	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
@@ -70,7 +70,7 @@ func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *R
 }
 
 // runPostgreSQL runs the plan in a transaction and verifies what it did.
-func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *Report) error {
+func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) error {
 	if err := p.checkEncoding(ctx, tx); err != nil {
 		return err
 	}

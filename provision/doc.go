@@ -50,6 +50,11 @@
 // server refuses is an [*Error], which names the statement, and its kind: see [ErrUnmanaged]
 // and its neighbours.
 //
+// # Warnings
+//
+// The [Report] has what the server remarked on each statement. Those of PostgreSQL need a line that
+// connects the driver with a [Notices].
+//
 // # Several databases of PostgreSQL
 //
 // Grants on schemas and what is in them work in the database of the session, so an account

@@ -73,7 +73,9 @@ func testMySQLTwice(t *testing.T, s *testServer) {
 			a := fullMySQLAccount(s.engine, fmt.Sprintf("tw'ice \"%d\" \\ `c`", i), database)
 			apply(t, db, plan(t, a))
 			dump := myDump(t, s)
-			apply(t, db, plan(t, a))
+			if said := warnings(apply(t, db, plan(t, a))); len(said) > 0 {
+				t.Errorf("the second run warns of what is usual: %q", said)
+			}
 			if after := myDump(t, s); after != dump {
 				t.Errorf("the second run changed\n%s\nto\n%s", dump, after)
 			}
@@ -285,11 +287,31 @@ func testMySQLDropAndRevoke(t *testing.T, s *testServer) {
 	}
 	s.admin(t, "DROP VIEW drop_db.v")
 	for range 2 {
-		apply(t, db, drop)
+		if said := warnings(apply(t, db, drop)); len(said) > 0 {
+			t.Errorf("the drop warns of what is usual: %q", said)
+		}
 	}
 	drifts, err := provision.Check(t.Context(), db, a)
 	if err != nil || len(drifts) == 0 || drifts[0].Kind != provision.NoAccount {
 		t.Errorf("got %v, %v", drifts, err)
+	}
+}
+
+// Warnings are reported with the statement that they are about, and none of an earlier one.
+func TestMySQLWarnings(t *testing.T) { onMySQL(t, testMySQLWarnings) }
+
+func testMySQLWarnings(t *testing.T, s *testServer) {
+	db := s.runner(t, "")
+	db.SetMaxOpenConns(1)
+	const warns = "DROP TABLE IF EXISTS nothing.such" // note 1051
+	exec(t, db, "CREATE DATABASE nothing", warns)
+	a := provision.Account{Engine: s.engine, Name: "warned_user"}
+	report := apply(t, db, withStatement(withStatement(plan(t, a), warns), "ALTER USER warned_user REQUIRE SSL"))
+	for i, step := range report.Steps {
+		said := strings.Join(step.Warnings, "; ")
+		if expected := i == len(report.Steps)-2; strings.HasPrefix(said, "Note 1051: ") != expected || !expected && said != "" {
+			t.Errorf("%s: %q", step.SQL, said)
+		}
 	}
 }
 

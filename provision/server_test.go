@@ -186,22 +186,11 @@ func multiStatements(c *mysql.Config) { c.MultiStatements = true }
 
 func (s *testServer) pool(t testing.TB, user, password, database string, parameters map[string]string, change ...func(*mysql.Config)) *sql.DB {
 	t.Helper()
-	roots := &tls.Config{RootCAs: s.roots, ServerName: s.host}
 	if s.engine == provision.PostgreSQL {
-		c, err := pgx.ParseConfig("postgres://" + s.host + "/?sslmode=disable")
-		if err != nil {
-			t.Fatal(err)
-		}
-		c.User, c.Password, c.Database, c.TLSConfig = user, password, database, roots
-		c.DialFunc = s.dial
-		c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil }
-		for name, value := range parameters {
-			c.RuntimeParams[name] = value
-		}
-		return stdlib.OpenDB(*c)
+		return stdlib.OpenDB(*s.pgConfig(t, user, password, database, parameters))
 	}
 	c := mysql.NewConfig()
-	c.Net, c.Addr, c.User, c.Passwd, c.DBName, c.TLS = "tcp", s.host+":3306", user, password, database, roots
+	c.Net, c.Addr, c.User, c.Passwd, c.DBName, c.TLS = "tcp", s.host+":3306", user, password, database, s.tlsConfig()
 	c.DialFunc, c.Params = s.dial, parameters
 	for _, f := range change {
 		f(c)
@@ -211,6 +200,25 @@ func (s *testServer) pool(t testing.TB, user, password, database string, paramet
 		t.Fatal(err)
 	}
 	return sql.OpenDB(connector)
+}
+
+func (s *testServer) tlsConfig() *tls.Config {
+	return &tls.Config{RootCAs: s.roots, ServerName: s.host}
+}
+
+func (s *testServer) pgConfig(t testing.TB, user, password, database string, parameters map[string]string) *pgx.ConnConfig {
+	t.Helper()
+	c, err := pgx.ParseConfig("postgres://" + s.host + "/?sslmode=disable")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.User, c.Password, c.Database, c.TLSConfig = user, password, database, s.tlsConfig()
+	c.DialFunc = s.dial
+	c.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"192.0.2.1"}, nil }
+	for name, value := range parameters {
+		c.RuntimeParams[name] = value
+	}
+	return c
 }
 
 // dial reaches the real server, whatever the address.
