@@ -14,7 +14,9 @@ import (
 	"log"
 	"os"
 
-	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/provision"
@@ -31,23 +33,33 @@ func main() {
 	}
 	resource := rdsiam.Resource{ID: "db-12ABC34DEFG5HIJ6KLMNOP78QR", Region: "us-west-2", AccountID: "123456789012"}
 
-	db, err := sql.Open("pgx", os.Getenv("DATABASE"))
+	config, err := pgx.ParseConfig(os.Getenv("DATABASE"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	defer db.Close()
+	var notices provision.Notices
+	config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message) }
+	target := database{stdlib.OpenDB(*config), &notices, *apply}
+	defer target.Close()
 	if *drop {
-		err = remove(context.Background(), db, account, *apply, os.Stderr)
+		err = remove(context.Background(), target, account, os.Stderr)
 	} else {
-		err = setUp(context.Background(), db, account, resource, *apply, os.Stdout, os.Stderr)
+		err = setUp(context.Background(), target, account, resource, os.Stdout, os.Stderr)
 	}
 	if err != nil {
 		log.Fatal(err)
 	}
 }
 
+// database is where the account is to be, and whether to change anything there.
+type database struct {
+	*sql.DB
+	notices *provision.Notices // what the server remarks
+	apply   bool
+}
+
 // setUp makes the account what its description says, and prints the policy for it.
-func setUp(ctx context.Context, db *sql.DB, account provision.Account, resource rdsiam.Resource, apply bool, stdout, stderr io.Writer) error {
+func setUp(ctx context.Context, db database, account provision.Account, resource rdsiam.Resource, stdout, stderr io.Writer) error {
 	arn, err := account.UserARN(resource)
 	if err != nil {
 		return err
@@ -60,11 +72,11 @@ func setUp(ctx context.Context, db *sql.DB, account provision.Account, resource 
 	if err != nil {
 		return err
 	}
-	if err := run(ctx, db, plan, apply, stderr); err != nil {
+	if err := run(ctx, db, plan, stderr); err != nil {
 		return err
 	}
-	if apply {
-		drifts, err := provision.Check(ctx, db, account)
+	if db.apply {
+		drifts, err := provision.Check(ctx, db.DB, account)
 		if err != nil {
 			return err
 		}
@@ -77,20 +89,25 @@ func setUp(ctx context.Context, db *sql.DB, account provision.Account, resource 
 }
 
 // remove drops the account.
-func remove(ctx context.Context, db *sql.DB, account provision.Account, apply bool, stderr io.Writer) error {
+func remove(ctx context.Context, db database, account provision.Account, stderr io.Writer) error {
 	plan, err := account.PlanDrop(provision.DropOptions{})
 	if err != nil {
 		return err
 	}
-	return run(ctx, db, plan, apply, stderr)
+	return run(ctx, db, plan, stderr)
 }
 
 // run shows the plan and, if told to, applies it.
-func run(ctx context.Context, db *sql.DB, plan *provision.Plan, apply bool, stderr io.Writer) error {
+func run(ctx context.Context, db database, plan *provision.Plan, stderr io.Writer) error {
 	fmt.Fprintln(stderr, plan)
-	if !apply {
+	if !db.apply {
 		return nil
 	}
-	_, err := provision.Apply(ctx, db, plan)
+	report, err := provision.Apply(ctx, db.DB, plan, provision.WithNotices(db.notices))
+	for _, step := range report.Steps {
+		for _, warning := range step.Warnings {
+			fmt.Fprintln(stderr, "-- the server says of", step.Summary+":", warning)
+		}
+	}
 	return err
 }
