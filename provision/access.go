@@ -96,6 +96,27 @@ func compareTargets(a, b target) int {
 		cmp.Compare(a.owner, b.owner), cmp.Compare(a.kind, b.kind), cmp.Compare(a.column, b.column))
 }
 
+// Words for memberships among those of privileges. In PostgreSQL every membership is
+// active.
+const (
+	wordMember = "MEMBER"
+	wordActive = "ACTIVE AT LOG-IN"
+)
+
+// addMembership adds what being a member of a role comes to.
+func (e Engine) addMembership(all access, role string) {
+	t := target{level: levelMembership, object: role}
+	switch e {
+	case PostgreSQL:
+		all.add(t, wordMember)
+	case MySQL:
+		t.owner = "%"
+		fallthrough
+	case MariaDB:
+		all.add(t, wordMember, wordActive)
+	}
+}
+
 // access is a set of privileges, in the words of an engine, by what they are on.
 type access map[target]map[string]bool
 

@@ -83,10 +83,10 @@ type Account struct {
 	// MySQL, in one line. MariaDB cannot store one. Empty leaves it as it is.
 	Comment string
 
-	// MemberOf lists roles of PostgreSQL that the account is to be a member of. It must
-	// be empty for MySQL and MariaDB, where roles do nothing until they are activated, and
-	// activating one replaces others; share a []Grant among accounts instead. rds_iam goes
-	// without saying.
+	// MemberOf lists roles that the account is to be a member of, and whose rights it has
+	// as soon as it logs in. The roles must exist; rds_iam goes without saying. Those of MySQL are
+	// those with the host %, as CREATE ROLE makes them. MariaDB starts an account with one role, so
+	// that there can be only one, and a plan fails if the account starts with another: [ErrDefaultRole].
 	MemberOf []string
 
 	// Grants are what the account may do.
@@ -142,6 +142,9 @@ func (a Account) validate() error {
 	if strings.ContainsFunc(a.Comment, unicode.IsControl) {
 		return describe("Account.Comment", a.Comment, "has a line break or another control character, which files of migrations do not stand", "write it in one line")
 	}
+	if err := a.validateRoles(); err != nil {
+		return err
+	}
 	if a.Engine == PostgreSQL {
 		return a.validatePostgreSQL()
 	}
@@ -158,22 +161,25 @@ func (a Account) validatePostgreSQL() error {
 	if err := oneDatabase(a.Grants); err != nil {
 		return err
 	}
+	return nil
+}
+
+func (a Account) validateRoles() error {
 	for _, role := range a.MemberOf {
 		if err := a.Engine.checkAccountName("Account.MemberOf", role); err != nil {
 			return err
 		}
-		if role == a.Name {
+		if role == a.Name && a.Engine != MariaDB { // where roles have names of their own
 			return describe("Account.MemberOf", role, "is the account itself", "remove it")
 		}
+	}
+	if a.Engine == MariaDB {
+		return validateMariaDBRoles(a.MemberOf)
 	}
 	return nil
 }
 
 func (a Account) validateMySQL() error {
-	if len(a.MemberOf) > 0 {
-		return describe("Account.MemberOf", a.MemberOf[0], "roles of "+a.Engine.String()+" do nothing until they are activated, and activating one replaces others",
-			"put the privileges into a []provision.Grant that the accounts share")
-	}
 	if a.Comment != "" && a.Engine == MariaDB {
 		return describe("Account.Comment", a.Comment, "MariaDB stores no comments of accounts", "leave it empty")
 	}

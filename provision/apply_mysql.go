@@ -111,8 +111,16 @@ func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, liter
 		}
 		s.SQL = cmp.Or(s.literally, s.SQL)
 	}
-	if s.hides != "" {
+	switch {
+	case s.guardsRoles:
+		return p.refuseOtherRoles(ctx, conn, s)
+	case s.hides != "":
 		return p.carryOver(ctx, conn, s.hides, report)
+	case s.keepsRoles:
+		var err error
+		if s, err = p.keepRoles(ctx, conn, s); err != nil {
+			return err
+		}
 	}
 	err := p.execMySQL(ctx, conn, s, report)
 	if s.Kind == KindRevoke && isAbsent(err) {

@@ -38,7 +38,10 @@ func (p *Plan) readMySQL(ctx context.Context, q querier) (*state, error) {
 			return nil, err
 		}
 	}
-	if err := p.readOtherAccounts(ctx, q, s); err != nil {
+	if err := p.readRoles(ctx, q, s); err != nil {
+		return nil, err
+	}
+	if err := p.readProxies(ctx, q, s); err != nil {
 		return nil, err
 	}
 	s.have, s.public = respell(s.have, p.want), respell(s.public, p.want)
@@ -67,33 +70,24 @@ func readGrants(ctx context.Context, q querier, have access, user, host string, 
 	return readRoutines(ctx, q, have, user, host)
 }
 
-// readOtherAccounts reads of which roles the account is a member, and as which accounts
-// it may act.
-func (p *Plan) readOtherAccounts(ctx context.Context, q querier, s *state) error {
-	roles := "SELECT Role, '' FROM mysql.roles_mapping WHERE User = ? AND Host = ?"
-	if p.Engine == MySQL {
-		roles = "SELECT FROM_USER, FROM_HOST FROM mysql.role_edges WHERE TO_USER = ? AND TO_HOST = ?"
-	}
-	for _, kind := range []struct {
-		level       level
-		word, query string
-	}{
-		{levelMembership, wordMember, roles},
-		{levelProxy, wordProxy, "SELECT Proxied_user, Proxied_host FROM mysql.proxies_priv WHERE User = ? AND Host = ?"},
-	} {
-		err := collect(ctx, q, func(scan func(...any) error) error {
-			t := target{level: kind.level}
-			if err := scan(&t.object, &t.owner); err != nil {
-				return err
-			}
-			s.have.add(t, kind.word)
-			return nil
-		}, kind.query, p.Account, p.account.host())
-		if err != nil {
+// readProxies reads as which accounts the account may act.
+func (p *Plan) readProxies(ctx context.Context, q querier, s *state) error {
+	return p.readPairs(ctx, q, "SELECT Proxied_user, Proxied_host FROM mysql.proxies_priv WHERE User = ? AND Host = ?", func(t target) {
+		t.level = levelProxy
+		s.have.add(t, wordProxy)
+	})
+}
+
+// readPairs calls f for each name and host that a query finds for the account.
+func (p *Plan) readPairs(ctx context.Context, q querier, query string, f func(target)) error {
+	return collect(ctx, q, func(scan func(...any) error) error {
+		var t target
+		if err := scan(&t.object, &t.owner); err != nil {
 			return err
 		}
-	}
-	return nil
+		f(t)
+		return nil
+	}, query, p.Account, p.account.host())
 }
 
 func readPrivileges(ctx context.Context, q querier, have access, query, argument string) error {

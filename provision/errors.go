@@ -38,6 +38,9 @@ var (
 	// ErrHiddenGrant tells of an older grant in MySQL or MariaDB, by a pattern or an
 	// unescaped name, that a new grant on the same database would hide.
 	ErrHiddenGrant = errors.New("an older grant would be hidden")
+	// ErrDefaultRole tells that an account of MariaDB starts with another role than the one that
+	// it is to be a member of, or, from a file, an account of MySQL with another, too.
+	ErrDefaultRole = errors.New("the account starts with another role")
 	// ErrWrongDatabase tells that the connection is to another database than the
 	// grants are for, or to another engine.
 	ErrWrongDatabase = errors.New("connected to the wrong database")
@@ -173,6 +176,7 @@ var guardFailures = map[string]failure{
 	guardPattern:   {ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"},
 	guardLiteral:   {ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"},
 	guardPatterns:  {ErrWrongDatabase, "make the plan without provision.PartialRevokes"},
+	guardRoles:     {ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"},
 	guardDefiner:   {ErrInUse, "give its views, routines, triggers and events another DEFINER"},
 }
 

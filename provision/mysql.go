@@ -21,6 +21,7 @@ const (
 	guardDefiner   = "~rdsiam: account is a DEFINER"
 	guardLiteral   = "~rdsiam: partial_revokes is on"
 	guardPatterns  = "~rdsiam: partial_revokes is off"
+	guardRoles     = "~rdsiam: other default roles"
 )
 
 // guard returns a statement that fails with a text if a condition holds. Neither MySQL nor
@@ -47,6 +48,7 @@ func (p *Plan) createMySQL(o options) {
 	a, account := p.account, p.mySQLAccount()
 	alter := ""
 	p.guardNames()
+	p.guardRoles()
 	if a.Reach == ProxyStandard {
 		p.add(KindGuard, "check that account "+account+" exists", guard("NOT EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+")", guardNoAccount))
 		p.add(KindGuard, "check that it is not for IAM", guard("EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+" AND plugin = '"+iamPlugin+"')", guardForIAM))
@@ -71,7 +73,9 @@ func (p *Plan) createMySQL(o options) {
 	}
 	p.guardHidden()
 	// Each statement takes effect at once: what is wanted comes first.
+	p.revokeHandingOn()
 	p.myChange(KindGrant, p.want)
+	p.activateRoles()
 	p.myChange(KindRevoke, p.reject)
 	if o.flush {
 		p.add(KindGuard, "flush privileges, which changes nothing", "FLUSH PRIVILEGES")
@@ -146,7 +150,7 @@ func (p *Plan) guardHidden() {
 		if t.level == levelDatabase && !p.literal {
 			p.addForPatterns("check that a grant on "+t.String()+" hides no older one",
 				guard("NOT "+p.hasRow("Db = "+myExact(t))+" AND "+p.hasRow(myOther(t)), guardHidden))
-			p.Statements[len(p.Statements)-1].hides = t.space
+			p.last().hides = t.space
 		}
 	}
 }
@@ -187,23 +191,14 @@ func (p *Plan) myChange(kind Kind, a access) {
 			what = "columns of " + t.String()
 		}
 		if t.level == levelMembership {
-			// Only found by Check: see Account.MemberOf.
-			p.add(kind, change(kind, "membership", what), "REVOKE "+p.myRole(t)+" FROM "+p.mySQLAccount())
+			p.myMembership(kind, a, t)
 			continue
 		}
 		p.add(kind, change(kind, words, what), p.myGrant(kind, words, myObject(t, p.literal)))
 		if isPatternLike(t) {
-			p.Statements[len(p.Statements)-1].literally = p.myGrant(kind, words, myObject(t, true))
+			p.last().literally = p.myGrant(kind, words, myObject(t, true))
 		}
 	}
-}
-
-// myRole quotes a role, which has a host in MySQL and none in MariaDB.
-func (p *Plan) myRole(t target) string {
-	if p.Engine == MariaDB {
-		return myIdentifier(t.object)
-	}
-	return myAccount(t.object, t.owner)
 }
 
 func (p *Plan) myGrant(kind Kind, words, object string) string {

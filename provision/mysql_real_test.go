@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -11,16 +12,20 @@ import (
 	"github.com/rdsiam/rdsiam/provision"
 )
 
-// myDatabase makes a database with tables and routines, and returns a pool of the
-// runner.
+// myDatabase makes a database with tables and routines and a role that may insert into one
+// of them, and returns a pool of the runner.
 func myDatabase(t *testing.T, s *testServer, name string) *sql.DB {
 	t.Helper()
 	db := s.runner(t, "")
 	quoted := "`" + strings.ReplaceAll(name, "`", "``") + "`"
 	exec(t, db, "CREATE DATABASE "+quoted, "CREATE TABLE "+quoted+".items (id int, name text, secret text)", "CREATE TABLE "+quoted+".other (id int)",
-		"CREATE FUNCTION "+quoted+".f() RETURNS int RETURN 1", "CREATE PROCEDURE "+quoted+".p() SELECT 1")
+		"CREATE FUNCTION "+quoted+".f() RETURNS int RETURN 1", "CREATE PROCEDURE "+quoted+".p() SELECT 1",
+		"CREATE ROLE "+provision.MyIdentifier(roleOf(name)), "GRANT INSERT ON "+quoted+".other TO "+provision.MyIdentifier(roleOf(name)))
 	return db
 }
+
+// roleOf has a name that has to be quoted.
+func roleOf(database string) string { return "'role` of " + database }
 
 // myDump returns all that the server knows of accounts, except when it learned it.
 func myDump(t *testing.T, s *testServer) string {
@@ -34,13 +39,22 @@ func myDump(t *testing.T, s *testServer) string {
 		query(t, db, "SELECT * FROM mysql.db ORDER BY Host, Db, User") +
 		query(t, db, "SELECT Host, Db, User, Table_name, Table_priv, Column_priv FROM mysql.tables_priv ORDER BY 1, 2, 3, 4") +
 		query(t, db, "SELECT Host, Db, User, Table_name, Column_name, Column_priv FROM mysql.columns_priv ORDER BY 1, 2, 3, 4, 5") +
-		query(t, db, "SELECT Host, Db, User, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv ORDER BY 1, 2, 3, 4, 5")
+		query(t, db, "SELECT Host, Db, User, Routine_name, Routine_type, Proc_priv FROM mysql.procs_priv ORDER BY 1, 2, 3, 4, 5") +
+		rolesDump(t, s, db)
+}
+
+func rolesDump(t *testing.T, s *testServer, db *sql.DB) string {
+	t.Helper()
+	if s.engine == provision.MariaDB {
+		return query(t, db, "SELECT * FROM mysql.roles_mapping ORDER BY 1, 2, 3") // default roles are in global_priv
+	}
+	return query(t, db, "SELECT * FROM mysql.role_edges ORDER BY 1, 2, 3, 4") + query(t, db, "SELECT * FROM mysql.default_roles ORDER BY 1, 2, 3, 4")
 }
 
 // fullMySQLAccount uses every statement that there is for MySQL or MariaDB.
 func fullMySQLAccount(engine provision.Engine, name, database string) provision.Account {
 	return provision.Account{
-		Engine: engine, Name: name, MaxConnections: 7,
+		Engine: engine, Name: name, MaxConnections: 7, MemberOf: []string{roleOf(database)},
 		Grants: []provision.Grant{
 			provision.ReadOnly(database),
 			provision.Database(database, provision.Insert, provision.Temporary, provision.Execute, provision.LockTables),
@@ -271,7 +285,7 @@ func testMySQLDropAndRevoke(t *testing.T, s *testServer) {
 	for range 2 { // the second time, nothing is granted
 		apply(t, db, revoke)
 	}
-	noDrift(t, db, provision.Account{Engine: s.engine, Name: a.Name})
+	noDrift(t, db, provision.Account{Engine: s.engine, Name: a.Name, MemberOf: a.MemberOf})
 	s.admin(t, "GRANT SELECT ON `drop%`.* TO drop_user")
 	if _, err := provision.Apply(t.Context(), db, revoke); !errors.Is(err, provision.ErrHiddenGrant) {
 		t.Errorf("revoke of what a pattern gives: %v", err)
@@ -322,12 +336,15 @@ func testMySQLManyRunners(t *testing.T, s *testServer) {
 		myDatabase(t, s, fmt.Sprintf("many_%d", i))
 	}
 	db := s.runner(t, "")
+	all := fullMySQLAccount(s.engine, "many_user", "many_0")
 	const runners = 20
 	var wg sync.WaitGroup
 	errs := make([]error, runners)
 	for i := range runners {
 		wg.Go(func() {
-			p, err := fullMySQLAccount(s.engine, "many_user", fmt.Sprintf("many_%d", i%4)).Plan()
+			a := fullMySQLAccount(s.engine, "many_user", fmt.Sprintf("many_%d", i%4))
+			a.MemberOf = all.MemberOf
+			p, err := a.Plan()
 			if err == nil {
 				_, err = provision.Apply(t.Context(), db, p)
 			}
@@ -338,7 +355,6 @@ func testMySQLManyRunners(t *testing.T, s *testServer) {
 	if err := errors.Join(errs...); err != nil {
 		t.Error(err)
 	}
-	all := fullMySQLAccount(s.engine, "many_user", "many_0")
 	for i := 1; i < 4; i++ {
 		all.Grants = append(all.Grants, fullMySQLAccount(s.engine, "", fmt.Sprintf("many_%d", i)).Grants...)
 	}
@@ -353,7 +369,7 @@ func testMySQLMistypedAccount(t *testing.T, s *testServer) {
 	myDatabase(t, s, "mistyped")
 	// As if somebody dropped the account between two statements of the plan.
 	p := plan(t, fullMySQLAccount(s.engine, "mistyped_user", "mistyped"))
-	p.Statements = p.Statements[3:]
+	p.Statements = slices.DeleteFunc(p.Statements, func(s provision.Statement) bool { return s.Kind != provision.KindGrant })
 	if _, err := provision.Apply(t.Context(), db, p); err == nil {
 		t.Error("granted to an account that does not exist")
 	}

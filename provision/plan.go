@@ -26,6 +26,11 @@ type Statement struct {
 	// hides is the database of a guard for files, which Apply replaces by carrying an
 	// older grant over.
 	hides string
+	// guardsRoles marks the guard for files that the account starts with no other roles, for
+	// which Apply looks itself, and keepsRoles the statement with the roles of MySQL, to which it
+	// adds them.
+	guardsRoles bool
+	keepsRoles  bool
 	// forPatterns marks guards that are wrong where MySQL takes names of databases
 	// literally, and literally is what Apply executes there instead of SQL, if not the same.
 	forPatterns bool
@@ -115,10 +120,10 @@ func (a Account) plan(extra access, o []Option) (*Plan, error) {
 }
 
 // PlanRevoke returns what takes these grants from the account; they need not be
-// in the description, whose own Grants are left alone. What the account does not
+// in the description, whose own Grants and MemberOf are left alone. What the account does not
 // have is no error in PostgreSQL; in MySQL and MariaDB, [Apply] leaves it out, and a file fails.
 func (a Account) PlanRevoke(grants []Grant, o ...Option) (*Plan, error) {
-	a.Grants = nil
+	a.Grants, a.MemberOf = nil, nil
 	p, settings, err := a.newPlan(o)
 	if err != nil {
 		return nil, err
@@ -195,7 +200,7 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 	slices.Sort(a.MemberOf)
 	a.MemberOf = slices.Compact(a.MemberOf)
 	for _, role := range a.MemberOf {
-		want.add(target{level: levelMembership, object: role}, wordMember)
+		a.Engine.addMembership(want, role)
 	}
 	p := &Plan{Engine: a.Engine, Account: a.Name, account: a, want: want, reject: make(access), literal: settings.partialRevokes}
 	if !isLatin1(a.Name) {
@@ -211,6 +216,8 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 }
 
 func (p *Plan) warn(text string) { p.Warnings = append(p.Warnings, text) }
+
+func (p *Plan) last() *Statement { return &p.Statements[len(p.Statements)-1] }
 
 func (p *Plan) add(kind Kind, summary, sql string) {
 	p.Statements = append(p.Statements, Statement{SQL: sql, Summary: summary, Kind: kind})

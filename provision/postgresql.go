@@ -5,9 +5,6 @@ import (
 	"strings"
 )
 
-// wordMember stands for membership among the words of privileges.
-const wordMember = "MEMBER"
-
 func (p *Plan) createPostgreSQL(o options) {
 	a := p.account
 	if a.Reach == ProxyStandard {

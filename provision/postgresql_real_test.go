@@ -146,6 +146,13 @@ func testPostgreSQLRevokeAndExact(t *testing.T, s *testServer) {
 	}
 	apply(t, db, revoke)
 	apply(t, db, revoke)
+	// What else is in the description does not matter to a revoke.
+	described := small
+	described.MemberOf = []string{ownerOf("exact")}
+	if revoke, err = described.PlanRevoke(small.Grants); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, db, revoke)
 	drifts, err = provision.Check(t.Context(), db, small)
 	if err != nil || len(drifts) != 2 || drifts[0].Kind != provision.Missing || drifts[1].Kind != provision.Missing {
 		t.Errorf("got %v, %v", drifts, err)

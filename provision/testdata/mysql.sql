@@ -3,6 +3,9 @@
 -- check that partial_revokes is off, so that names of databases are patterns
 SELECT EXTRACTVALUE('<a/>', IF(@@global.partial_revokes = 1, '~rdsiam: partial_revokes is on', '/a')) AS passed;
 
+-- check that the account starts with no other roles, which it would lose
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.default_roles WHERE User = _utf8mb4 x'6f27627269656e20227822205c20607960' AND Host = '10.%' AND CONCAT(DEFAULT_ROLE_USER, '@', DEFAULT_ROLE_HOST) NOT IN ('''role` of sre_db@%')), '~rdsiam: other default roles', '/a')) AS passed;
+
 -- check that account `o'brien "x" \ ``y```@`10.%`, if it exists, is for IAM
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = _utf8mb4 x'6f27627269656e20227822205c20607960' AND Host = '10.%' AND (Super_priv = 'Y' OR plugin <> 'AWSAuthenticationPlugin' OR ssl_type IN ('X509', 'SPECIFIED'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
@@ -29,6 +32,12 @@ GRANT EXECUTE ON FUNCTION `sre_db`.`f` TO `o'brien "x" \ ``y```@`10.%`;
 
 -- grant EXECUTE on procedure sre_db.p
 GRANT EXECUTE ON PROCEDURE `sre_db`.`p` TO `o'brien "x" \ ``y```@`10.%`;
+
+-- grant membership on role 'role` of sre_db
+GRANT `'role`` of sre_db`@`%` TO `o'brien "x" \ ``y```@`10.%`;
+
+-- make it start with role 'role` of sre_db
+ALTER USER `o'brien "x" \ ``y```@`10.%` DEFAULT ROLE `'role`` of sre_db`@`%`;
 
 -- MySQL account o'brien "x" \ `y`
 
