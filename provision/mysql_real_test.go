@@ -94,6 +94,7 @@ func testMySQLTwice(t *testing.T, s *testServer) {
 				t.Errorf("the second run changed\n%s\nto\n%s", dump, after)
 			}
 			noDrift(t, db, a)
+			retire(t, db, a, provision.DropOptions{})
 			if after := query(t, db, "SELECT @@sql_mode"); after != before {
 				t.Errorf("sql_mode %q became %q", before, after)
 			}
@@ -272,6 +273,37 @@ func testMySQLRefusals(t *testing.T, s *testServer) {
 	}
 }
 
+// Where the runner may flush, the option does no harm.
+func TestMySQLFlush(t *testing.T) { onMySQL(t, testMySQLFlush) }
+
+func testMySQLFlush(t *testing.T, s *testServer) {
+	s.admin(t, "CREATE USER flusher IDENTIFIED BY 'x'", "GRANT SELECT ON mysql.* TO flusher", "GRANT CREATE USER, RELOAD ON *.* TO flusher")
+	db := s.open(t, "flusher", "x", "", nil)
+	a := provision.Account{Engine: s.engine, Name: "flushed_user"}
+	report := apply(t, db, plan(t, a, provision.FlushPrivileges()))
+	if last := report.Steps[len(report.Steps)-1]; last.SQL != "FLUSH PRIVILEGES" {
+		t.Errorf("the last step is %s", last.SQL)
+	}
+	noDrift(t, db, a)
+}
+
+// A server without the plugin says so in different ways of new and of existing accounts.
+func TestMySQLUnavailable(t *testing.T) { onMySQL(t, testMySQLUnavailable) }
+
+func testMySQLUnavailable(t *testing.T, s *testServer) {
+	db := s.runner(t, "")
+	apply(t, db, plan(t, provision.Account{Engine: s.engine, Name: "unavailable_old"}))
+	s.admin(t, "UNINSTALL PLUGIN AWSAuthenticationPlugin")
+	defer s.admin(t, "INSTALL PLUGIN AWSAuthenticationPlugin SONAME 'AWSAuthenticationPlugin.so'")
+	for _, name := range []string{"unavailable_new", "unavailable_old"} {
+		_, err := provision.Apply(t.Context(), db, plan(t, provision.Account{Engine: s.engine, Name: name}))
+		if !errors.Is(err, provision.ErrIAMUnavailable) || !strings.Contains(err.Error(), "turn on IAM database authentication") {
+			t.Errorf("%s: %v", name, err)
+		}
+		t.Log(err)
+	}
+}
+
 func TestMySQLDropAndRevoke(t *testing.T) { onMySQL(t, testMySQLDropAndRevoke) }
 
 func testMySQLDropAndRevoke(t *testing.T, s *testServer) {
@@ -359,6 +391,33 @@ func testMySQLManyRunners(t *testing.T, s *testServer) {
 		all.Grants = append(all.Grants, fullMySQLAccount(s.engine, "", fmt.Sprintf("many_%d", i)).Grants...)
 	}
 	noDrift(t, db, all)
+}
+
+// A plan that ends after any of its statements has given nothing that was not asked for,
+// and left no account that logs in otherwise.
+func TestMySQLPartialRuns(t *testing.T) { onMySQL(t, testMySQLPartialRuns) }
+
+func testMySQLPartialRuns(t *testing.T, s *testServer) {
+	db := myDatabase(t, s, "partly")
+	a := fullMySQLAccount(s.engine, "partly_user", "partly")
+	whole := plan(t, a)
+	for n := range whole.Statements {
+		for _, existing := range []bool{false, true} {
+			if existing { // with a role, and a right that the first grant would hide
+				iamUser(t, db, a.Name, "GRANT INSERT ON `part%`.* TO partly_user")
+			}
+			part := *whole
+			part.Statements = whole.Statements[:n]
+			apply(t, db, &part)
+			for _, d := range check(t, db, a) {
+				older := existing && strings.Contains(d.Detail, "INSERT on databases like part%")
+				if d.Kind != provision.Missing && d.Kind != provision.NoAccount && d.Kind != provision.Attribute && !older {
+					t.Errorf("after %d statements: %v", n, d)
+				}
+			}
+			apply(t, db, dropped(t, a))
+		}
+	}
 }
 
 func TestMySQLMistypedAccount(t *testing.T) { onMySQL(t, testMySQLMistypedAccount) }

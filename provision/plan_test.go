@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -162,6 +163,29 @@ func TestDescriptionErrors(t *testing.T) {
 	} {
 		if p, err := d.a.PlanDrop(d.d); err == nil {
 			t.Errorf("drop %s: got %v", name, p)
+		}
+	}
+}
+
+// Whatever an account has, no plan grants everything or the right to hand it on, or knows a
+// password.
+func TestPlansNeverSay(t *testing.T) {
+	never := regexp.MustCompile(`(?i)\bALL PRIVILEGES\b|\bGRANT ALL\b|\bWITH (GRANT|ADMIN|HIERARCHY)\b|\bPASSWORD\b|\bIDENTIFIED BY\b|\bSUPERUSER\b|\bFLUSH\b`)
+	for _, a := range []provision.Account{
+		fullAccount("a", "d"), fullMySQLAccount(provision.MySQL, "a", "d"), fullMySQLAccount(provision.MariaDB, "a", "d"),
+		{Engine: provision.PostgreSQL, Name: "a", Grants: []provision.Grant{provision.ReadWrite("d", provision.FutureTablesOf("o"))}},
+		{Engine: provision.MySQL, Name: "a", Grants: []provision.Grant{provision.ReadWrite("d")}},
+	} {
+		drop, err := a.PlanDrop(provision.DropOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range append(plan(t, a, provision.Adopt()).Statements, drop.Statements...) {
+			for line := range strings.Lines(s.SQL) {
+				if found := never.FindString(line); found != "" && !strings.Contains(line, "MESSAGE = ") {
+					t.Errorf("%s: %s in %s", a.Engine, found, line)
+				}
+			}
 		}
 	}
 }

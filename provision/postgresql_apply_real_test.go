@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 
@@ -125,6 +126,99 @@ func testPostgreSQLRunnersWait(t *testing.T, s *testServer) {
 	}
 	if got := <-done; got.err != nil || got.report.Attempts != 1 {
 		t.Errorf("%d attempts, error %v", got.report.Attempts, got.err)
+	}
+}
+
+// Runners in different databases do not see each other's lock. One that collides begins
+// again, and in the caller's transaction fails once.
+func TestPostgreSQLRunnersCollide(t *testing.T) { onPostgreSQL(t, testPostgreSQLRunnersCollide) }
+
+func testPostgreSQLRunnersCollide(t *testing.T, s *testServer) {
+	s.admin(t, `CREATE DATABASE collide OWNER runner`)
+	here, there := s.runner(t, "postgres"), s.runner(t, "collide")
+	collide := func(name string, run func(*provision.Plan) (*provision.Report, error)) (*provision.Report, error) {
+		t.Helper()
+		p := plan(t, provision.Account{Engine: provision.PostgreSQL, Name: name})
+		first, err := here.BeginTx(t.Context(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer first.Rollback()
+		apply(t, first, p)
+		done := make(chan struct{})
+		var report *provision.Report
+		go func() {
+			defer close(done)
+			report, err = run(p)
+		}()
+		for waiting := "0"; waiting == "0"; {
+			waiting = query(t, here, `SELECT count(*) FROM pg_locks WHERE NOT granted`)
+			select {
+			case <-done:
+				t.Fatalf("did not wait: %v", err)
+			default:
+			}
+		}
+		if err := first.Commit(); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		return report, err
+	}
+	report, err := collide("collide_pool", func(p *provision.Plan) (*provision.Report, error) {
+		return provision.Apply(t.Context(), there, p)
+	})
+	if err != nil || report.Attempts != 2 || len(report.Steps) != 2 {
+		t.Errorf("a pool: %d attempts, %d steps, error %v", report.Attempts, len(report.Steps), err)
+	}
+	tx, err := there.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	report, err = collide("collide_transaction", func(p *provision.Plan) (*provision.Report, error) {
+		return provision.Apply(t.Context(), tx, p)
+	})
+	if !errors.Is(err, provision.ErrBusy) || report.Attempts != 1 {
+		t.Errorf("a transaction: %d attempts, error %v", report.Attempts, err)
+	}
+}
+
+// The presets cover what is to come, and ReadWrite writes and no more.
+func TestPostgreSQLPresets(t *testing.T) { onPostgreSQL(t, testPostgreSQLPresets) }
+
+func testPostgreSQLPresets(t *testing.T, s *testServer) {
+	db := pgDatabase(t, s, "presets")
+	owner := ownerOf("presets")
+	options := []provision.PresetOption{provision.InSchemas("app"), provision.FutureTablesOf(owner)}
+	reader := provision.Account{Engine: provision.PostgreSQL, Name: "preset_reader", Grants: []provision.Grant{provision.ReadOnly("presets", options...)}}
+	writer := provision.Account{Engine: provision.PostgreSQL, Name: "preset_writer", Grants: []provision.Grant{provision.ReadWrite("presets", options...)}}
+	apply(t, db, plan(t, reader))
+	apply(t, db, plan(t, writer))
+	exec(t, db, `SET ROLE "`+owner+`"`, `CREATE TABLE app.later (id serial, a int)`, `CREATE VIEW app.later_view AS SELECT 1 AS a`, `RESET ROLE`)
+	noDrift(t, db, reader)
+	noDrift(t, db, writer)
+	for _, tt := range []struct {
+		statement     string
+		reads, writes bool
+	}{
+		{`SELECT * FROM app.items, app.later, app.later_view`, true, true},
+		{`SELECT last_value FROM app.later_id_seq`, true, true},
+		{`INSERT INTO app.later (a) VALUES (1)`, false, true},
+		{`INSERT INTO app.items (name) VALUES ('x')`, false, true},
+		{`UPDATE app.later SET a = 2`, false, true},
+		{`DELETE FROM app.later`, false, true},
+		{`TRUNCATE app.later`, false, false},
+		{`CREATE TABLE app.own (a int)`, false, false},
+		{`DROP TABLE app.later`, false, false},
+		{`SELECT * FROM public.t`, false, false}, // another schema
+	} {
+		for name, may := range map[string]bool{"preset_reader": tt.reads, "preset_writer": tt.writes} {
+			err := s.real.Exec(t.Context(), `\c presets`, `SET ROLE `+name, tt.statement)
+			if (err == nil) != may || err != nil && !may && !strings.Contains(err.Error(), "permission denied") && !strings.Contains(err.Error(), "must be owner") {
+				t.Errorf("%s, %s: %v", name, tt.statement, err)
+			}
+		}
 	}
 }
 

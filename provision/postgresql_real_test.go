@@ -103,6 +103,7 @@ func testPostgreSQLTwice(t *testing.T, s *testServer) {
 				t.Errorf("the second run changed\n%s\nto\n%s", before, after)
 			}
 			noDrift(t, hostile, a)
+			retire(t, hostile, a, provision.DropOptions{ReassignTo: ownerOf(database)})
 			conn, err := hostile.Conn(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -117,6 +118,40 @@ func testPostgreSQLTwice(t *testing.T, s *testServer) {
 				t.Errorf("search_path %q, %v", path, err)
 			}
 		})
+	}
+}
+
+// retire runs the other plans of an account twice each: revoke and exact, which take all that
+// it has, and drop.
+func retire(t *testing.T, db *sql.DB, a provision.Account, d provision.DropOptions) {
+	t.Helper()
+	revoke, err := a.PlanRevoke(a.Grants)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop, err := a.PlanDrop(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		apply(t, db, revoke)
+	}
+	if got := kindsOf(check(t, db, a)); strings.Trim(got, "misng ") != "" || got == "" {
+		t.Errorf("after the revoke: %s", got)
+	}
+	apply(t, db, plan(t, a))
+	none := a
+	none.Grants, none.MemberOf = nil, nil
+	for range 2 {
+		makeExact(t, db, none)
+	}
+	noDrift(t, db, none)
+	apply(t, db, plan(t, a))
+	for range 2 {
+		apply(t, db, drop)
+	}
+	if got := check(t, db, a); got[0].Kind != provision.NoAccount {
+		t.Errorf("after the drop: %v", got)
 	}
 }
 
@@ -274,14 +309,42 @@ func testPostgreSQLRunnerLogsIn(t *testing.T, s *testServer) {
 		t.Fatal(err)
 	}
 	a := fullAccount("lockout_user", "lockout")
-	drop, err := a.PlanDrop(provision.DropOptions{ReassignTo: ownerOf("lockout")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, p := range map[string]*provision.Plan{"plan": plan(t, a), "drop": drop} {
-		if name == "drop" {
-			apply(t, db, plan(t, a))
+	must := func(p *provision.Plan, err error) *provision.Plan {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
 		}
+		return p
+	}
+	none := provision.Account{Engine: a.Engine, Name: a.Name}
+	s.admin(t, `CREATE ROLE lockout_password LOGIN PASSWORD 'x'`)
+	if !s.isPostgreSQL15() {
+		s.admin(t, `GRANT lockout_password TO runner WITH ADMIN TRUE, INHERIT FALSE, SET FALSE`)
+	}
+	steps := []struct {
+		name string
+		plan func() *provision.Plan
+	}{
+		{"plan", func() *provision.Plan { return plan(t, a) }},
+		{"plan again", func() *provision.Plan { return plan(t, a) }},
+		{"revoke", func() *provision.Plan { return must(a.PlanRevoke(a.Grants)) }},
+		{"exact", func() *provision.Plan { return must(none.PlanExact(check(t, db, none))) }},
+		{"release", func() *provision.Plan {
+			return must(a.PlanDrop(provision.DropOptions{ReassignTo: ownerOf("lockout"), KeepRole: true}))
+		}},
+		{"drop", func() *provision.Plan {
+			return must(a.PlanDrop(provision.DropOptions{ReassignTo: ownerOf("lockout")}))
+		}},
+		{"adopt", func() *provision.Plan {
+			return plan(t, provision.Account{Engine: a.Engine, Name: "lockout_password"}, provision.Adopt())
+		}},
+		{"through a proxy", func() *provision.Plan {
+			return plan(t, provision.Account{Engine: a.Engine, Name: "witness", Reach: provision.ProxyStandard, Grants: []provision.Grant{provision.Schema("app", provision.Usage)}})
+		}},
+	}
+	s.admin(t, `CREATE ROLE witness LOGIN PASSWORD 'x'`)
+	for _, step := range steps {
+		name, p := step.name, step.plan()
 		tx, err := db.BeginTx(t.Context(), nil)
 		if err != nil {
 			t.Fatal(err)
@@ -299,7 +362,6 @@ func testPostgreSQLRunnerLogsIn(t *testing.T, s *testServer) {
 	}
 	// The server does refuse members, whatever their password.
 	apply(t, db, plan(t, a))
-	s.admin(t, `CREATE ROLE witness LOGIN PASSWORD 'x'`)
 	witness := s.open(t, "witness", "x", "lockout", nil)
 	witness.SetMaxIdleConns(0)
 	if err := witness.PingContext(t.Context()); err != nil {
@@ -309,7 +371,7 @@ func testPostgreSQLRunnerLogsIn(t *testing.T, s *testServer) {
 	if err := witness.PingContext(t.Context()); err == nil {
 		t.Error("a member of rds_iam logs in with a password: this test proves nothing")
 	}
-	_, err = provision.Apply(t.Context(), db, plan(t, a))
+	_, err := provision.Apply(t.Context(), db, plan(t, a))
 	if !errors.Is(err, provision.ErrLockout) || !strings.Contains(err.Error(), "witness -> lockout_user -> rds_iam") {
 		t.Errorf("got %v", err)
 	}
