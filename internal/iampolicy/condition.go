@@ -120,7 +120,7 @@ func readCondition(operator, key string, raw json.RawMessage, name string, varia
 		return c, nil // never holds, whatever its values
 	}
 	c.compare, c.absent = compare, absent
-	if compare.null && len(raw) > 0 && (raw[0] == 't' || raw[0] == 'f') {
+	if compare.null && (raw[0] == 't' || raw[0] == 'f') {
 		raw = json.RawMessage(`"` + string(raw) + `"`)
 	}
 	texts, err := readStrings(raw, name+" "+operator+" "+key)

@@ -61,6 +61,7 @@ func TestResource(t *testing.T) {
 		{name: "rds for rds-db", resource: `"arn:aws:rds:us-east-1:123456789012:dbuser:db-ABCDEFGHIJKL01234/app"`},
 		{name: "one character", resource: `"` + arn("a?p") + `"`, want: true},
 		{name: "one character is not none", resource: `"` + arn("ap?p") + `"`},
+		{name: "one character at the end is not none", resource: `"` + arn("app?") + `"`},
 		{name: "one character is not two", resource: `"` + arn("a?") + `"`},
 		{name: "one character of several bytes", resource: `"` + arn("?") + `"`, user: "é", want: true},
 		{name: "backtracking", resource: `"` + arn("a*a*b") + `"`, user: "aaxaxxb", want: true},
@@ -171,6 +172,7 @@ func TestVariables(t *testing.T) {
 		{"no value in NotResource", allow(`"NotResource":"` + dbuser + `${aws:PrincipalTag/none}"`), "app", false},
 		{"NotResource", allow(`"NotResource":"` + dbuser + `${aws:username}"`), "other", true},
 		{"old version has none", strings.Replace(allow(`"Resource":"`+dbuser+`${aws:username}"`), "2012-10-17", "2008-10-17", 1), "app", false},
+		{"old version has none in conditions", strings.Replace(allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":"${aws:username}"}}`), "2012-10-17", "2008-10-17", 1), "app", false},
 		{"no version has none", `{"Statement":{"Effect":"Allow","Action":"*","Resource":"` + dbuser + `${aws:username}"}}`, "app", false},
 	}
 	for _, test := range tests {
@@ -199,9 +201,17 @@ func TestConditions(t *testing.T) {
 		{"every key", `{"StringEquals":{"aws:PrincipalTag/team":"sre","aws:username":"other"}}`, false, "aws:username does not hold"},
 		{"every operator", `{"StringEquals":{"aws:PrincipalTag/team":"sre"},"StringLike":{"aws:username":"o*"}}`, false, "StringLike aws:username"},
 		{"no wildcards", `{"StringEquals":{"aws:PrincipalTag/team":"s*"}}`, false, "does not hold"},
+		{"no wildcards in front", `{"StringEquals":{"aws:PrincipalTag/team":["*","?re"]}}`, false, "does not hold"},
 		{"like", `{"StringLike":{"aws:PrincipalTag/team":"s?e"}}`, true, ""},
 		{"not like", `{"StringNotLike":{"aws:PrincipalTag/team":"s*"}}`, false, "does not hold"},
 		{"case", `{"StringEquals":{"aws:PrincipalTag/team":"SRE"}}`, false, "does not hold"},
+		{"case ignored, other", `{"StringEqualsIgnoreCase":{"aws:PrincipalTag/team":"DEV"}}`, false, "does not hold"},
+		{"variable without a value is not the empty text", `{"StringEquals":{"aws:PrincipalTag/empty":"${aws:PrincipalTag/none}"}}`, false, "does not hold"},
+		{"empty text", `{"StringEquals":{"aws:PrincipalTag/empty":""}}`, true, ""},
+		{"empty default", `{"StringEquals":{"aws:PrincipalTag/empty":"${aws:PrincipalTag/none, ''}"}}`, true, ""},
+		{"values of a key that log-ins do not have", `{"StringEquals":{"aws:SourceVpc":5}}`, false, "aws:SourceVpc"},
+		{"any and all of the key's values", `{"ForAnyValue:ForAllValues:StringEquals":{"aws:PrincipalTag/team":"sre"}}`, false, "is not supported"},
+		{"null of no value, as a boolean", `{"Null":{"aws:PrincipalTag/none": true}}`, true, ""},
 		{"case ignored", `{"StringEqualsIgnoreCase":{"aws:PrincipalTag/team":"SRE"}}`, true, ""},
 		{"negated", `{"StringNotEquals":{"aws:PrincipalTag/team":"dev"}}`, true, ""},
 		{"negated, one equal", `{"StringNotEquals":{"aws:PrincipalTag/team":["dev","sre"]}}`, false, "does not hold"},
@@ -233,6 +243,7 @@ func TestConditions(t *testing.T) {
 				"aws:username":           "app",
 				"aws:PrincipalTag/team":  "sre",
 				"aws:PrincipalTag/owner": "app",
+				"aws:PrincipalTag/empty": "",
 				"aws:PrincipalArn":       "arn:aws:iam::123456789012:user/app",
 			}}, allow(`"Resource":"*","Condition":`+test.condition))
 			if got.Allowed != test.want {
@@ -242,6 +253,41 @@ func TestConditions(t *testing.T) {
 				t.Errorf("notes = %q, want %q", notes, test.wantNote)
 			}
 		})
+	}
+}
+
+// Of several conditions that do not hold, the same one is told each time; of several
+// statements that allow, the first.
+func TestDecisionIsTheSameEachTime(t *testing.T) {
+	request := iampolicy.Request{Action: connect, Resource: appARN, Context: map[string]string{"aws:username": "app", "aws:userid": "id"}}
+	conditions := allow(`"Resource":"*","Condition":{"StringLike":{"aws:username":"x"},"StringEquals":{"aws:username":"x","aws:userid":"x"}}`)
+	several := `{"Version":"2012-10-17","Statement":[{"Sid":"First","Effect":"Allow","Action":"*","Resource":"*"},{"Sid":"Second","Effect":"Allow","Action":"*","Resource":"*"}]}`
+	for range 30 {
+		if got := evaluate(t, request, conditions).Notes; len(got) != 1 || got[0] != "statement 1: condition StringEquals aws:userid does not hold" {
+			t.Fatalf("notes = %q", got)
+		}
+		if got := evaluate(t, request, several).Reason; !strings.HasPrefix(got, `statement "First" allows`) {
+			t.Fatalf("reason = %q", got)
+		}
+	}
+}
+
+// A resource that is no ARN is allowed by * alone.
+func TestResourceOfAnotherKind(t *testing.T) {
+	request := iampolicy.Request{Action: connect, Resource: "arn:aws"}
+	if got := evaluate(t, request, allow(`"Resource":"`+appARN+`"`)); got.Allowed {
+		t.Errorf("decision = %+v", got)
+	}
+	if got := evaluate(t, request, allow(`"Resource":"*"`)); !got.Allowed {
+		t.Errorf("decision = %+v", got)
+	}
+}
+
+// Why a statement with a variable did not match is told.
+func TestVariableWithoutValueIsTold(t *testing.T) {
+	got := evaluate(t, iampolicy.Request{Action: connect, Resource: appARN}, allow(`"Resource":"arn:aws:rds-db:*:*:dbuser:*/${aws:username}"`))
+	if got.Allowed || len(got.Notes) != 1 || !strings.Contains(got.Notes[0], "aws:username has no value") {
+		t.Errorf("decision = %+v", got)
 	}
 }
 
@@ -263,6 +309,8 @@ func TestParseErrors(t *testing.T) {
 		{"array", `[]`, "not a JSON object"},
 		{"text behind", allow(`"Resource":"*"`) + `x`, "text after"},
 		{"second document", allow(`"Resource":"*"`) + `{}`, "text after"},
+		{"not closed", strings.TrimSuffix(allow(`"Resource":"*"`), "}"), "not JSON"},
+		{"key is no text", `{"Version":"2012-10-17",x}`, "not JSON"},
 		{"no statement", `{"Version":"2012-10-17"}`, "no Statement"},
 		{"no statements", `{"Version":"2012-10-17","Statement":[]}`, "empty list"},
 		{"statement is text", `{"Statement":"Allow"}`, "not a JSON object"},
@@ -271,6 +319,8 @@ func TestParseErrors(t *testing.T) {
 		{"version is a number", `{"Version":2012,"Statement":[]}`, "Version is not a string"},
 		{"spelling", `{"statement":[]}`, `unknown element "statement"`},
 		{"twice", `{"Statement":[],"Statement":[]}`, "given twice"},
+		{"name is a number", statement(`"Sid":5,"Effect":"Allow","Action":"*","Resource":"*"`), "Sid is not a string"},
+		{"effect is a number", statement(`"Effect":5,"Action":"*","Resource":"*"`), "Effect is not a string"},
 		{"no effect", statement(`"Action":"*","Resource":"*"`), "no Effect"},
 		{"effect", statement(`"Effect":"allow","Action":"*","Resource":"*"`), "write Allow or Deny"},
 		{"no action", statement(`"Effect":"Allow","Resource":"*"`), "no Action"},
@@ -281,6 +331,10 @@ func TestParseErrors(t *testing.T) {
 		{"no resource", statement(`"Effect":"Allow","Action":"*"`), "no Resource"},
 		{"no resources", statement(`"Effect":"Allow","Action":"*","Resource":[]`), "empty list"},
 		{"resource is no ARN", statement(`"Effect":"Allow","Action":"*","Resource":"db-ABC/app"`), "an ARN"},
+		{"resource begins with a star", statement(`"Effect":"Allow","Action":"*","Resource":"*/app"`), "an ARN"},
+		{"resource is empty", statement(`"Effect":"Allow","Action":"*","Resource":""`), "an ARN"},
+		{"ARN of another scheme", statement(`"Effect":"Allow","Action":"*","Resource":"urn:aws:rds-db:a:b:c"`), "an ARN"},
+		{"action begins with a star", statement(`"Effect":"Allow","Action":"*connect","Resource":"*"`), "service:action"},
 		{"short ARN", statement(`"Effect":"Allow","Action":"*","Resource":"arn:aws:rds-db:*"`), "an ARN"},
 		{"principal", statement(`"Effect":"Allow","Action":"*","Resource":"*","Principal":"*"`), `unknown element "Principal"`},
 		{"open variable", allow(`"Resource":"` + appARN + `${aws:username"`), "not closed"},
@@ -289,6 +343,7 @@ func TestParseErrors(t *testing.T) {
 		{"condition is text", allow(`"Resource":"*","Condition":"x"`), "not a JSON object"},
 		{"operator is text", allow(`"Resource":"*","Condition":{"StringEquals":"x"}`), "not a JSON object"},
 		{"condition value", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":1}}`), "not a string"},
+		{"where a condition value is", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":true}}`), "statement 1: Condition StringEquals aws:username is not a string"},
 		{"condition variable", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":"${"}}`), "not closed"},
 	}
 	for _, test := range tests {
@@ -298,7 +353,7 @@ func TestParseErrors(t *testing.T) {
 			if !errors.As(err, &parse) {
 				t.Fatalf("error = %v, want a ParseError", err)
 			}
-			if !strings.Contains(err.Error(), test.want) || !strings.HasPrefix(err.Error(), "IAM policy: ") {
+			if !strings.Contains(err.Error(), test.want) || strings.Count(err.Error(), "IAM policy: ") != 1 || !strings.HasPrefix(err.Error(), "IAM policy: ") {
 				t.Errorf("error = %q, want it to say %q", err, test.want)
 			}
 		})
@@ -308,7 +363,7 @@ func TestParseErrors(t *testing.T) {
 func TestParseErrorUnwrap(t *testing.T) {
 	_, err := iampolicy.Parse(`{"Statement":x}`)
 	var syntax *json.SyntaxError
-	if !errors.As(err, &syntax) {
+	if !errors.As(err, &syntax) || !strings.Contains(err.Error(), syntax.Error()) {
 		t.Errorf("error = %v, want one that wraps the JSON decoder's", err)
 	}
 }

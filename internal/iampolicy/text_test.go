@@ -21,6 +21,8 @@ func TestReadText(t *testing.T) {
 		{"a*", iampolicy.Text{Wildcard: true}},
 		{"a?${aws:username}", iampolicy.Text{Wildcard: true, Variable: true, Undefined: []string{"aws:username"}}},
 		{"${aws:username, 'app'}", iampolicy.Text{Variable: true}},
+		{"${aws:username, ''}", iampolicy.Text{Variable: true}},
+		{"${ aws:username , 'app' }", iampolicy.Text{Variable: true}},
 	}
 	for _, tt := range tests {
 		if got, err := iampolicy.ReadText(tt.text); err != nil || !reflect.DeepEqual(got, tt.want) {
@@ -28,8 +30,10 @@ func TestReadText(t *testing.T) {
 		}
 	}
 	var problem *iampolicy.ParseError
-	if _, err := iampolicy.ReadText("a${b"); !errors.As(err, &problem) {
-		t.Errorf("an open variable: got %v, want a ParseError", err)
+	for _, text := range []string{"a${b", "${a b}", "${a*b}", "${a?b}", "${a${b}", "${a'b}", `${a"b}`, "${}", "${ }", "${a, '}", "${a, 'x}", "${a, x'}", "${a,}"} {
+		if got, err := iampolicy.ReadText(text); !errors.As(err, &problem) {
+			t.Errorf("%s: got %+v, %v; want a ParseError", text, got, err)
+		}
 	}
 }
 
