@@ -58,6 +58,8 @@ func TestUser(t *testing.T) {
 		{"unknown region of an unknown partition", in("aws-new", "zz-middle-3"), "u", "arn:aws-new:rds-db:zz-middle-3:123456789012:dbuser:" + dbID + "/u"},
 		{"wildcards and variables", database(nil), "a*b?c${aws:username}$", west + dbID + "/a${*}b${?}c${$}{aws:username}${$}"},
 		{"other signs", database(nil), `é <a&b>/"\:`, west + dbID + `/é <a&b>/"\:`},
+		{"edges of what policies hold", database(nil), "a\u00a0ÿ", west + dbID + "/a\u00a0ÿ"},
+		{"edges of letters and digits", withID("db-AZ09az"), "u", west + "db-AZ09az/u"},
 		{"as long as a name can be", database(nil), strings.Repeat("é", 128), west + dbID + "/" + strings.Repeat("é", 128)},
 	}
 	for _, tt := range tests {

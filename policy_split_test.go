@@ -78,6 +78,22 @@ func TestSplitOfWhatFits(t *testing.T) {
 			t.Errorf("limit %d: %d parts, %v", limit, len(parts), err)
 		}
 	}
+	users := manyUsers(t, 1, 63)
+	room := int(rdsiam.ManagedPolicyLimit) - mustPolicy(t, append(users, mustUser(t, users[0].Resource(), "x"))...).Size()
+	full := mustPolicy(t, append(users, mustUser(t, users[0].Resource(), strings.Repeat("x", 1+room)))...)
+	if parts, err := full.Split(rdsiam.ManagedPolicyLimit); err != nil || full.Size() != int(rdsiam.ManagedPolicyLimit) || len(parts) != 1 || parts[0] != full {
+		t.Errorf("a policy of size %d became %d, %v", full.Size(), len(parts), err)
+	}
+	// Users who are in two statements count once.
+	resources, err := json.Marshal(resourcesOf(t, mustPolicy(t, manyUsers(t, 8, 60)...)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	statement := `{"Effect":"Allow","Action":"rds-db:connect","Resource":` + string(resources) + `}`
+	twice := mustParse(t, `{"Version":"2012-10-17","Statement":[`+statement+`,`+statement+`]}`)
+	if parts, err := twice.Split(rdsiam.ManagedPolicyLimit); err != nil || twice.Size() <= int(rdsiam.ManagedPolicyLimit) || len(parts) != 1 {
+		t.Errorf("a policy of size %d, with every user twice, became %d, %v", twice.Size(), len(parts), err)
+	}
 	// What cannot be divided need not be if it fits.
 	odd := mustParse(t, `{"Version":"2012-10-17","Statement":{"Effect":"Deny","Action":"*","Resource":"*"}}`)
 	if parts, err := odd.Split(rdsiam.ManagedPolicyLimit); err != nil || len(parts) != 1 {

@@ -158,10 +158,7 @@ func (a Account) validatePostgreSQL() error {
 	if a.AllowPlaintext {
 		return describe("Account.AllowPlaintext", "", "PostgreSQL decides about TLS for all accounts together", "leave it false; see rds.force_ssl for accounts with a password")
 	}
-	if err := oneDatabase(a.Grants); err != nil {
-		return err
-	}
-	return nil
+	return oneDatabase(a.Grants)
 }
 
 func (a Account) validateRoles() error {

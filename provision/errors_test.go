@@ -41,6 +41,9 @@ func TestErrorKinds(t *testing.T) {
 		{"read-only mode", provision.MySQL, provision.KindGrant, number(1836, "Running in read-only mode"), provision.ErrReadOnlyEndpoint, "1836"},
 		{"standby", provision.PostgreSQL, provision.KindCreate, fmt.Errorf("wrapped: %w", &pgconn.PgError{Code: "25006"}), provision.ErrReadOnlyEndpoint, "25006"},
 		{"syntax", provision.PostgreSQL, provision.KindCreate, &pgconn.PgError{Code: "42601"}, nil, "42601"},
+		{"ALTER without the right", provision.MySQL, provision.KindAlter, number(1227, "Access denied"), provision.ErrPrivilege, "1227"},
+		{"no driver's error", provision.MySQL, provision.KindCreate, plainError("number"), nil, ""},
+		{"no number", provision.MySQL, provision.KindCreate, &otherError{"1524"}, nil, ""},
 		{"no answer", provision.PostgreSQL, provision.KindCreate, errors.New("connection reset"), nil, ""},
 	}
 	for _, tt := range tests {
@@ -54,5 +57,36 @@ func TestErrorKinds(t *testing.T) {
 				t.Errorf("%v is not %v", err, tt.want)
 			}
 		})
+	}
+}
+
+// plainError and otherError are errors that look like those of drivers, and are none.
+type plainError string
+
+func (e plainError) Error() string { return string(e) }
+
+type otherError struct{ Number string }
+
+func (e *otherError) Error() string { return e.Number }
+
+func TestErrorText(t *testing.T) {
+	cause := errors.New("cause")
+	for _, tt := range []struct {
+		err  error
+		want string
+	}{
+		{&provision.Error{Account: `a "b"`}, `rdsiam: account "a \"b\""`},
+		{&provision.Error{Account: "a", Kind: provision.ErrBusy}, `rdsiam: account "a": other runners are in the way`},
+		{&provision.Error{Account: "a", Statement: provision.Statement{Summary: "do it"}}, `rdsiam: account "a": do it`},
+		{provision.Explain(provision.PostgreSQL, provision.KindGrant, cause), `rdsiam: account "a": do it: cause`},
+		{provision.Explain(provision.MySQL, provision.KindGrant, &mysql.MySQLError{Number: 1227, Message: "denied"}),
+			`rdsiam: account "a": do it: a privilege is missing: Error 1227: denied; run the plan as the master user, or as a role that may create accounts and owns, or may grant, what is granted`},
+	} {
+		if got := tt.err.Error(); got != tt.want {
+			t.Errorf("got  %s\nwant %s", got, tt.want)
+		}
+	}
+	if got := (&provision.Error{}).Unwrap(); got != nil {
+		t.Errorf("an error of nothing wraps %v", got)
 	}
 }

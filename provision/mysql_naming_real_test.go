@@ -197,6 +197,9 @@ func testMariaDBRoleOfTheSameName(t *testing.T, s *testServer) {
 	a := provision.Account{Engine: s.engine, Name: "same_name", Grants: []provision.Grant{provision.ReadOnly("same_name")}}
 	apply(t, db, plan(t, a))
 	noDrift(t, db, a)
+	a.MemberOf = []string{"same_name"} // the role, not itself
+	apply(t, db, plan(t, a))
+	noDrift(t, db, a)
 	apply(t, db, dropped(t, a))
 	if got := query(t, db, "SELECT is_role FROM mysql.user WHERE User = 'same_name'"); got != "Y" {
 		t.Errorf("the role is %q", got)

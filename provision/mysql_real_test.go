@@ -277,8 +277,8 @@ func testMySQLRefusals(t *testing.T, s *testServer) {
 func TestMySQLFlush(t *testing.T) { onMySQL(t, testMySQLFlush) }
 
 func testMySQLFlush(t *testing.T, s *testServer) {
-	s.admin(t, "CREATE USER flusher IDENTIFIED BY 'x'", "GRANT SELECT ON mysql.* TO flusher", "GRANT CREATE USER, RELOAD ON *.* TO flusher")
-	db := s.open(t, "flusher", "x", "", nil)
+	s.admin(t, "CREATE USER flush_runner IDENTIFIED BY 'x'", "GRANT SELECT ON mysql.* TO flush_runner", "GRANT CREATE USER, RELOAD ON *.* TO flush_runner")
+	db := s.open(t, "flush_runner", "x", "", nil)
 	a := provision.Account{Engine: s.engine, Name: "flushed_user"}
 	report := apply(t, db, plan(t, a, provision.FlushPrivileges()))
 	if last := report.Steps[len(report.Steps)-1]; last.SQL != "FLUSH PRIVILEGES" {

@@ -29,6 +29,7 @@ var names = []struct {
 	{name: "u@h"},
 	{name: "current_user"},
 	{name: "Jürgen"},
+	{name: "ÿ"},
 	{name: "+goose Down"},
 	{name: "{{name}}"},
 	{name: "пользователь", foreign: true},

@@ -1,9 +1,5 @@
 package provision
 
-import (
-	"slices"
-)
-
 // Kind is what a statement does.
 type Kind string
 
@@ -196,9 +192,6 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 	if err != nil {
 		return nil, options{}, err
 	}
-	a.MemberOf = slices.Clone(a.MemberOf)
-	slices.Sort(a.MemberOf)
-	a.MemberOf = slices.Compact(a.MemberOf)
 	for _, role := range a.MemberOf {
 		a.Engine.addMembership(want, role)
 	}

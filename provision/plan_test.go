@@ -95,6 +95,17 @@ func TestDescriptionErrors(t *testing.T) {
 		kind    error
 		text    string
 	}{
+		{"unknown engine", provision.Account{Engine: 9, Name: "a"}, nil, "Account.Engine"},
+		{"default of an unknown kind", grant(pg, provision.Default("o", "s", 9, provision.Select)), nil, "Tables, Sequences or Routines"},
+		{"default in a system schema", grant(pg, provision.Default("o", "pg_catalog", provision.Tables, provision.Select)), provision.ErrReservedName, "pg_catalog"},
+		{"default without schema", grant(pg, provision.Default("o", "", provision.Tables, provision.Select)), provision.ErrInvalidName, "schema"},
+		{"columns of no table", grant(pg, provision.Columns("s", "", []string{"c"}, provision.Select)), provision.ErrInvalidName, "table of a grant"},
+		{"column without name", grant(my, provision.Columns("s", "t", []string{"c", ""}, provision.Select)), provision.ErrInvalidName, "column of a grant"},
+		{"database ends in a space", grant(my, provision.ReadOnly("d ")), provision.ErrInvalidName, "ends in a space"},
+		{"information_schema", grant(pg, provision.AllTables("information_schema", provision.Select)), provision.ErrReservedName, "information_schema"},
+		{"database of RDS", grant(pg, provision.Database("rdsadmin", provision.Connect)), provision.ErrReservedName, "rdsadmin"},
+		{"IPv6 loopback", with(my, func(a *provision.Account) { a.Host = "::1" }), provision.ErrInvalidName, "Account.Host"},
+		{"long host", with(my, func(a *provision.Account) { a.Host = strings.Repeat("h", 61) }), provision.ErrInvalidName, "Account.Host"},
 		{"no engine", provision.Account{Name: "a"}, nil, "Account.Engine"},
 		{"unknown reach", with(pg, func(a *provision.Account) { a.Reach = 9 }), nil, "Account.Reach"},
 		{"host of PostgreSQL", with(pg, func(a *provision.Account) { a.Host = "%" }), nil, "Account.Host"},
@@ -187,6 +198,102 @@ func TestPlansNeverSay(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What is at the edge of what is refused.
+func TestDescriptionsThatAreAccepted(t *testing.T) {
+	for name, a := range map[string]provision.Account{
+		"63 bytes":              {Engine: provision.PostgreSQL, Grants: []provision.Grant{provision.Schema(strings.Repeat("s", 63), provision.Usage)}},
+		"64 characters":         {Engine: provision.MySQL, Grants: []provision.Grant{provision.ReadOnly(strings.Repeat("é", 64))}},
+		"schema with a space":   {Engine: provision.PostgreSQL, Grants: []provision.Grant{provision.Schema("s ", provision.Usage)}},
+		"database like a role":  {Engine: provision.PostgreSQL, Grants: []provision.Grant{provision.Database("pg_dev", provision.Connect)}},
+		"long host":             {Engine: provision.MySQL, Host: strings.Repeat("h", 60)},
+		"letters of hosts":      {Engine: provision.MySQL, Host: "azAZ09.:%_/-"},
+		"localhost of a proxy":  {Engine: provision.MySQL, Host: "localhost", Reach: provision.ProxyStandard},
+		"role of the same name": {Engine: provision.MariaDB, MemberOf: []string{"a"}},
+		"one role twice":        {Engine: provision.MariaDB, MemberOf: []string{"r", "r"}},
+		"two roles":             {Engine: provision.MySQL, MemberOf: []string{"r", "s"}},
+	} {
+		a.Name = "a"
+		if _, err := a.Plan(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, letter := range "@[`{!~\"'\\ é" {
+		a := provision.Account{Engine: provision.MySQL, Name: "a", Host: "h" + string(letter)}
+		if _, err := a.Plan(); !errors.Is(err, provision.ErrInvalidName) {
+			t.Errorf("host %q: %v", a.Host, err)
+		}
+	}
+}
+
+// Grants keep what they were made of, whatever becomes of the caller's slices.
+func TestGrantsAreCopies(t *testing.T) {
+	privileges, names := []provision.Privilege{provision.Select}, []string{"one"}
+	grants := []provision.Grant{
+		provision.Table("s", "t", privileges...), provision.Columns("s", "t", names, privileges...),
+		provision.ReadOnly("d", provision.InSchemas(names...), provision.FutureTablesOf(names...)),
+	}
+	privileges[0], names[0] = provision.Truncate, "two"
+	text := plan(t, provision.Account{Engine: provision.PostgreSQL, Name: "a", Grants: grants}).String()
+	if strings.Contains(text, "TRUNCATE") || strings.Contains(text, "two") {
+		t.Errorf("the grants changed:\n%s", text)
+	}
+}
+
+// Revoke and drop plans refuse what they are about, not what else is described.
+func TestOtherPlansOfADescription(t *testing.T) {
+	a := provision.Account{Engine: provision.PostgreSQL, Name: "a", Comment: "two\nlines", Grants: []provision.Grant{{}}}
+	if _, err := a.PlanRevoke(nil); err == nil {
+		t.Error("a revoke of an account that cannot be")
+	}
+	if _, err := a.PlanDrop(provision.DropOptions{}); err != nil {
+		t.Errorf("drop: %v", err)
+	}
+	a.Comment = ""
+	if _, err := a.PlanRevoke([]provision.Grant{{}}); err == nil {
+		t.Error("a revoke of nothing")
+	}
+	revoke, err := a.PlanRevoke([]provision.Grant{provision.Schema("s", provision.Usage)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	drop := dropped(t, a)
+	for _, p := range []*provision.Plan{revoke, drop} {
+		if last := p.Statements[len(p.Statements)-1]; !last.Destructive() {
+			t.Errorf("not destructive: %s", last.Summary)
+		}
+	}
+}
+
+// What a person should know of an account behind a proxy.
+func TestWarningsOfReach(t *testing.T) {
+	for reach, want := range map[provision.Reach]string{provision.Direct: "", provision.ProxyEndToEnd: "the role of the proxy needs it", provision.ProxyStandard: "Secrets Manager"} {
+		warnings := strings.Join(plan(t, provision.Account{Engine: provision.MySQL, Name: "a", Reach: reach}).Warnings, "\n")
+		if !strings.Contains(warnings, want) || (warnings == "") != (want == "") {
+			t.Errorf("reach %d: %q", reach, warnings)
+		}
+	}
+}
+
+// A file for a server with partial_revokes names databases as they are.
+func TestPartialRevokes(t *testing.T) {
+	a := provision.Account{Engine: provision.MySQL, Name: "a", Grants: []provision.Grant{provision.ReadOnly("sre_db")}}
+	for _, o := range [][]provision.Option{nil, {provision.PartialRevokes()}} {
+		text, want := plan(t, a, o...).Migration(), "ON `sre\\_db`.* TO"
+		if o != nil {
+			want = "ON `sre_db`.* TO"
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("%d options: no %s in\n%s", len(o), want, text)
+		}
+	}
+}
+
+func TestPrivilegeString(t *testing.T) {
+	if got := provision.Select.String() + provision.AlterRoutine.String() + (provision.AlterRoutine + 1).String(); got != "SELECTALTER ROUTINE" {
+		t.Errorf("got %q", got)
 	}
 }
 

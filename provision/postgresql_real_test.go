@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -168,8 +169,14 @@ func testPostgreSQLRevokeAndExact(t *testing.T, s *testServer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	exact, err := small.PlanExact(drifts)
+	exact, err := a.PlanExact(drifts)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if slices.ContainsFunc(exact.Statements, provision.Statement.Destructive) {
+		t.Errorf("what another description lacks is revoked:\n%s", exact)
+	}
+	if exact, err = small.PlanExact(drifts); err != nil {
 		t.Fatal(err)
 	}
 	apply(t, db, exact)

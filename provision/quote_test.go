@@ -153,7 +153,10 @@ func TestMatches(t *testing.T) {
 	}{
 		{"app_db", "app_db", true}, {"app_db", "appXdb", true}, {`app\_db`, "app_db", true}, {`app\_db`, "appXdb", false},
 		{"%", "", true}, {"%", "x", true}, {"a%b%c", "axxbyyc", true}, {"a%b%c", "axxbyy", false}, {"_", "é", true}, {"_", "", false},
-		{"", "", true}, {"", "x", false}, {`\\`, `\`, true}, {`a\`, `a\`, true}, {"abc", "ab", false}, {"ab", "abc", false},
+		{"a_b", "axc", false}, {"", "", true}, {"", "x", false}, {`\\`, `\`, true}, {`a\`, `a\`, true}, {"abc", "ab", false}, {"ab", "abc", false},
+	}
+	if got := provision.UnescapePattern(`a\_b\`); got != `a_b\` {
+		t.Errorf("UnescapePattern: %q", got)
 	}
 	for _, tt := range tests {
 		if got := provision.Matches(tt.pattern, tt.name); got != tt.want {

@@ -235,6 +235,12 @@ func TestConditions(t *testing.T) {
 		{"all of the key's values", `{"ForAllValues:StringLike":{"aws:PrincipalTag/team":"s*"}}`, true, ""},
 		{"all of the key's values, other", `{"ForAllValues:StringLike":{"aws:PrincipalTag/team":"d*"}}`, false, "does not hold"},
 		{"all of no values", `{"ForAllValues:StringLike":{"aws:PrincipalTag/none":"d*"}}`, true, ""},
+		{"case ignored, negated", `{"StringNotEqualsIgnoreCase":{"aws:PrincipalTag/team":"SRE"}}`, false, "does not hold"},
+		{"case ignored, negated, other", `{"StringNotEqualsIgnoreCase":{"aws:PrincipalTag/team":"DEV"}}`, true, ""},
+		{"ARN with wildcards, by its other name", `{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam::*:user/app"}}`, true, ""},
+		{"not the ARN", `{"ArnNotLike":{"aws:PrincipalArn":"arn:aws:iam::*:user/app"}}`, false, "does not hold"},
+		{"not the ARN, by its other name", `{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:user/app"}}`, false, "does not hold"},
+		{"not another ARN", `{"ArnNotEquals":{"aws:PrincipalArn":"arn:aws:iam::*:user/other"}}`, true, ""},
 		{"unknown operator", `{"Bool":{"aws:username":"true"}}`, false, "operator Bool is not supported"},
 	}
 	for _, test := range tests {

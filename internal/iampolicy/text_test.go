@@ -57,8 +57,24 @@ func TestActionMatches(t *testing.T) {
 }
 
 func TestKnowsKey(t *testing.T) {
-	for key, want := range map[string]bool{"aws:username": true, "AWS:PrincipalTag/Team": true, "aws:SourceIp": false, "": false} {
+	for key, want := range map[string]bool{
+		"aws:username": true, "AWS:PrincipalTag/Team": true, "aws:SourceIp": false, "": false,
+		"aws:userid": true, "aws:PrincipalArn": true, "aws:PrincipalAccount": true, "aws:ResourceTag/team": true, "aws:PrincipalTagging": false,
+	} {
 		if got := iampolicy.KnowsKey(key); got != want {
+			t.Errorf("%q: got %t", key, got)
+		}
+	}
+}
+
+// The keys of which the RDS user guide says that log-ins do not have them, and those of
+// other services.
+func TestRefusesKey(t *testing.T) {
+	for key, want := range map[string]bool{
+		"aws:SourceIp": true, "aws:SourceVpc": true, "aws:SourceVpce": true, "aws:VpcSourceIp": true, "aws:UserAgent": true, "aws:Referer": true, "AWS:REFERER": true,
+		"ec2:ResourceTag/a": true, "rds:db-tag/a": true, "": true, "aws:username": false, "aws:CurrentTime": false, "aws:MultiFactorAuthPresent": false,
+	} {
+		if got := iampolicy.RefusesKey(key); got != want {
 			t.Errorf("%q: got %t", key, got)
 		}
 	}
