@@ -327,11 +327,19 @@ func testMySQLDropAndRevoke(t *testing.T, s *testServer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.admin(t, "CREATE DEFINER = drop_user VIEW drop_db.v AS SELECT 1")
-	if _, err := provision.Apply(t.Context(), db, drop); !errors.Is(err, provision.ErrInUse) {
-		t.Errorf("a definer: %v", err)
+	for kind, create := range map[string]string{
+		"VIEW":      "CREATE DEFINER = drop_user VIEW drop_db.%s AS SELECT 1",
+		"FUNCTION":  "CREATE DEFINER = drop_user FUNCTION drop_db.%s() RETURNS int RETURN 1",
+		"PROCEDURE": "CREATE DEFINER = drop_user PROCEDURE drop_db.%s() SELECT 1",
+		"TRIGGER":   "CREATE DEFINER = drop_user TRIGGER drop_db.%s BEFORE INSERT ON drop_db.other FOR EACH ROW SET @a = 1",
+		"EVENT":     "CREATE DEFINER = drop_user EVENT drop_db.%s ON SCHEDULE EVERY 1 DAY DO SET @a = 1",
+	} {
+		s.admin(t, fmt.Sprintf(create, "defined"))
+		if _, err := provision.Apply(t.Context(), db, drop); !errors.Is(err, provision.ErrInUse) {
+			t.Errorf("the definer of a %s: %v", kind, err)
+		}
+		s.admin(t, "DROP "+kind+" drop_db.defined")
 	}
-	s.admin(t, "DROP VIEW drop_db.v")
 	for range 2 {
 		if said := warnings(apply(t, db, drop)); len(said) > 0 {
 			t.Errorf("the drop warns of what is usual: %q", said)
