@@ -411,7 +411,7 @@ func testMySQLPartialRuns(t *testing.T, s *testServer) {
 	whole := plan(t, a)
 	for n := range whole.Statements {
 		for _, existing := range []bool{false, true} {
-			if existing { // with a role, and a right that the first grant would hide
+			if existing { // with a right that the first grant would hide
 				iamUser(t, db, a.Name, "GRANT INSERT ON `part%`.* TO partly_user")
 			}
 			part := *whole

@@ -94,6 +94,15 @@ func testPostgreSQLUnavailable(t *testing.T, s *testServer) {
 	if !errors.Is(err, provision.ErrIAMUnavailable) {
 		t.Errorf("without rds_iam: %v", err)
 	}
+
+	// On a replica a plan with nothing left to do would succeed otherwise. This one is none, and
+	// says that it is.
+	apply(t, db, p)
+	s.admin(t, `CREATE DATABASE like_a_replica OWNER runner`, `\c like_a_replica`, `SET allow_system_table_mods = on`,
+		`CREATE OR REPLACE FUNCTION pg_catalog.pg_is_in_recovery() RETURNS bool LANGUAGE sql AS 'SELECT true'`)
+	if _, err := provision.Apply(t.Context(), s.runner(t, "like_a_replica"), p); !errors.Is(err, provision.ErrReadOnlyEndpoint) || !strings.Contains(err.Error(), "writer endpoint") {
+		t.Errorf("a replica: %v", err)
+	}
 }
 
 // The lock makes a runner wait where it would collide, and begin again, without.
