@@ -3,6 +3,8 @@ package proxy
 import (
 	"io"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
@@ -29,3 +31,6 @@ func (s *Server) Admitted() int {
 	defer s.mu.Unlock()
 	return s.admitted
 }
+
+// DialBy has log-ins at the database use dial.
+func (p *PostgreSQL) DialBy(dial pgconn.DialFunc) { p.config.DialFunc = dial }

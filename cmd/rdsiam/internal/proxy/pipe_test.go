@@ -28,20 +28,28 @@ func (p *pipes) Accept() (net.Conn, error) {
 func (p *pipes) Close() error   { p.close(); return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "/pipe", Net: "unix"} }
 
-// inMemory is a proxy without a network, which reaches no database.
+// inMemory is a proxy without a network.
 type inMemory struct {
 	*running
 	pipes *pipes
 }
 
-func emulatedInMemory(t *testing.T) *inMemory {
+// emulatedInMemory reaches the database by wrap of a connection to it.
+func emulatedInMemory(t *testing.T, wrap func(net.Conn) net.Conn) *inMemory {
 	t.Helper()
 	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithInMemory(), rdsiamtest.WithEndpoint(endpoint), rdsiamtest.WithIAMUser(app))
 	d := &database{"rdsiamtest", server, "127.0.0.1:1", postgresEngine}
-	engine, err := d.engine(d.target(t))
+	engine, err := proxy.NewPostgreSQL(d.target(t))
 	if err != nil {
 		t.Fatal(err)
 	}
+	engine.DialBy(func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := server.DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return wrap(conn), nil
+	})
 	r := &inMemory{&running{log: new(text), stopped: make(chan error, 1)}, &pipes{conns: make(chan net.Conn)}}
 	if r.Server, err = proxy.NewServer(engine, proxy.Settings{Log: r.log.add}); err != nil {
 		t.Fatal(err)
@@ -58,3 +66,6 @@ func (r *inMemory) connect() net.Conn {
 	r.pipes.conns <- server
 	return client
 }
+
+// asItIs is for tests that are not about the connection to the database.
+func asItIs(conn net.Conn) net.Conn { return conn }

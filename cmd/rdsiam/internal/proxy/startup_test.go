@@ -97,7 +97,7 @@ func FuzzReadStartup(f *testing.F) {
 // A client that says nothing is sent away, and does not keep the proxy from ending.
 func TestSlowClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := emulatedInMemory(t)
+		r := emulatedInMemory(t, asItIs)
 		client := r.connect()
 		start := time.Now()
 		answer, err := io.ReadAll(client)
@@ -126,7 +126,7 @@ func TestSlowClient(t *testing.T) {
 // So many clients that log in at a time, and no more, are waited for.
 func TestManySilentClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		r := emulatedInMemory(t)
+		r := emulatedInMemory(t, asItIs)
 		for range 256 {
 			r.connect()
 		}
