@@ -68,8 +68,10 @@ roles. The region of a database is read from its host name.`,
 		newDoctor(streams),
 		newProvision(streams),
 		newProxy(streams),
+		newCompletion(streams),
 		newExitCodes(),
 	)
+	addCompletions(root)
 	return group(root)
 }
 
