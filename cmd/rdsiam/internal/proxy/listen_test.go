@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rdsiam/rdsiam"
@@ -49,7 +50,47 @@ func TestListenSocket(t *testing.T) {
 
 // A socket that a killed proxy has left is replaced.
 func TestListenStaleSocket(t *testing.T) {
-	directory := socketDirectory(t)
+	listener, err := proxy.Listen(staleSocket(t), engines["mysql.sock"], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+}
+
+// Of several proxies that find it at the same time one gets it, and the others are told.
+func TestListenStaleSocketTogether(t *testing.T) {
+	for range 50 {
+		directory := staleSocket(t)
+		listeners := make(chan net.Listener, 8)
+		var all sync.WaitGroup
+		for range cap(listeners) {
+			all.Go(func() {
+				listener, err := proxy.Listen(directory, engines["mysql.sock"], false)
+				if err == nil {
+					listeners <- listener
+				} else if !strings.Contains(err.Error(), "another program does") {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		close(listeners)
+		if len(listeners) != 1 {
+			t.Errorf("%d proxies listen on one socket", len(listeners))
+		}
+		for listener := range listeners {
+			listener.Close()
+		}
+		if t.Failed() {
+			return
+		}
+	}
+}
+
+// staleSocket is a directory with the socket of a process that is gone.
+func staleSocket(t *testing.T) (directory string) {
+	t.Helper()
+	directory = socketDirectory(t)
 	if err := os.Mkdir(directory, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -59,11 +100,7 @@ func TestListenStaleSocket(t *testing.T) {
 	}
 	left.SetUnlinkOnClose(false)
 	left.Close()
-	listener, err := proxy.Listen(directory, engines["mysql.sock"], false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
+	return directory
 }
 
 func TestListenRefuses(t *testing.T) {
@@ -91,18 +128,39 @@ func TestListenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	shared := make("shared", 0o777)
+	datagrams := make("datagrams", 0o700)
+	datagram, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(datagrams, "mysql.sock"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer datagram.Close()
 	tests := []struct{ name, address, want string }{
 		{"open to others", make("open", 0o755), "can be entered by others"},
 		{"link", link, "is not a directory"},
 		{"in one open to others", filepath.Join(shared, "s"), "can be written to by others"},
 		{"file", filepath.Join(occupied, "mysql.sock"), "not a directory"},
 		{"file in place of the socket", occupied, "is no socket"},
+		{"socket of another kind", datagrams, "wrong type for socket"},
+		{"through a link", filepath.Join(link, "s"), "is a symbolic link"},
 		{"long", filepath.Join(base, strings.Repeat("long", 30)), "bytes long"},
 		{"all interfaces", ":0", "--expose"},
 		{"all interfaces, written out", "0.0.0.0:0", "--expose"},
 		{"all of IPv6", "[::]:0", "--expose"},
 		{"other host", "example.com:0", "--expose"},
 		{"no port", "127.0.0.1", "neither host:port nor a path"},
+	}
+	if os.Geteuid() == 0 { // who alone can give directories away
+		const nobody = 65534
+		foreign, parent := make("foreign", 0o700), make("parent", 0o755)
+		for _, path := range []string{foreign, parent} {
+			if err := os.Chown(path, nobody, nobody); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tests = append(tests, []struct{ name, address, want string }{
+			{"of another user", foreign, "who could put another socket there"},
+			{"in one of another user", filepath.Join(parent, "s"), "who could put another directory there"},
+		}...)
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -117,11 +175,28 @@ func TestListenRefuses(t *testing.T) {
 	}
 }
 
+// In /tmp nobody can put another directory in the place of one's own.
+func TestListenInStickyDirectory(t *testing.T) {
+	parent, err := os.MkdirTemp("", "sticky")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(parent)
+	if err := os.Chmod(parent, 0o777|os.ModeSticky); err != nil {
+		t.Fatal(err)
+	}
+	listener, err := proxy.Listen(filepath.Join(parent, "s"), engines["mysql.sock"], false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener.Close()
+}
+
 func TestListenTCP(t *testing.T) {
 	for _, tt := range []struct {
 		address string
 		exposed bool
-	}{{"127.0.0.1:0", false}, {"localhost:0", false}, {"127.7.7.7:0", false}, {":0", true}, {"0.0.0.0:0", true}} {
+	}{{"127.0.0.1:0", false}, {"localhost:0", false}, {"127.7.7.7:0", false}, {"[::1]:0", false}, {":0", true}, {"0.0.0.0:0", true}} {
 		listener, err := proxy.Listen(tt.address, engines["mysql.sock"], tt.exposed)
 		if err != nil {
 			t.Errorf("%s: %v", tt.address, err)

@@ -44,6 +44,12 @@ func listenSocket(directory, name string) (net.Listener, error) {
 	if err := makePrivate(directory); err != nil {
 		return nil, err
 	}
+	// Else two that find the same stale socket would both remove it, one the other's.
+	unlock, err := lockDirectory(directory)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}

@@ -1,0 +1,29 @@
+//go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
+
+package proxy
+
+import (
+	"errors"
+	"os"
+	"syscall"
+)
+
+// lockDirectory waits until no other process has the directory locked, and keeps it locked
+// until unlock is called.
+func lockDirectory(path string) (unlock func(), err error) {
+	directory, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for {
+		err = syscall.Flock(int(directory.Fd()), syscall.LOCK_EX)
+		if !errors.Is(err, syscall.EINTR) {
+			break
+		}
+	}
+	if err != nil {
+		directory.Close()
+		return nil, &os.PathError{Op: "lock", Path: path, Err: err}
+	}
+	return func() { directory.Close() }, nil
+}
