@@ -14,12 +14,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rdsiam/rdsiam/rdsiamtest"
@@ -34,7 +36,15 @@ type proxyProcess struct {
 
 func startProxy(t testing.TB, arguments ...string) *proxyProcess {
 	t.Helper()
-	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithEndpoint(endpointHost), rdsiamtest.WithIAMUser("app"))
+	p := newProxy(t, rdsiamtest.StartPostgreSQL, arguments...)
+	p.start(t)
+	return p
+}
+
+// newProxy returns one that is not yet running.
+func newProxy(t testing.TB, startServer func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server, arguments ...string) *proxyProcess {
+	t.Helper()
+	server := startServer(t, rdsiamtest.WithEndpoint(endpointHost), rdsiamtest.WithIAMUser("app"))
 	directory := t.TempDir()
 	roots := filepath.Join(directory, "roots.pem")
 	if err := os.WriteFile(roots, server.CertificatePEM(), 0o600); err != nil {
@@ -42,12 +52,16 @@ func startProxy(t testing.TB, arguments ...string) *proxyProcess {
 	}
 	arguments = append([]string{"proxy", server.Endpoint(), "--user", "app", "--dial", server.Addr().String(), "--root-cas", roots}, arguments...)
 	p := &proxyProcess{command: exec.CommandContext(t.Context(), "rdsiam", arguments...)}
-	p.command.Cancel = func() error { return p.command.Process.Kill() }
 	credentials := server.Identities()[0].Credentials
 	p.command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + directory, "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none",
 		"AWS_ACCESS_KEY_ID=" + credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + credentials.SecretAccessKey, "AWS_SESSION_TOKEN=" + credentials.SessionToken,
 		"XDG_RUNTIME_DIR=" + shortDirectory(t)}
 	p.command.Stderr = &p.stderr
+	return p
+}
+
+func (p *proxyProcess) start(t testing.TB) {
+	t.Helper()
 	out, err := p.command.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +71,6 @@ func startProxy(t testing.TB, arguments ...string) *proxyProcess {
 	}
 	p.stdout = bufio.NewReader(out)
 	t.Cleanup(func() { _ = p.command.Process.Kill() })
-	return p
 }
 
 // shortDirectory leaves room for the name of a socket.
@@ -89,9 +102,9 @@ func (p *proxyProcess) wait() (said string) {
 	return fmt.Sprintf("exit code %d: %s", p.command.ProcessState.ExitCode(), p.stderr.String())
 }
 
-func (p *proxyProcess) signal(t testing.TB) {
+func (p *proxyProcess) signal(t testing.TB, with os.Signal) {
 	t.Helper()
-	if err := p.command.Process.Signal(syscall.SIGTERM); err != nil {
+	if err := p.command.Process.Signal(with); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -129,7 +142,7 @@ func TestProxyOverTCP(t *testing.T) {
 	if _, err := pgx.Connect(t.Context(), "postgres://app:wrong@"+address+"/postgres?sslmode=disable"); err == nil || strings.Contains(err.Error(), password) {
 		t.Errorf("with a wrong password: %v", err)
 	}
-	p.signal(t)
+	p.signal(t, syscall.SIGTERM)
 	said := p.wait()
 	if !strings.HasPrefix(said, "exit code 0: ") || !strings.Contains(said, "wrong password") || strings.Contains(said, password) {
 		t.Error(said)
@@ -140,21 +153,71 @@ func TestProxyOverTCP(t *testing.T) {
 }
 
 func TestProxyOverSocket(t *testing.T) {
-	p := startProxy(t, "--output", "json")
-	var started struct{ Address, User, Password string }
-	if err := json.NewDecoder(p.stdout).Decode(&started); err != nil || started.User != "app" || started.Password != "" {
-		t.Fatalf("%+v, %v", started, err)
+	for _, end := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
+		t.Run(end.String(), func(t *testing.T) {
+			p := startProxy(t, "--output", "json")
+			var started struct{ Address, User, Password string }
+			if err := json.NewDecoder(p.stdout).Decode(&started); err != nil || started.User != "app" || started.Password != "" {
+				t.Fatalf("%+v, %v", started, err)
+			}
+			if filepath.Base(started.Address) != ".s.PGSQL.5432" {
+				t.Errorf("address %s", started.Address)
+			}
+			connectTo(t, started.Address, "")
+			p.signal(t, end)
+			if said := p.wait(); said != "exit code 0: " {
+				t.Error(said)
+			}
+			if _, err := os.Lstat(started.Address); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the socket stays: %v", err)
+			}
+		})
 	}
-	if filepath.Base(started.Address) != ".s.PGSQL.5432" {
-		t.Errorf("address %s", started.Address)
-	}
-	connectTo(t, started.Address, "")
-	p.signal(t)
+}
+
+// nohup has the signal of a closed terminal ignored, and the proxy leaves it at that.
+func TestProxyNohup(t *testing.T) {
+	p := newProxy(t, rdsiamtest.StartPostgreSQL)
+	program := p.command.Path
+	p.command.Path, p.command.Args = "/bin/sh", append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`, program}, p.command.Args[1:]...)
+	p.start(t)
+	address := p.line(t, "listening on ")
+	p.signal(t, syscall.SIGHUP)
+	connectTo(t, address, "")
+	p.signal(t, syscall.SIGTERM)
 	if said := p.wait(); said != "exit code 0: " {
 		t.Error(said)
 	}
-	if _, err := os.Lstat(started.Address); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("the socket stays: %v", err)
+}
+
+// Nobody reads standard error any more: what ends the reader, such as Ctrl-C, must not cut
+// the sessions.
+func TestProxyWithoutReader(t *testing.T) {
+	p := newProxy(t, rdsiamtest.StartPostgreSQL, "--drain-time", "1h", "--listen", "127.0.0.1:0")
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.command.Stderr = writer
+	p.start(t)
+	writer.Close()
+	address, password := p.line(t, "listening on "), p.line(t, "password: ")
+	conn := connectTo(t, address, password)
+	if _, err := conn.Exec(t.Context(), "begin"); err != nil {
+		t.Fatal(err)
+	}
+	reader.Close()
+	if _, err := pgx.Connect(t.Context(), "postgres://app:wrong@"+address+"/postgres?sslmode=disable"); err == nil { // which is logged
+		t.Error("a wrong password was accepted")
+	}
+	p.signal(t, syscall.SIGTERM)
+	for _, statement := range []string{"select 1", "commit"} {
+		if _, err := conn.Exec(t.Context(), statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	if said := p.wait(); said != "exit code 0: " {
+		t.Error(said)
 	}
 }
 
@@ -168,7 +231,7 @@ func TestProxySecondSignal(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p.signal(t)
+	p.signal(t, syscall.SIGTERM)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		if probe, err := net.Dial("unix", address); err != nil {
 			break
@@ -179,7 +242,7 @@ func TestProxySecondSignal(t *testing.T) {
 	if _, err := conn.Exec(t.Context(), "select 1"); err != nil {
 		t.Errorf("in the transaction: %v", err)
 	}
-	p.signal(t)
+	p.signal(t, syscall.SIGTERM)
 	if said := p.wait(); !strings.HasPrefix(said, "exit code 1: ") || !strings.Contains(said, "1 connections were cut") {
 		t.Error(said)
 	}
@@ -209,7 +272,7 @@ func TestProxyHTTP(t *testing.T) {
 			t.Errorf("%s: %d %s, %v", path, response.StatusCode, body, err)
 		}
 	}
-	p.signal(t)
+	p.signal(t, syscall.SIGTERM)
 	if said := p.wait(); said != "exit code 0: " {
 		t.Error(said)
 	}
@@ -219,20 +282,51 @@ func TestProxyHTTP(t *testing.T) {
 // what it has at its start, in a process of its own.
 func BenchmarkProxyIdle(b *testing.B) {
 	const connections, most = 500, 50
-	for b.Loop() {
-		p := startProxy(b, "--max-connections", strconv.Itoa(connections))
-		address := p.line(b, "listening on ")
-		start := resident(b, p.command.Process.Pid)
-		for range connections {
-			connectTo(b, address, "")
-		}
-		idle := resident(b, p.command.Process.Pid)
-		b.ReportMetric(start, "MB-start")
-		b.ReportMetric(idle-start, "MB-above")
-		if idle-start > most {
-			b.Errorf("%.1f MB above the start, want %d at most", idle-start, most)
-		}
+	for _, engine := range []struct {
+		name    string
+		server  func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server
+		connect func(b *testing.B, address string)
+	}{
+		{"PostgreSQL", rdsiamtest.StartPostgreSQL, func(b *testing.B, address string) { connectTo(b, address, "") }},
+		{"MySQL", rdsiamtest.StartMySQL, connectToMySQL},
+	} {
+		b.Run(engine.name, func(b *testing.B) {
+			var above []float64
+			for b.Loop() {
+				p := newProxy(b, engine.server, "--max-connections", strconv.Itoa(connections))
+				p.start(b)
+				address := p.line(b, "listening on ")
+				start := resident(b, p.command.Process.Pid)
+				for range connections {
+					engine.connect(b, address)
+				}
+				above = append(above, resident(b, p.command.Process.Pid)-start)
+				b.ReportMetric(start, "MB-start")
+			}
+			slices.Sort(above)
+			b.ReportMetric(above[0], "MB-above-least")
+			b.ReportMetric(above[len(above)-1], "MB-above-most")
+			if largest := above[len(above)-1]; largest > most {
+				b.Errorf("%.1f MB above the start, want %d at most", largest, most)
+			}
+		})
 	}
+}
+
+// connectToMySQL makes a connection that stays.
+func connectToMySQL(b *testing.B, address string) {
+	b.Helper()
+	config := mysql.NewConfig()
+	config.Net, config.Addr, config.User, config.Logger = "unix", address, "app", new(mysql.NopLogger)
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		b.Fatal(err)
+	}
+	conn, err := connector.Connect(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { conn.Close() })
 }
 
 // resident is the resident memory of a process in MB.

@@ -45,8 +45,9 @@ a password, which is printed once, or given by --password-file. What travels
 between a client and the proxy is not encrypted, so that other machines are let
 in only with --expose.
 
-The proxy ends with SIGTERM or Ctrl-C: idle connections are closed, and those
-that run something have --drain-time to finish. A second signal ends all.`,
+The proxy ends with SIGTERM, Ctrl-C or its terminal: idle connections are closed,
+and those that run something have --drain-time to finish. A second signal ends
+all.`,
 		Example: `  rdsiam proxy prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
   rdsiam proxy prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app \
       --listen 127.0.0.1:13306 --password-file ~/.config/proxy-password`,
@@ -105,6 +106,8 @@ func (g *proxyFlags) password(socket bool) (password string, made bool, err erro
 }
 
 func runProxy(ctx context.Context, streams Streams, endpoint string, at target, given proxyFlags) error {
+	// When nobody reads standard error any more, which Ctrl-C can end as well, sessions go on.
+	signal.Ignore(syscall.SIGPIPE)
 	database, err := at.resolve(endpoint)
 	if err != nil {
 		return err
@@ -202,7 +205,7 @@ func serveHTTP(address string, server *proxy.Server) (stop func(), err error) {
 // first one has ended. It watches until stop is called.
 func cutAtSecondSignal(ctx context.Context, server *proxy.Server) (stop func()) {
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals, EndSignals()...)
 	over, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
