@@ -93,6 +93,14 @@ func (t *target) rootsFile(to database, files client.Files) (string, error) {
 	return files.Write("roots.pem", text)
 }
 
+// wholeEnvironment returns the variables for a program that gets no arguments of ours.
+func (l *clientLogin) wholeEnvironment() (client.Environment, error) {
+	if l.engine != postgreSQL && l.Database != "" {
+		return client.Environment{}, usagef("--db %s: MySQL and MariaDB have no variable for a database; name it in the arguments of the program", l.Database)
+	}
+	return l.environment()
+}
+
 // environment returns the variables with which programs of the engine log in.
 func (l *clientLogin) environment() (client.Environment, error) {
 	if l.engine == postgreSQL {

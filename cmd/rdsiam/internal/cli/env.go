@@ -2,7 +2,6 @@ package cli
 
 import (
 	"fmt"
-
 	"strings"
 	"time"
 
@@ -30,7 +29,7 @@ it, rdsiam exec hands it to that alone.`,
 			if err != nil {
 				return err
 			}
-			environment, err := login.environment()
+			environment, err := login.wholeEnvironment()
 			if err != nil {
 				return err
 			}

@@ -33,7 +33,7 @@ are told: look whether they verify the certificate of the server.`,
 			if err != nil {
 				return notStarted(err)
 			}
-			environment, err := login.environment()
+			environment, err := login.wholeEnvironment()
 			if err != nil {
 				return notStarted(err)
 			}
