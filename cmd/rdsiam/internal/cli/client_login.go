@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"syscall"
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/client"
@@ -98,6 +99,11 @@ func (l *clientLogin) wholeEnvironment() (client.Environment, error) {
 	if l.engine != postgreSQL && l.Database != "" {
 		return client.Environment{}, usagef("--db %s: MySQL and MariaDB have no variable for a database; name it in the arguments of the program", l.Database)
 	}
+	if l.engine != postgreSQL {
+		if err := client.CheckMySQLOptionFile(); err != nil {
+			return client.Environment{}, usageError{err}
+		}
+	}
 	return l.environment()
 }
 
@@ -134,7 +140,7 @@ func programError(err error) error {
 	switch {
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, fs.ErrNotExist):
 		return exitStatus{exitNotFound, err}
-	case errors.Is(err, fs.ErrPermission):
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EISDIR):
 		return exitStatus{exitNotRunning, err}
 	}
 	return err

@@ -16,9 +16,10 @@ func newExec() *cobra.Command {
 and drivers of the database read; rdsiam env shows them.
 
 psql, pg_dump and all that is built on libpq verify the server and send the token
-to no other. The clients of MySQL and MariaDB do so as long as no option file or
-argument tells them otherwise. Programs that read other variables log in as they
-are told: look whether they verify the certificate of the server.`,
+to no other. The clients of MySQL and MariaDB do so as long as no argument tells
+them otherwise; a ~/.my.cnf that does is refused. Programs that read other
+variables log in as they are told: look whether they verify the certificate of
+the server.`,
 		Example: `  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app -- pg_dump --schema-only
   rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app -- mysqldump --no-data app`,
 		Args: func(command *cobra.Command, args []string) error {
