@@ -22,22 +22,58 @@ import (
 
 // endpointHost leads to this machine: by --dial for clients of PostgreSQL, by a library that
 // replaces getaddrinfo for the others.
-const endpointHost = "clients.abc123.eu-central-1.rds.amazonaws.com"
+const endpointHost = "orders.abc123.eu-central-1.rds.amazonaws.com"
 
 // TestConnectScripts runs other people's clients by connect, exec and env, logged in to real
 // servers.
 func TestConnectScripts(t *testing.T) {
 	variables := append(startReal(t, "PG", rdsiamtest.StartPostgreSQL, realserver.StartPostgreSQL),
 		startReal(t, "MARIADB", rdsiamtest.StartMySQL, realserver.StartMariaDB)...)
-	variables = append(variables, "ENDPOINT="+endpointHost, "RDSIAM_LOCAL_HOST="+endpointHost, "RESOLVER="+buildResolver(t),
-		"AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none", "LC_ALL=C.UTF-8")
+	variables = append(variables, connectVariables(t)...)
 	for _, program := range []string{"psql", "pg_dump", "pgcli", "mariadb", "mariadb-dump", "mycli"} {
 		if _, err := exec.LookPath(program); err != nil {
 			skipOrFail(t, "no "+program+" in PATH")
 		}
 	}
+	runConnectScripts(t, "testdata/script-connect", variables)
+}
+
+// TestConnectMySQL does the same with MySQL and its own client, which are in the matrix.
+func TestConnectMySQL(t *testing.T) {
+	for _, installation := range realserver.MySQLs() {
+		if installation.Product != "MySQL" {
+			continue
+		}
+		words, err := realserver.MySQLClient()
+		if err != nil {
+			skipOrFail(t, err.Error())
+		}
+		variables := append(startReal(t, "MYSQL", rdsiamtest.StartMySQL, installation.Start), "CLIENT="+programOf(t, "mysql", words))
+		variables = append(variables, connectVariables(t)...)
+		runConnectScripts(t, "testdata/script-connect-mysql", variables)
+	}
+}
+
+// programOf returns the path of a program that runs what words begin.
+func programOf(t *testing.T, name string, words []string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte("#!/bin/sh\nexec '"+strings.Join(words, "' '")+"' \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func connectVariables(t *testing.T) []string {
+	t.Helper()
+	return []string{"ENDPOINT=" + endpointHost, "RDSIAM_LOCAL_HOST=" + endpointHost, "RESOLVER=" + buildResolver(t),
+		"AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none", "LC_ALL=C.UTF-8"}
+}
+
+func runConnectScripts(t *testing.T, directory string, variables []string) {
+	t.Helper()
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script-connect",
+		Dir:                 directory,
 		RequireExplicitExec: true,
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 		Setup: func(e *testscript.Env) error {
@@ -140,15 +176,7 @@ func TestConnectInTerminal(t *testing.T) {
 			}
 			environment := append(append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "TERM=xterm",
 				"PAGER=cat", "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none"}, test.variables...), "RDSIAM_LOCAL_HOST="+endpointHost)
-			value := func(suffix string) string {
-				for _, variable := range test.variables {
-					if name, value, _ := strings.Cut(variable, "="); strings.HasSuffix(name, suffix) {
-						return value
-					}
-				}
-				t.Fatalf("no variable %s", suffix)
-				return ""
-			}
+			value := func(suffix string) string { return valueOf(t, test.variables, suffix) }
 			arguments := append([]string{"connect", endpointHost + ":" + value("_PORT"), "--root-cas", value("_ROOTS"), "--user", "app", "--client", test.client}, test.arguments...)
 			if strings.HasSuffix(test.variables[0], value("_PORT")) && strings.HasPrefix(test.variables[0], "PG") {
 				arguments = append(arguments, "--engine", "postgresql", "--dial", "127.0.0.1:"+value("_PORT"))
@@ -159,6 +187,18 @@ func TestConnectInTerminal(t *testing.T) {
 			typeInto(t, environment, arguments, test.prompt, test.query, test.want, test.quit)
 		})
 	}
+}
+
+// valueOf returns the value of the variable whose name ends in suffix.
+func valueOf(t *testing.T, variables []string, suffix string) string {
+	t.Helper()
+	for _, variable := range variables {
+		if name, value, _ := strings.Cut(variable, "="); strings.HasSuffix(name, suffix) {
+			return value
+		}
+	}
+	t.Fatalf("no variable %s", suffix)
+	return ""
 }
 
 // typeInto runs rdsiam in a pseudo-terminal, types a query at its prompt, waits for the

@@ -10,11 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+	"github.com/rdsiam/rdsiam/internal/realserver"
 )
 
 // run runs a client with nothing of the caller's environment but PATH, and returns what it
@@ -153,6 +155,9 @@ func TestMySQLClients(t *testing.T) {
 					t.Errorf("mariadb says %q", output)
 				}
 			})
+			if client, err := realserver.MySQLClient(); err == nil {
+				t.Run("mysql", func(t *testing.T) { runsMySQLClient(t, client, arguments, environment) })
+			}
 			t.Run("mariadb-slap", func(t *testing.T) {
 				output, ok := run(t, environment, "mariadb-slap", append(arguments, "--create-schema=shop", "--concurrency=4", "--number-of-queries=200",
 					"--detach=10", "--query=select 1")...)
@@ -170,6 +175,30 @@ func TestMySQLClients(t *testing.T) {
 			})
 		})
 	})
+}
+
+// runsMySQLClient has MySQL's own client, which proves the password by caching_sha2_password,
+// move a file, and be refused.
+func runsMySQLClient(t *testing.T, client, arguments, environment []string) {
+	arguments = append(slices.Clone(client[1:]), arguments...)
+	file := filepath.Join(t.TempDir(), "lines")
+	if err := os.WriteFile(file, []byte(strings.Repeat("line\n", 100_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	output, ok := run(t, environment, client[0], append(arguments, "--batch", "--skip-column-names", "--local-infile=1", "shop",
+		"--execute=select current_user(); create temporary table t (l text); load data local infile '"+file+"' into table t; select count(*) from t")...)
+	wantOutput(t, "app@%\n100000", output, ok)
+	output, ok = run(t, environment, client[0], append(arguments, "--user=root", "--execute=select 1")...)
+	if ok || !strings.Contains(output, `as "app" only`) {
+		t.Errorf("mysql as another user says %q", output)
+	}
+	if environment[0] == "MYSQL_PWD=" {
+		return
+	}
+	output, ok = run(t, []string{"MYSQL_PWD=wrong"}, client[0], append(arguments, "--execute=select 1")...)
+	if ok || !strings.Contains(output, "ERROR 1045 (28000)") || !strings.Contains(output, "--password-file") {
+		t.Errorf("mysql with a wrong password says %q", output)
+	}
 }
 
 func number(t *testing.T, text string) int {
