@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"io"
+	"net"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -34,3 +35,14 @@ func (s *Server) Admitted() int {
 
 // DialBy has log-ins at the database use dial.
 func (p *PostgreSQL) DialBy(dial pgconn.DialFunc) { p.config.DialFunc = dial }
+func (m *MySQL) DialBy(dial pgconn.DialFunc)      { m.dialBy = dial }
+
+// Session lets tests relay between two ends that they hold.
+type Session struct{ *session }
+
+func NewSession(client, server net.Conn, traffic Traffic) Session {
+	return Session{&session{client: client, server: server, traffic: traffic.traffic, end: func() {}}}
+}
+
+func (s Session) Relay() error { return s.relay(new(buffers), new(moved)) }
+func (s Session) Drain()       { s.drain() }

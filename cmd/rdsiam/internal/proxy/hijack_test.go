@@ -28,17 +28,9 @@ func (c slowToken) Write(b []byte) (int, error) {
 func TestSlowWriteOfToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := emulatedInMemory(t, func(conn net.Conn) net.Conn { return slowToken{conn} })
-		config, err := pgx.ParseConfig("host=/pipe dbname=postgres user=" + app)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return r.connect(), nil }
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		conn, err := pgx.ConnectConfig(ctx, config)
-		if err != nil {
-			t.Fatal(err)
-		}
+		conn := r.connectPostgreSQL(ctx, t)
 		var one int
 		if err := conn.QueryRow(ctx, "select 1", pgx.QueryExecModeSimpleProtocol).Scan(&one); err != nil || one != 1 {
 			t.Errorf("first statement: %d, %v", one, err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -25,7 +26,10 @@ func Listen(address string, engine Engine, exposed bool) (net.Listener, error) {
 	if IsSocket(address) {
 		return listenSocket(address, engine.SocketName())
 	}
-	host, _, err := net.SplitHostPort(address)
+	host, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = strconv.ParseUint(port, 10, 16)
+	}
 	if err != nil {
 		return nil, &rdsiam.ConfigError{Setting: "--listen", Value: address, Problem: "is neither host:port nor a path",
 			Mend: "write it like 127.0.0.1:15432, or like ./socket for a directory"}

@@ -147,6 +147,9 @@ func TestListenRefuses(t *testing.T) {
 		{"all interfaces, written out", "0.0.0.0:0", "--expose"},
 		{"all of IPv6", "[::]:0", "--expose"},
 		{"other host", "example.com:0", "--expose"},
+		{"IPv6 of the network", "[fe80::1]:0", "--expose"},
+		{"port that is none", "127.0.0.1:65536", "neither host:port nor a path"},
+		{"port by name", "127.0.0.1:mysql", "neither host:port nor a path"},
 		{"no port", "127.0.0.1", "neither host:port nor a path"},
 	}
 	if os.Geteuid() == 0 { // who alone can give directories away

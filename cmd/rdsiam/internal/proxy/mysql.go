@@ -16,6 +16,7 @@ import (
 type MySQL struct {
 	target Target
 	driver *rdsmysql.Driver
+	dialBy func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // mysqlClientTime is what a client has for its part of the log-in. The server waits for its
@@ -35,7 +36,8 @@ func NewMySQL(target Target) (*MySQL, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &MySQL{target, driver}, nil
+	dialer := &net.Dialer{Timeout: logInTime}
+	return &MySQL{target, driver, dialer.DialContext}, nil
 }
 
 // SocketName is the name of the socket; clients are told its path.

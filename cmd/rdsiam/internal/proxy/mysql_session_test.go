@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	"github.com/rdsiam/rdsiam/internal/realserver"
 )
 
@@ -49,6 +51,7 @@ func TestMySQL(t *testing.T) {
 			})
 		}
 		t.Run("results", func(t *testing.T) { followsMySQL(t, d) })
+		t.Run("greeting", func(t *testing.T) { greets(t, d) })
 		t.Run("kill", func(t *testing.T) { kills(t, d) })
 		t.Run("limit", func(t *testing.T) { limitsMySQL(t, d) })
 		t.Run("drain", func(t *testing.T) { drainsMySQL(t, d) })
@@ -172,6 +175,29 @@ func oneMySQL(t *testing.T, config *mysql.Config) *sql.Conn {
 	}
 	t.Cleanup(func() { conn.Close() })
 	return conn
+}
+
+// greets offers clients nothing that would change the form of results, so that they could
+// not be followed, and neither TLS nor compression.
+func greets(t *testing.T, d *database) {
+	r := d.proxy(t, "tcp", proxy.Settings{Password: password})
+	conn, err := net.Dial("tcp", r.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	packet, err := (&mysqlwire.Packets{Stream: conn, Limit: 1 << 20}).Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	greeting, err := mysqlwire.ParseGreeting(packet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const compress, tls, zstd, optionalMetadata = 1 << 5, 1 << 11, 1 << 26, 1 << 25
+	if offered := greeting.Capabilities & (compress | tls | zstd | optionalMetadata); offered != 0 {
+		t.Errorf("offered: %#x", offered)
+	}
 }
 
 // kills has a second connection end a statement of the first, by the number in the greeting

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"net"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -37,8 +36,7 @@ func (m *MySQL) dial(ctx context.Context, counters *counters) (*mysqlUpstream, e
 
 // greeted returns a connection that ends with ctx until it is logged in.
 func (m *MySQL) greeted(ctx context.Context) (*mysqlUpstream, error) {
-	dialer := net.Dialer{Timeout: logInTime}
-	conn, err := dialer.DialContext(ctx, "tcp", m.target.Dialled)
+	conn, err := m.dialBy(ctx, "tcp", m.target.Dialled)
 	if err != nil {
 		return nil, err
 	}

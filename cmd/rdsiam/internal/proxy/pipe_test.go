@@ -5,6 +5,9 @@ import (
 	"net"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
@@ -34,6 +37,12 @@ type inMemory struct {
 	pipes *pipes
 }
 
+// dialling is an engine that a test connects to the database.
+type dialling interface {
+	proxy.Engine
+	DialBy(pgconn.DialFunc)
+}
+
 // emulatedInMemory reaches the database by wrap of a connection to it.
 func emulatedInMemory(t *testing.T, wrap func(net.Conn) net.Conn) *inMemory {
 	t.Helper()
@@ -43,6 +52,22 @@ func emulatedInMemory(t *testing.T, wrap func(net.Conn) net.Conn) *inMemory {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return inMemoryOf(t, server, engine, wrap)
+}
+
+func emulatedMySQLInMemory(t *testing.T) *inMemory {
+	t.Helper()
+	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithInMemory(), rdsiamtest.WithEndpoint(endpoint), rdsiamtest.WithIAMUser(app))
+	d := &database{"rdsiamtest", server, "127.0.0.1:1", mysqlEngine}
+	engine, err := proxy.NewMySQL(d.target(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return inMemoryOf(t, server, engine, asItIs)
+}
+
+func inMemoryOf(t *testing.T, server *rdsiamtest.Server, engine dialling, wrap func(net.Conn) net.Conn) *inMemory {
+	t.Helper()
 	engine.DialBy(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := server.DialContext(ctx, network, address)
 		if err != nil {
@@ -50,6 +75,7 @@ func emulatedInMemory(t *testing.T, wrap func(net.Conn) net.Conn) *inMemory {
 		}
 		return wrap(conn), nil
 	})
+	var err error
 	r := &inMemory{&running{log: new(text), stopped: make(chan error, 1)}, &pipes{conns: make(chan net.Conn)}}
 	if r.Server, err = proxy.NewServer(engine, proxy.Settings{Log: r.log.add}); err != nil {
 		t.Fatal(err)
@@ -69,3 +95,18 @@ func (r *inMemory) connect() net.Conn {
 
 // asItIs is for tests that are not about the connection to the database.
 func asItIs(conn net.Conn) net.Conn { return conn }
+
+// connectPostgreSQL logs in through the proxy.
+func (r *inMemory) connectPostgreSQL(ctx context.Context, t *testing.T) *pgx.Conn {
+	t.Helper()
+	config, err := pgx.ParseConfig("host=/pipe dbname=postgres user=" + app)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return r.connect(), nil }
+	conn, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}

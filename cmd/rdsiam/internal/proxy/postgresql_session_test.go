@@ -47,6 +47,7 @@ func TestPostgreSQL(t *testing.T) {
 				t.Run("notification", func(t *testing.T) { notifies(t, r) })
 			})
 		}
+		t.Run("environment of the proxy", func(t *testing.T) { leavesEnvironment(t, d) })
 		t.Run("cancel", func(t *testing.T) { cancelsAtLimit(t, d) })
 		t.Run("drain", func(t *testing.T) { drainsPostgreSQL(t, d) })
 		t.Run("cut", func(t *testing.T) { cutsPostgreSQL(t, d) })
@@ -82,6 +83,29 @@ func passesSettings(t *testing.T, r *running) {
 	}
 	if got := conn.PgConn().ParameterStatus("application_name"); got != "a proxied program" {
 		t.Errorf("the client is told the application name %q", got)
+	}
+}
+
+// leavesEnvironment connects with no settings: those of the proxy's own environment are
+// not the client's.
+func leavesEnvironment(t *testing.T, d *database) {
+	config := pgxConfig(t, d.proxy(t, "unix", proxy.Settings{}), app, "")
+	for name, value := range map[string]string{"PGAPPNAME": "the proxy", "PGOPTIONS": "-c work_mem=2345kB", "PGTZ": "Asia/Tokyo", "PGSSLMODE": "disable",
+		"PGDATABASE": "template1", "PGUSER": "postgres", "PGPASSWORD": "wrong"} {
+		t.Setenv(name, value)
+	}
+	config.RuntimeParams = nil
+	conn := connectPostgreSQL(t, config)
+	for statement, want := range map[string]string{
+		"show application_name":                                            "",
+		"select (current_setting('work_mem') = '2345kB')::text":            "false",
+		"select (current_setting('timezone') = 'Asia/Tokyo')::text":        "false",
+		"select (ssl)::text from pg_stat_ssl where pid = pg_backend_pid()": "true",
+		"select current_user || ' ' || current_database()":                 app + " postgres",
+	} {
+		if got := queryText(t, conn, statement); got != want {
+			t.Errorf("%s: %q, want %q", statement, got, want)
+		}
 	}
 }
 

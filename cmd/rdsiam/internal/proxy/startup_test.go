@@ -2,12 +2,15 @@ package proxy_test
 
 import (
 	"bytes"
+	"context"
 	"io"
+	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
@@ -113,13 +116,79 @@ func TestSlowClient(t *testing.T) {
 		}
 		silent := r.connect()
 		synctest.Wait()
+		start = time.Now()
 		r.stop()
-		if err := r.waitStopped(t); err != nil {
-			t.Error(err)
+		if err := r.waitStopped(t); err != nil || time.Since(start) != 0 {
+			t.Errorf("stopped after %v: %v; want it at once", time.Since(start), err)
 		}
 		if _, err := io.ReadAll(silent); err != nil {
 			t.Error(err)
 		}
+	})
+}
+
+// A client of MySQL has less time, since the server waits no longer for its own log-in.
+func TestSlowMySQLClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := emulatedMySQLInMemory(t)
+		client := r.connect()
+		start := time.Now()
+		if _, err := io.ReadAll(client); err != nil || time.Since(start) != 5*time.Second {
+			t.Errorf("%v, sent away after %v", err, time.Since(start))
+		}
+		synctest.Wait()
+		if !strings.Contains(r.metrics(t), `rdsiam_proxy_refused_total{reason="timeout"} 1`) {
+			t.Error("it is not counted")
+		}
+		r.stop()
+		if err := r.waitStopped(t); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// The time limits of a log-in do not end the session.
+func TestIdleForHours(t *testing.T) {
+	t.Run("PostgreSQL", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := emulatedInMemory(t, asItIs)
+			conn := r.connectPostgreSQL(t.Context(), t)
+			time.Sleep(12 * time.Hour)
+			if _, err := conn.Exec(t.Context(), "select 1"); err != nil {
+				t.Error(err)
+			}
+			conn.Close(t.Context())
+			r.stop()
+			if err := r.waitStopped(t); err != nil {
+				t.Error(err)
+			}
+		})
+	})
+	t.Run("MySQL", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			r := emulatedMySQLInMemory(t)
+			config := mysql.NewConfig()
+			config.User, config.Logger = app, new(mysql.NopLogger)
+			config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return r.connect(), nil }
+			db, err := mysqlDB(config)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer db.Close()
+			conn, err := db.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(12 * time.Hour)
+			if _, err := conn.ExecContext(t.Context(), "select 1"); err != nil {
+				t.Error(err)
+			}
+			conn.Close()
+			r.stop()
+			if err := r.waitStopped(t); err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 
