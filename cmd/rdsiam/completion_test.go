@@ -25,6 +25,8 @@ var completionCases = []completionCase{
 	{"rdsiam pro", []string{"provision", "proxy"}, nil},
 	{"rdsiam policy ", []string{"attach", "lint"}, nil},
 	{"rdsiam completion ", []string{"bash", "fish", "powershell", "zsh"}, nil},
+	{"rdsiam help pol", []string{"policy"}, nil},
+	{"rdsiam help policy ", []string{"attach", "lint"}, nil},
 	{"rdsiam proxy --no-", []string{"--no-local-auth"}, nil},
 	{"rdsiam connect --ro", []string{"--root-cas"}, nil},
 	{"rdsiam connect HOST:5432 --client ", []string{"pgcli", "psql"}, nil},

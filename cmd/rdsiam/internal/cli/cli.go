@@ -11,9 +11,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 )
 
 // Streams is where a command reads and writes.
@@ -34,11 +38,22 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	if err == nil {
 		return exitDone
 	}
+	if interrupted(ctx, err) {
+		fmt.Fprintln(streams.Err, "rdsiam: interrupted")
+		return exitInterrupted
+	}
 	var status exitStatus
 	if !errors.As(err, &status) || status.err != nil {
-		fmt.Fprintln(streams.Err, "rdsiam: "+strings.TrimPrefix(err.Error(), "rdsiam: "))
+		fmt.Fprintln(streams.Err, "rdsiam: "+flagwords.Replace(strings.TrimPrefix(err.Error(), "rdsiam: ")))
 	}
 	return exitCode(err)
+}
+
+// interrupted reports whether the command was waiting for credentials when ctx ended, for
+// which the library's error would blame their service.
+func interrupted(ctx context.Context, err error) bool {
+	var credentials *rdsiam.CredentialsError
+	return ctx.Err() != nil && errors.As(err, &credentials)
 }
 
 func newRoot(streams Streams) *cobra.Command {
@@ -52,7 +67,9 @@ AWS credentials are those of the AWS CLI and SDKs: environment, profiles, SSO,
 roles. The region of a database is read from its host name.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		Version:       version(),
 	}
+	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, command.CommandPath())}
 	})
@@ -69,10 +86,42 @@ roles. The region of a database is read from its host name.`,
 		newProvision(streams),
 		newProxy(streams),
 		newCompletion(streams),
-		newExitCodes(),
+		newExitCodes(streams),
 	)
+	root.SetHelpCommand(newHelp())
 	addCompletions(root)
 	return group(root)
+}
+
+// version is that of the module, as it was built.
+func version() string {
+	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
+		return info.Main.Version
+	}
+	return "of unknown version"
+}
+
+// newHelp is cobra's own, to which an unknown name is a mistake.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use:   "help [COMMAND]",
+		Short: "Print the help of a command",
+		ValidArgsFunction: func(command *cobra.Command, args []string, _ string) (names []string, _ cobra.ShellCompDirective) {
+			if of, _, err := command.Root().Find(args); err == nil {
+				for _, sub := range of.Commands() {
+					names = append(names, sub.Name())
+				}
+			}
+			return names, cobra.ShellCompDirectiveNoFileComp
+		},
+		RunE: func(command *cobra.Command, args []string) error {
+			of, rest, err := command.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q; see %s --help", strings.Join(args, " "), command.Root().Name())
+			}
+			return of.Help()
+		},
+	}
 }
 
 // group makes a command of commands: alone it prints its help, and an unknown name is

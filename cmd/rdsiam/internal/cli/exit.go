@@ -24,9 +24,11 @@ const (
 	exitNotStarted = 125 // rdsiam failed before it ran the program
 	exitNotRunning = 126 // the program was found and could not be run
 	exitNotFound   = 127 // no such program
+
+	exitInterrupted = 130 // by a signal while waiting for credentials; as shells have it for Ctrl-C
 )
 
-func newExitCodes() *cobra.Command {
+func newExitCodes(streams Streams) *cobra.Command {
 	return &cobra.Command{
 		Use:   "exit-codes",
 		Short: "What the exit codes mean",
@@ -45,7 +47,14 @@ number of the signal where one ended it, and for their own failures:
 
   125  rdsiam failed before it ran the program
   126  the program could not be run
-  127  there is no such program`,
+  127  there is no such program
+
+  130  a signal ended the command while it waited for credentials`,
+		Args: between(0, 0, ""),
+		RunE: func(command *cobra.Command, _ []string) error {
+			_, err := fmt.Fprintln(streams.Out, command.Long)
+			return err
+		},
 	}
 }
 

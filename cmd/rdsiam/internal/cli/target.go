@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -107,6 +108,9 @@ func (t *target) resolve(endpoint string) (database, error) {
 
 // defaultPort is the port of ENDPOINT where it names none, which only --engine can tell.
 func (t *target) defaultPort(endpoint string) (uint16, error) {
+	if strings.Contains(endpoint, "/") {
+		return 0, usagef("%q is a URL or path; write HOST or HOST:PORT", endpoint)
+	}
 	if _, port, err := net.SplitHostPort(endpoint); err == nil {
 		number, err := strconv.ParseUint(port, 10, 16)
 		if err != nil || number == 0 {

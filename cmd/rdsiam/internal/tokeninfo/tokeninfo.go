@@ -5,6 +5,7 @@ package tokeninfo
 import (
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -75,7 +76,13 @@ const (
 )
 
 func (r *reader) read(text string) {
-	text = r.unwrap(strings.TrimSpace(text))
+	text = strings.TrimSpace(text)
+	if i := strings.IndexFunc(text, unknownToTokens); i >= 0 {
+		r.info.Characters = len(text)
+		r.fail("this is no token: no token has a byte like the one at "+strconv.Itoa(i+1), asPrinted)
+		return
+	}
+	text = r.unwrap(text)
 	r.info.Characters = len(text)
 	address, query, ok := strings.Cut(text, "?")
 	if !ok || address == "" || !strings.Contains(query, "=") {
@@ -86,6 +93,10 @@ func (r *reader) read(text string) {
 		r.fail("this is no token, which looks like HOST:PORT/?Action=connect&DBUser=…", asPrinted)
 		return
 	}
+	if n := strings.Count(query, "&") + 1; n > maxParameters {
+		r.fail("this is no token: it has "+strconv.Itoa(n)+" parameters, and tokens have 9 at the most", asPrinted)
+		return
+	}
 	r.readParameters(query)
 	r.readScope()
 	r.readAddress(address)
@@ -93,6 +104,10 @@ func (r *reader) read(text string) {
 	r.checkFixed()
 	r.checkSession()
 }
+
+// unknownToTokens reports whether c is neither printable ASCII nor white space, which can
+// have got into a token.
+func unknownToTokens(c rune) bool { return (c < ' ' || c > '~') && !strings.ContainsRune("\t\r\n", c) }
 
 // unwrap undoes what is often done to tokens on their way, and complains of it.
 func (r *reader) unwrap(text string) string {
@@ -150,6 +165,9 @@ func (r *reader) readParameters(query string) {
 
 const sessionToken = "X-Amz-Security-Token"
 
+// maxParameters is where it is no use any more to say what is wrong with each.
+const maxParameters = 20
+
 // parameters must be in every token.
 var parameters = []string{
 	"Action", "DBUser", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
@@ -157,8 +175,12 @@ var parameters = []string{
 
 // shown returns a part of the input that may be said again: what is long may be a secret.
 func shown(text string) string {
+	mark := ""
 	if len(text) > 32 {
-		return text[:8] + "…"
+		text, mark = text[:8], "…"
 	}
-	return text
+	if quoted := strconv.Quote(text); quoted != `"`+text+`"` { // it would act on the terminal
+		text = quoted
+	}
+	return text + mark
 }

@@ -1,0 +1,4 @@
+package cli
+
+// NewRoot returns the commands, for tests that look at them.
+var NewRoot = newRoot
