@@ -1,5 +1,5 @@
 // Package attach puts policies for database log-ins onto IAM roles, users and groups: inline
-// policies, or one managed policy for all of them.
+// policies, or managed policies for all of them.
 //
 // [Plan] and [PlanManaged] find out what is to be done and change nothing; [Change.Apply] does
 // it. A policy that somebody else wrote is never touched.
@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -38,6 +39,9 @@ type Change struct {
 	Kept    []string
 	Notes   []string // what else is done, or is good to know before
 
+	// ARNs that another managed policy of the same set has had, or gets, and its name.
+	MovedIn, MovedOut []string
+
 	steps []step
 }
 
@@ -57,42 +61,22 @@ func (c Change) Apply(ctx context.Context) error {
 	return nil
 }
 
-// document returns the policy that is wished for, given the one that is there ("" for none),
-// and fills in the differences. It returns nil where nothing is to be changed.
-func (c *Change) document(wish Wish, before string) (*rdsiam.Policy, error) {
-	var old []rdsiam.UserARN
-	if before != "" {
-		var err error
-		if old, err = usersOf(before); err != nil {
-			return nil, fmt.Errorf("%s: %w", c.Subject, err)
-		}
-	}
-	users := wish.Users
-	if !wish.Replace {
-		users = slices.Concat(old, wish.Users)
-	}
-	policy, err := rdsiam.NewPolicy(users...)
-	if err != nil {
-		return nil, err
-	}
-	oldTexts, newTexts := texts(old), texts(users)
+// compare fills in the differences, and reports whether there are any.
+func (c *Change) compare(before, after []rdsiam.UserARN) bool {
+	oldTexts, newTexts := texts(before), texts(after)
 	for _, text := range newTexts {
-		if slices.Contains(oldTexts, text) {
+		if _, found := slices.BinarySearch(oldTexts, text); found {
 			c.Kept = append(c.Kept, text)
 		} else {
 			c.Added = append(c.Added, text)
 		}
 	}
 	for _, text := range oldTexts {
-		if !slices.Contains(newTexts, text) {
+		if _, found := slices.BinarySearch(newTexts, text); !found {
 			c.Removed = append(c.Removed, text)
 		}
 	}
-	c.New = before == ""
-	if len(c.Added)+len(c.Removed) == 0 {
-		return nil, nil
-	}
-	return policy, nil
+	return len(c.Added)+len(c.Removed) > 0
 }
 
 // texts returns the ARNs in order, each once.
@@ -110,6 +94,9 @@ func texts(users []rdsiam.UserARN) []string {
 // It needs iam:GetRole, iam:GetRolePolicy and, to apply, iam:PutRolePolicy, or the same
 // for users and groups.
 func Plan(ctx context.Context, holders []Holder, wish Wish) ([]Change, error) {
+	if err := checkName(wish.Policy); err != nil {
+		return nil, err
+	}
 	var changes []Change
 	for _, holder := range holders {
 		if err := holder.find(ctx, wish); err != nil {
@@ -130,9 +117,23 @@ func planInline(ctx context.Context, holder Holder, wish Wish) (Change, error) {
 	if err != nil && !isNoSuchEntity(err) {
 		return Change{}, fmt.Errorf("%s: %w", change.Subject, explain(err))
 	}
-	policy, err := change.document(wish, before)
-	if err != nil || policy == nil {
-		return change, err
+	var old []rdsiam.UserARN
+	if before != "" {
+		if old, err = usersOf(before); err != nil {
+			return Change{}, fmt.Errorf("%s: %w", change.Subject, err)
+		}
+	}
+	users := wish.Users
+	if !wish.Replace {
+		users = slices.Concat(old, users)
+	}
+	change.New = before == ""
+	if !change.compare(old, users) {
+		return change, nil
+	}
+	policy, err := rdsiam.NewPolicy(users...)
+	if err != nil {
+		return Change{}, err
 	}
 	if limit := holder.api.inlineLimit(); policy.Size() > int(limit) {
 		return Change{}, tooLong(change.Subject, policy.Size(), int(limit), "use a managed policy (--managed), fewer users, or a pattern (--user-pattern)")
@@ -145,6 +146,18 @@ func tooLong(subject string, size, limit int, mend string) error {
 	return &rdsiam.ConfigError{
 		Setting: subject, Problem: fmt.Sprintf("would have %d characters, and IAM allows %d", size, limit), Mend: mend,
 	}
+}
+
+// policyName is what IAM takes, with room for the number of a managed policy.
+// https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
+var policyName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,125}$`)
+
+func checkName(name string) error {
+	if policyName.MatchString(name) {
+		return nil
+	}
+	return &rdsiam.ConfigError{Setting: "policy name", Value: name, Problem: "not one that IAM takes",
+		Mend: "use letters, digits and any of _+=,.@-, at most 125"}
 }
 
 func isNoSuchEntity(err error) bool { return errors.As(err, new(*types.NoSuchEntityException)) }

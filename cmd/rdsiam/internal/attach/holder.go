@@ -27,6 +27,7 @@ type holderAPI interface {
 	putInline(ctx context.Context, policy, document string) error
 	attached(ctx context.Context) (arns []string, err error)
 	attach(ctx context.Context, policyARN string) error
+	detach(ctx context.Context, policyARN string) error
 }
 
 // Role returns the holder for a role, by its name or ARN. The ARN of a session of the role, as

@@ -57,3 +57,8 @@ func (h group) attach(ctx context.Context, policyARN string) error {
 	_, err := h.client.AttachGroupPolicy(ctx, &iam.AttachGroupPolicyInput{GroupName: &h.name, PolicyArn: &policyARN})
 	return err
 }
+
+func (h group) detach(ctx context.Context, policyARN string) error {
+	_, err := h.client.DetachGroupPolicy(ctx, &iam.DetachGroupPolicyInput{GroupName: &h.name, PolicyArn: &policyARN})
+	return err
+}

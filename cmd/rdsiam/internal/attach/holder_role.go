@@ -57,3 +57,8 @@ func (h role) attach(ctx context.Context, policyARN string) error {
 	_, err := h.client.AttachRolePolicy(ctx, &iam.AttachRolePolicyInput{RoleName: &h.name, PolicyArn: &policyARN})
 	return err
 }
+
+func (h role) detach(ctx context.Context, policyARN string) error {
+	_, err := h.client.DetachRolePolicy(ctx, &iam.DetachRolePolicyInput{RoleName: &h.name, PolicyArn: &policyARN})
+	return err
+}

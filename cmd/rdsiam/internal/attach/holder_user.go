@@ -57,3 +57,8 @@ func (h user) attach(ctx context.Context, policyARN string) error {
 	_, err := h.client.AttachUserPolicy(ctx, &iam.AttachUserPolicyInput{UserName: &h.name, PolicyArn: &policyARN})
 	return err
 }
+
+func (h user) detach(ctx context.Context, policyARN string) error {
+	_, err := h.client.DetachUserPolicy(ctx, &iam.DetachUserPolicyInput{UserName: &h.name, PolicyArn: &policyARN})
+	return err
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/spf13/cobra"
@@ -23,8 +24,10 @@ func newPolicyAttach(streams Streams) *cobra.Command {
 
 Each gets an inline policy of its own, named rdsiam-ID after the database, so that
 nobody else is affected and it goes away with its owner. With --managed all get
-one managed policy, which has room for more users. Database users that such a policy
-allows already stay; --replace takes away those that are not named.
+one managed policy, which has room for more users; what does not fit into one is
+divided into several, which count as one: whoever has one of them gets all.
+Database users that such a policy allows already stay; --replace takes away those
+that are not named, and managed policies that are no longer needed.
 
 What will change is shown, and asked about unless --yes is given. A second run
 changes nothing. A policy of the same name that has anything in it that rdsiam does
@@ -46,7 +49,7 @@ groups; --managed others: see docs/cli.md.`,
 	flags.StringArrayVar(&a.iamUsers, "iam-user", nil, "IAM user, by name or ARN; may be repeated")
 	flags.StringArrayVar(&a.groups, "group", nil, "IAM group, by name or ARN; may be repeated")
 	flags.StringVar(&a.name, "name", "", "name of the policy (default rdsiam-ID of the database)")
-	flags.BoolVar(&a.managed, "managed", false, "one managed policy for all, in place of inline ones")
+	flags.BoolVar(&a.managed, "managed", false, "one managed policy for all, or several where it gets too long")
 	flags.BoolVar(&a.replace, "replace", false, "take away database users that are not named")
 	flags.BoolVar(&a.yes, "yes", false, "do not ask")
 	return command
@@ -77,7 +80,11 @@ func (a *policyAttach) run(ctx context.Context, streams Streams) error {
 	if err != nil {
 		return err
 	}
-	if printChanges(streams.Out, changes) == 0 {
+	count, err := printChanges(streams.Out, changes)
+	if err != nil {
+		return err // what nobody sees is not done
+	}
+	if count == 0 {
 		_, err := fmt.Fprintln(streams.Out, "nothing to change")
 		return err
 	}
@@ -137,11 +144,11 @@ func (a *policyAttach) holders(client *iam.Client) ([]attach.Holder, error) {
 }
 
 // printChanges shows what is to be done, and returns how many changes do anything.
-func printChanges(out io.Writer, changes []attach.Change) int {
-	count := 0
+func printChanges(out io.Writer, changes []attach.Change) (count int, err error) {
+	var text strings.Builder
 	for _, change := range changes {
 		if change.IsEmpty() {
-			fmt.Fprintln(out, change.Subject+": as it should be")
+			text.WriteString(change.Subject + ": as it should be\n")
 			continue
 		}
 		count++
@@ -149,15 +156,16 @@ func printChanges(out io.Writer, changes []attach.Change) int {
 		if change.New {
 			state = ", which is new"
 		}
-		fmt.Fprintln(out, change.Subject+state+":")
+		text.WriteString(change.Subject + state + ":\n")
 		for _, lines := range []struct {
 			sign  string
 			texts []string
-		}{{"  ", change.Kept}, {"- ", change.Removed}, {"+ ", change.Added}, {"! ", change.Notes}} {
-			for _, text := range lines.texts {
-				fmt.Fprintln(out, "  "+lines.sign+text)
+		}{{"  ", change.Kept}, {"- ", change.Removed}, {"> ", change.MovedOut}, {"< ", change.MovedIn}, {"+ ", change.Added}, {"! ", change.Notes}} {
+			for _, line := range lines.texts {
+				text.WriteString("  " + lines.sign + line + "\n")
 			}
 		}
 	}
-	return count
+	_, err = io.WriteString(out, text.String())
+	return count, err
 }

@@ -3,6 +3,7 @@ package fakeaws_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -325,6 +326,81 @@ func TestManagedPolicies(t *testing.T) {
 	if err != nil || *attached.AttachedPolicies[0].PolicyName != "orders" {
 		t.Errorf("attached %+v, %v", attached, err)
 	}
+}
+
+// What IAM refuses of managed policies, this one refuses too.
+func TestManagedPolicyLimits(t *testing.T) {
+	server, config := start(t)
+	server.AddPrincipal(fakeaws.Principal{Kind: "Role", Name: "app"})
+	client := iam.NewFromConfig(config)
+	create := func(name, text string) (*string, error) {
+		created, err := client.CreatePolicy(t.Context(), &iam.CreatePolicyInput{PolicyName: &name, PolicyDocument: &text, Description: aws.String("why")})
+		if err != nil {
+			return nil, err
+		}
+		return created.Policy.Arn, nil
+	}
+	sized := func(n int) string { // white space does not count
+		text := strings.Replace(document, "*", "arn:aws:s3:::", 1)
+		length := len(strings.ReplaceAll(text, " ", ""))
+		return strings.Replace(text, "s3:::", "s3:::"+strings.Repeat("x", n-length), 1)
+	}
+	_, err := create("long", sized(6145))
+	wantCode(t, err, "LimitExceeded")
+	for _, name := range []string{"two words", "a/b", strings.Repeat("x", 129)} {
+		_, err := create(name, document)
+		wantCode(t, err, "ValidationError")
+		_, err = client.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: aws.String("app"), PolicyName: &name, PolicyDocument: aws.String(document)})
+		wantCode(t, err, "ValidationError")
+	}
+	attach := func(arn *string) error {
+		_, err := client.AttachRolePolicy(t.Context(), &iam.AttachRolePolicyInput{RoleName: aws.String("app"), PolicyArn: arn})
+		return err
+	}
+	var arns []*string
+	for i := range 12 {
+		arn, err := create(fmt.Sprintf("p%d", i), sized(6144))
+		if err != nil {
+			t.Fatal(err)
+		}
+		arns = append(arns, arn)
+		switch err := attach(arn); {
+		case i >= 11:
+			wantCode(t, err, "LimitExceeded")
+		case i == 10:
+			wantCode(t, err, "LimitExceeded")
+			server.SetAttachedQuota(11)
+			err = attach(arn)
+			fallthrough
+		default:
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	remove := func() error {
+		_, err := client.DeletePolicy(t.Context(), &iam.DeletePolicyInput{PolicyArn: arns[0]})
+		return err
+	}
+	wantCode(t, remove(), "DeleteConflict")
+	if _, err := client.DetachRolePolicy(t.Context(), &iam.DetachRolePolicyInput{RoleName: aws.String("app"), PolicyArn: arns[0]}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.CreatePolicyVersion(t.Context(), &iam.CreatePolicyVersionInput{PolicyArn: arns[0], PolicyDocument: aws.String(document)}); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, remove(), "DeleteConflict")
+	if _, err := client.DeletePolicyVersion(t.Context(), &iam.DeletePolicyVersionInput{PolicyArn: arns[0], VersionId: aws.String("v2")}); err != nil {
+		t.Fatal(err)
+	}
+	policy, err := client.GetPolicy(t.Context(), &iam.GetPolicyInput{PolicyArn: arns[0]})
+	if err != nil || *policy.Policy.Description != "why" {
+		t.Errorf("policy %+v, %v", policy, err)
+	}
+	if err := remove(); err != nil {
+		t.Fatal(err)
+	}
+	wantCode(t, remove(), "NoSuchEntity")
 }
 
 func TestLoad(t *testing.T) {

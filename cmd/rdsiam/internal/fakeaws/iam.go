@@ -22,9 +22,10 @@ type Principal struct {
 
 // Policy is a managed policy.
 type Policy struct {
-	Name     string
-	Path     string // default: /
-	Versions []PolicyVersion
+	Name        string
+	Path        string // default: /
+	Description string
+	Versions    []PolicyVersion
 }
 
 // PolicyVersion is a version of a managed policy.
@@ -35,8 +36,9 @@ type PolicyVersion struct {
 }
 
 type iamState struct {
-	principals map[principalKey]*Principal
-	policies   map[string]*Policy // by ARN
+	principals    map[principalKey]*Principal
+	policies      map[string]*Policy // by ARN
+	attachedQuota int                // 0: the one that IAM has unless AWS was asked for more
 }
 
 type principalKey struct{ kind, name string }
@@ -111,7 +113,8 @@ func iamActions() map[string]action {
 		"ListPolicyVersions":    {required: []string{"PolicyArn"}, optional: []string{"MaxItems"}, answer: listPolicyVersions},
 		"CreatePolicyVersion":   {required: []string{"PolicyArn", "PolicyDocument"}, optional: []string{"SetAsDefault"}, answer: createPolicyVersion},
 		"DeletePolicyVersion":   {required: []string{"PolicyArn", "VersionId"}, answer: deletePolicyVersion},
-		"ListEntitiesForPolicy": {required: []string{"PolicyArn"}, optional: []string{"MaxItems"}, answer: listEntitiesForPolicy},
+		"ListEntitiesForPolicy": {required: []string{"PolicyArn"}, optional: []string{"MaxItems", "PolicyUsageFilter"}, answer: listEntitiesForPolicy},
+		"DeletePolicy":          {required: []string{"PolicyArn"}, answer: deletePolicy},
 	}
 	for _, kind := range []string{"Role", "User", "Group"} {
 		name := kind + "Name"
@@ -193,6 +196,9 @@ var inlineLimit = map[string]rdsiam.PolicyLimit{
 
 func putInline(_ *Server, c call, p *Principal) (any, *Failure) {
 	name, document := c.Parameters.Get("PolicyName"), c.Parameters.Get("PolicyDocument")
+	if failure := checkPolicyName(name); failure != nil {
+		return nil, failure
+	}
 	if failure := checkDocument(document); failure != nil {
 		return nil, failure
 	}
@@ -227,18 +233,26 @@ func listInline(s *Server, c call, p *Principal) (any, *Failure) {
 	}{page, marker != "", marker}, failure
 }
 
-// maxAttached is the quota unless AWS was asked for more.
-const maxAttached = 10
+// defaultAttached is the quota unless AWS was asked for more.
+const defaultAttached = 10
+
+// SetAttachedQuota says how many managed policies a principal may have.
+func (s *Server) SetAttachedQuota(n int) {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	s.iam.attachedQuota = n
+}
 
 func attachPolicy(s *Server, c call, p *Principal) (any, *Failure) {
 	arn := c.Parameters.Get("PolicyArn")
+	quota := cmp.Or(s.iam.attachedQuota, defaultAttached)
 	switch {
 	case s.iam.policies[arn] == nil:
 		return nil, noSuchEntity("Policy " + arn + " does not exist or is not attachable.")
 	case slices.Contains(p.Attached, arn):
 		return nil, nil
-	case len(p.Attached) >= maxAttached:
-		return nil, limitExceeded("Cannot exceed quota for PoliciesPer" + p.Kind + ": " + strconv.Itoa(maxAttached))
+	case len(p.Attached) >= quota:
+		return nil, limitExceeded("Cannot exceed quota for PoliciesPer" + p.Kind + ": " + strconv.Itoa(quota))
 	}
 	p.Attached = append(p.Attached, arn)
 	return nil, nil

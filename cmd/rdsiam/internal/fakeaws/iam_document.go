@@ -3,6 +3,7 @@ package fakeaws
 import (
 	"encoding/json"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -15,6 +16,16 @@ func checkManaged(document string) *Failure {
 	}
 	if sizeOf(document) > int(rdsiam.ManagedPolicyLimit) {
 		return limitExceeded("Cannot exceed quota for PolicySize: " + strconv.Itoa(int(rdsiam.ManagedPolicyLimit)))
+	}
+	return nil
+}
+
+// policyName is the pattern that IAM documents.
+var policyName = regexp.MustCompile(`^[\w+=,.@-]{1,128}$`)
+
+func checkPolicyName(name string) *Failure {
+	if !policyName.MatchString(name) {
+		return validationError("The specified value for policyName is invalid. It must contain only alphanumeric characters and/or the following: +=,.@_-")
 	}
 	return nil
 }

@@ -10,11 +10,12 @@ import (
 
 type policyDetails struct {
 	PolicyName, Arn, Path, DefaultVersionId string
+	Description                             string `xml:",omitempty"`
 	AttachmentCount                         int
 }
 
 func (s *Server) details(p *Policy) policyDetails {
-	d := policyDetails{PolicyName: p.Name, Arn: p.ARN(), Path: p.Path, AttachmentCount: len(s.attachedTo(p.ARN()))}
+	d := policyDetails{PolicyName: p.Name, Arn: p.ARN(), Path: p.Path, Description: p.Description, AttachmentCount: len(s.attachedTo(p.ARN()))}
 	for _, v := range p.Versions {
 		if v.Default {
 			d.DefaultVersionId = v.ID
@@ -37,7 +38,13 @@ func (s *Server) attachedTo(arn string) []*Principal {
 
 func createPolicy(s *Server, c call) (any, *Failure) {
 	document := c.Parameters.Get("PolicyDocument")
-	p := &Policy{Name: c.Parameters.Get("PolicyName"), Path: cmp.Or(c.Parameters.Get("Path"), "/"), Versions: []PolicyVersion{{"v1", document, true}}}
+	p := &Policy{
+		Name: c.Parameters.Get("PolicyName"), Path: cmp.Or(c.Parameters.Get("Path"), "/"), Description: c.Parameters.Get("Description"),
+		Versions: []PolicyVersion{{"v1", document, true}},
+	}
+	if failure := checkPolicyName(p.Name); failure != nil {
+		return nil, failure
+	}
 	if s.iam.policies[p.ARN()] != nil {
 		return nil, &Failure{Status: http.StatusConflict, Code: "EntityAlreadyExists", Message: "A policy called " + p.Name + " already exists. Duplicate names are not allowed."}
 	}
@@ -157,6 +164,22 @@ func deletePolicyVersion(s *Server, c call) (any, *Failure) {
 		return nil, &Failure{Status: http.StatusConflict, Code: "DeleteConflict", Message: "Cannot delete the default version of a policy."}
 	}
 	p.Versions = slices.Delete(p.Versions, i, i+1)
+	return nil, nil
+}
+
+// deletePolicy refuses what is attached or has versions beside the default one, as IAM does.
+func deletePolicy(s *Server, c call) (any, *Failure) {
+	p, failure := s.ofPolicy(c)
+	if failure != nil {
+		return nil, failure
+	}
+	switch {
+	case len(s.attachedTo(p.ARN())) > 0:
+		return nil, &Failure{Status: http.StatusConflict, Code: "DeleteConflict", Message: "Cannot delete a policy attached to entities."}
+	case len(p.Versions) > 1:
+		return nil, &Failure{Status: http.StatusConflict, Code: "DeleteConflict", Message: "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."}
+	}
+	delete(s.iam.policies, p.ARN())
 	return nil, nil
 }
 
