@@ -117,6 +117,9 @@ func planInline(ctx context.Context, holder Holder, wish Wish) (Change, error) {
 	if err != nil && !isNoSuchEntity(err) {
 		return Change{}, fmt.Errorf("%s: %w", change.Subject, explain(err))
 	}
+	if err == nil && before == "" {
+		return Change{}, fmt.Errorf("%s: %w", change.Subject, errEmpty)
+	}
 	var old []rdsiam.UserARN
 	if before != "" {
 		if old, err = usersOf(before); err != nil {
@@ -160,6 +163,9 @@ func checkName(name string) error {
 		Mend: "use letters, digits and any of _+=,.@-, at most 125"}
 }
 
+// errEmpty tells of an answer without what it has to have: something else than AWS answers.
+var errEmpty = errors.New("the answer of AWS is empty; see what is on the way to it")
+
 func isNoSuchEntity(err error) bool { return errors.As(err, new(*types.NoSuchEntityException)) }
 
 // explain says more than IAM does where people need it.
@@ -167,7 +173,7 @@ func explain(err error) error {
 	if errors.As(err, new(*types.LimitExceededException)) {
 		return fmt.Errorf("%w; the limits count all policies of a role, user or group: remove one, or use --managed or --user-pattern", err)
 	}
-	return rdsapi.Denied(err)
+	return rdsapi.Explain(err)
 }
 
 // accountOf returns the account in an ARN, "" where there is none.

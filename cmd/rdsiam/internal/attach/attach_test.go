@@ -133,3 +133,38 @@ func TestPlanIsAllOrNothing(t *testing.T) {
 		}
 	}
 }
+
+// An answer that has nothing in it is not taken for a policy that is not there, which would
+// be overwritten.
+func TestEmptyAnswers(t *testing.T) {
+	for _, action := range []string{"iam:GetRole", "iam:GetRolePolicy", "iam:GetPolicy", "iam:GetPolicyVersion"} {
+		for _, page := range []string{"", "<html>captive portal</html>"} {
+			server := fakeaws.Start()
+			document := `{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "rds-db:connect", "Resource": "` + user(t, "other").String() + `"}}`
+			server.AddPrincipal(fakeaws.Principal{Kind: "Role", Name: "app", Inline: map[string]string{"db": document}})
+			server.AddPolicy(fakeaws.Policy{Name: "db", Versions: []fakeaws.PolicyVersion{{ID: "v1", Document: document, Default: true}}})
+			server.Fail(action, -1, fakeaws.Failure{Status: 200, Page: page})
+			client := iam.NewFromConfig(server.Config())
+			role, err := attach.Role(client, "app")
+			if err != nil {
+				t.Fatal(err)
+			}
+			wish := attach.Wish{Policy: "db", Users: []rdsiam.UserARN{user(t, "app")}}
+			_, inline := attach.Plan(t.Context(), []attach.Holder{role}, wish)
+			_, managed := attach.PlanManaged(t.Context(), client, []attach.Holder{role}, wish)
+			failed := []error{inline, managed}
+			switch action {
+			case "iam:GetRolePolicy":
+				failed = failed[:1]
+			case "iam:GetPolicy", "iam:GetPolicyVersion":
+				failed = failed[1:]
+			}
+			for _, err := range failed {
+				if err == nil {
+					t.Errorf("%s answered %q, and that was taken for an answer", action, page)
+				}
+			}
+			server.Close()
+		}
+	}
+}

@@ -20,6 +20,9 @@ func (h group) arn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if output.Group == nil {
+		return "", errEmpty
+	}
 	return aws.ToString(output.Group.Arn), nil
 }
 

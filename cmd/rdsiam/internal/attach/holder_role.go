@@ -20,6 +20,9 @@ func (h role) arn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if output.Role == nil {
+		return "", errEmpty
+	}
 	return aws.ToString(output.Role.Arn), nil
 }
 

@@ -20,6 +20,9 @@ func (h user) arn(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if output.User == nil {
+		return "", errEmpty
+	}
 	return aws.ToString(output.User.Arn), nil
 }
 

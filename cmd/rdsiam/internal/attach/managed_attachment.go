@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/iam/types"
 )
@@ -50,7 +51,7 @@ func (m *managed) holdersOf(ctx context.Context, p *part) ([]Holder, error) {
 		PolicyArn: &p.arn, PolicyUsageFilter: types.PolicyUsageTypePermissionsPolicy,
 	})
 	add := func(make func(*iam.Client, string) (Holder, error), name *string) error {
-		holder, err := make(m.client, *name)
+		holder, err := make(m.client, aws.ToString(name))
 		holders = append(holders, holder)
 		return err
 	}

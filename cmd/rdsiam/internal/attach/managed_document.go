@@ -84,6 +84,9 @@ func (m *managed) read(ctx context.Context, p *part) (ours bool, err error) {
 	if err != nil {
 		return false, err
 	}
+	if found.Policy == nil {
+		return false, errEmpty
+	}
 	p.exists, p.attachments = true, int(aws.ToInt32(found.Policy.AttachmentCount))
 	said := aws.ToString(found.Policy.Description)
 	if p.number > 1 && said != m.description(p) {
@@ -95,6 +98,9 @@ func (m *managed) read(ctx context.Context, p *part) (ours bool, err error) {
 	version, err := m.client.GetPolicyVersion(ctx, &iam.GetPolicyVersionInput{PolicyArn: &p.arn, VersionId: found.Policy.DefaultVersionId})
 	if err != nil {
 		return false, err
+	}
+	if version.PolicyVersion == nil {
+		return false, errEmpty
 	}
 	p.before, err = usersOf(aws.ToString(version.PolicyVersion.Document))
 	return true, err

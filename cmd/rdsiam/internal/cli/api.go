@@ -40,7 +40,7 @@ func (f *apiFlags) findWithConfig(ctx context.Context, host string) (*rdsapi.Dat
 	if err != nil {
 		return nil, aws.Config{}, err
 	}
-	config, err := loadAWS(ctx, f.profile, endpoint.Region())
+	config, err := loadAPI(ctx, f.profile, endpoint.Region())
 	if err != nil {
 		return nil, aws.Config{}, err
 	}

@@ -2,16 +2,29 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
+
+// awsTimeout bounds each try of a call to AWS, of which the SDK makes three. By itself the SDK
+// waits for ever where something on the way takes the connection and never answers.
+const awsTimeout = 15 * time.Second
 
 // loadAWS reads the AWS configuration as the AWS CLI does. Region is that of the calls to
 // AWS APIs; empty leaves it to the configuration.
 func loadAWS(ctx context.Context, profile, region string) (aws.Config, error) {
-	var options []func(*config.LoadOptions) error
+	options := []func(*config.LoadOptions) error{
+		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(awsTimeout)),
+		config.WithLogger(logging.Nop{}), // it tells of its own retries on standard error
+	}
 	if profile != "" {
 		options = append(options, config.WithSharedConfigProfile(profile))
 	}
@@ -19,8 +32,27 @@ func loadAWS(ctx context.Context, profile, region string) (aws.Config, error) {
 		options = append(options, config.WithRegion(region))
 	}
 	loaded, err := config.LoadDefaultConfig(ctx, options...)
+	if missing := new(config.SharedConfigProfileNotExistError); errors.As(err, missing) {
+		return aws.Config{}, exitStatus{exitAWS, fmt.Errorf("there is no profile %q in the AWS configuration; see aws configure list-profiles", missing.Profile)}
+	}
 	if err != nil {
 		return aws.Config{}, exitStatus{exitAWS, fmt.Errorf("cannot read the AWS configuration: %w", err)}
+	}
+	return loaded, nil
+}
+
+// loadAPI is loadAWS for commands that are nothing without AWS: that there are no credentials
+// shows before a call fails for it.
+func loadAPI(ctx context.Context, profile, region string) (aws.Config, error) {
+	loaded, err := loadAWS(ctx, profile, region)
+	if err != nil {
+		return aws.Config{}, err
+	}
+	if _, err := loaded.Credentials.Retrieve(ctx); err != nil {
+		if ctx.Err() != nil {
+			return aws.Config{}, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+		}
+		return aws.Config{}, exitStatus{exitAWS, fmt.Errorf("there are no AWS credentials: %w; set up a profile (aws configure sso), log in (aws sso login), or say --profile", rdsapi.Innermost(err))}
 	}
 	return loaded, nil
 }

@@ -107,7 +107,7 @@ func (a *policyAttach) run(ctx context.Context, streams Streams) error {
 
 func (a *policyAttach) plan(ctx context.Context, users []rdsiam.UserARN) ([]attach.Change, error) {
 	// IAM is one for all regions of a partition; that of the database tells the partition.
-	config, err := loadAWS(ctx, a.users.api.profile, users[0].Resource().Region)
+	config, err := loadAPI(ctx, a.users.api.profile, users[0].Resource().Region)
 	if err != nil {
 		return nil, err
 	}

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
 // checkAccount looks at the account from the inside: how it comes to log in with a token.
@@ -43,7 +45,7 @@ func (c *chart) checkMembership(ctx context.Context) Result {
 		return warning("not in rds_iam, and logged in all the same: the server is not set up as RDS is").
 			mend("make it a member", "GRANT rds_iam TO "+quoteName(c.User)+";")
 	case err != nil:
-		return skipped("because the server does not tell: %v", innermost(err))
+		return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 	case strings.Count(path, " > ") > 1:
 		return warning("in rds_iam indirectly: %s; with it every member of the roles between", path).
 			mend("RDS takes no password of any of them; give rds_iam to the log-in role alone",
@@ -55,13 +57,13 @@ func (c *chart) checkMembership(ctx context.Context) Result {
 func (c *chart) checkPlugin(ctx context.Context) Result {
 	var account string
 	if err := c.db.QueryRowContext(ctx, "SELECT CURRENT_USER()").Scan(&account); err != nil {
-		return skipped("because the server does not tell: %v", innermost(err))
+		return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 	}
 	var definition string
 	if err := c.db.QueryRowContext(ctx, "SHOW CREATE USER").Scan(&definition); err != nil {
 		// MySQL wants it said whose.
 		if err := c.db.QueryRowContext(ctx, "SHOW CREATE USER CURRENT_USER()").Scan(&definition); err != nil {
-			return skipped("because the server does not tell: %v", innermost(err))
+			return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 		}
 	}
 	name, host, _ := cutLast(account, "@")
@@ -105,7 +107,7 @@ func checkSession(ctx context.Context, c *chart) Result {
 	}
 	switch {
 	case err != nil:
-		return skipped("because the server does not tell: %v", innermost(err))
+		return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 	case version == "":
 		return warning("verified TLS up to a proxy or tunnel, and none from there to the server").
 			mend("require it there as well", "rdsiam status "+c.Endpoint)

@@ -14,6 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
 // tokenLife is how long a token lives where its credentials live longer.
@@ -34,7 +36,7 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 	}
 	credentials, err := config.Credentials.Retrieve(ctx)
 	if err != nil {
-		return failed("there are no AWS credentials: %v", innermost(err)).
+		return failed("there are no AWS credentials: %v", rdsapi.Innermost(err)).
 			mend("log in, or set up a profile", c.getCredentials(err.Error()))
 	}
 	kind := "long-term key"
@@ -86,9 +88,12 @@ func checkIdentity(ctx context.Context, c *chart) Result {
 		return c.explainSTS(err)
 	}
 	c.caller = caller{arn: aws.ToString(output.Arn), account: aws.ToString(output.Account)}
-	if parsed, err := arn.Parse(c.caller.arn); err == nil {
-		c.caller.partition = parsed.Partition
+	parsed, err := arn.Parse(c.caller.arn)
+	if err != nil {
+		c.caller = caller{}
+		return skipped("because AWS cannot be asked: something else answers in its place, as a proxy or a network that wants a log-in does")
 	}
+	c.caller.partition = parsed.Partition
 	if partition := c.endpoint.Partition(); partition != "" && c.caller.partition != partition {
 		return failed("%s is of the partition %s, and the database of %s", c.caller.arn, c.caller.partition, partition).
 			mend("use credentials of the account that owns the database", "aws configure list-profiles")
@@ -133,7 +138,7 @@ func (c *chart) callSTS(ctx context.Context) (*sts.GetCallerIdentityOutput, erro
 func (c *chart) explainSTS(err error) Result {
 	var refused smithy.APIError
 	if !errors.As(err, &refused) {
-		return skipped("because AWS cannot be asked: %v", innermost(err))
+		return skipped("because AWS cannot be asked: %v", rdsapi.Innermost(err))
 	}
 	source := c.credentials.Source
 	c.stranger = true
@@ -161,15 +166,4 @@ func firstOf(texts ...string) string {
 		}
 	}
 	return ""
-}
-
-// innermost is what an error of the SDK comes from: the rest says which call it was.
-func innermost(err error) error {
-	for {
-		next := errors.Unwrap(err)
-		if next == nil {
-			return err
-		}
-		err = next
-	}
 }

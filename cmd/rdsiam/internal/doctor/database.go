@@ -97,7 +97,7 @@ func (c *chart) explainAPI(err error) Result {
 		return failed("account %s has no %s %s in %s with this endpoint", c.caller.account, missing.Type, missing.Name, c.endpoint.Region()).
 			mend("sign in the account that owns the database: take its profile, or a role there; or check the spelling", c.withProfile("PROFILE"))
 	}
-	return c.givenResource(fmt.Sprintf("because the API of RDS failed: %v", innermost(err)))
+	return c.givenResource(fmt.Sprintf("because the API of RDS failed: %v", err))
 }
 
 func (c *chart) withProfile(profile string) string {

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
 // checkToken signs a token and throws it away.
@@ -85,7 +86,7 @@ func saidByServer(e *rdsiam.LoginError) string {
 	if err == nil {
 		return "refused"
 	}
-	text, _, _ := strings.Cut(innermost(err).Error(), "\n")
+	text, _, _ := strings.Cut(rdsapi.Innermost(err).Error(), "\n")
 	var postgres *pgconn.PgError
 	if errors.As(err, &postgres) {
 		text = postgres.Error()

@@ -7,6 +7,11 @@ type Failure struct {
 	Status  int // of HTTP
 	Code    string
 	Message string
+
+	// Page is answered in place of an error of AWS, as by something that is on the way to it.
+	Page string
+	// Hang answers nothing until the caller gives up.
+	Hang bool
 }
 
 // Throttling is what RDS and IAM say to who calls too often. The SDK tries again.

@@ -172,28 +172,38 @@ var services = []*service{&rdsService, &iamService, &stsService}
 
 // ServeHTTP answers a call of the query protocol.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if s.answer(w, r) {
+		<-r.Context().Done()
+	}
+}
+
+// answer reports whether the caller is to be left hanging.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request) (hang bool) {
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	c, failure := s.read(r)
 	if failure != nil {
 		writeFailure(w, c, failure)
-		return
+		return false
 	}
 	s.calls = append(s.calls, c.Call)
 	if failure := s.stagedFailure(c); failure != nil {
-		writeFailure(w, c, failure)
-		return
+		if !failure.Hang {
+			writeFailure(w, c, failure)
+		}
+		return failure.Hang
 	}
 	answer := c.service.actions[c.name]
 	if failure := checkParameters(answer, c.Parameters); failure != nil {
 		writeFailure(w, c, failure)
-		return
+		return false
 	}
 	result, failure := answer.answer(s, c)
 	if failure != nil {
 		writeFailure(w, c, failure)
-		return
+		return false
 	}
 	writeResult(w, c, result)
+	return false
 }

@@ -91,6 +91,12 @@ func writeResult(w http.ResponseWriter, c call, result any) {
 }
 
 func writeFailure(w http.ResponseWriter, c call, failure *Failure) {
+	if failure.Code == "" {
+		w.Header().Set("Content-Type", "text/html")
+		w.WriteHeader(failure.Status)
+		_, _ = io.WriteString(w, failure.Page)
+		return
+	}
 	type detail struct{ Type, Code, Message string }
 	response := struct {
 		XMLName   xml.Name `xml:"ErrorResponse"`

@@ -38,7 +38,7 @@ func (a api) cluster(ctx context.Context, name string, endpoint rdsiam.Endpoint)
 		return nil, explain(err, "cluster", name, endpoint)
 	}
 	if len(output.DBClusters) == 0 {
-		return nil, &NotFoundError{Type: "cluster", Name: name, Endpoint: endpoint}
+		return nil, &AnswerError{Problem: "no cluster", Value: "nothing"}
 	}
 	return &output.DBClusters[0], nil
 }

@@ -18,11 +18,11 @@ func (d *Database) EnableIAM(ctx context.Context, config aws.Config, now bool) e
 	case TypeInstance:
 		_, err := client.ModifyDBInstance(ctx, &rds.ModifyDBInstanceInput{
 			DBInstanceIdentifier: &d.Name, EnableIAMDatabaseAuthentication: aws.Bool(true), ApplyImmediately: &now})
-		return Denied(err)
+		return Explain(err)
 	case TypeCluster:
 		_, err := client.ModifyDBCluster(ctx, &rds.ModifyDBClusterInput{
 			DBClusterIdentifier: &d.Name, EnableIAMDatabaseAuthentication: aws.Bool(true), ApplyImmediately: &now})
-		return Denied(err)
+		return Explain(err)
 	}
 	return &rdsiam.ConfigError{Setting: string(d.Type), Value: d.Name, Problem: "has no switch for IAM authentication",
 		Mend: "a proxy has it for each secret: see IAMAuth and DefaultAuthScheme of aws rds modify-db-proxy"}

@@ -1,10 +1,15 @@
 package rdsapi
 
 import (
+	"context"
 	"errors"
+	"os"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/aws/smithy-go"
+	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/rdsiam/rdsiam"
 )
@@ -28,19 +33,77 @@ func (e *DeniedError) Error() string {
 // Unwrap returns the error of the SDK.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// Denied returns a [*DeniedError] for an error of an SDK client that tells of a missing
-// permission, and other errors as they are.
-func Denied(err error) error {
-	var (
-		api       smithy.APIError
-		operation *smithy.OperationError
-	)
-	if !errors.As(err, &api) || !errors.As(err, &operation) {
+// CallError tells that a call to AWS failed for another reason than a missing permission.
+type CallError struct {
+	Action  string // as policies spell it, such as "rds:DescribeDBInstances"
+	Problem string
+	Err     error // of the SDK
+}
+
+// Error says which call failed, and why.
+func (e *CallError) Error() string { return e.Action + ": " + e.Problem }
+
+// Unwrap returns the error of the SDK.
+func (e *CallError) Unwrap() error { return e.Err }
+
+// Explain returns a [*DeniedError] for an error of an SDK client that tells of a missing
+// permission, a [*CallError] for other errors of calls, and the rest as it is. Those of the
+// SDK have the story of the call in them and not what it means.
+func Explain(err error) error {
+	var operation *smithy.OperationError
+	if !errors.As(err, &operation) {
 		return err
 	}
-	switch api.ErrorCode() {
-	case "AccessDenied", "AccessDeniedException", "UnauthorizedOperation":
-		return &DeniedError{Action: strings.ToLower(operation.Service()) + ":" + operation.Operation(), Err: err}
+	action := strings.ToLower(operation.Service()) + ":" + operation.Operation()
+	var api smithy.APIError
+	if !errors.As(err, &api) {
+		return &CallError{Action: action, Problem: unanswered(err), Err: err}
+	}
+	said := strings.TrimSuffix(api.ErrorCode()+": "+api.ErrorMessage(), ": ")
+	switch code := api.ErrorCode(); {
+	case code == "AccessDenied", code == "AccessDeniedException", code == "UnauthorizedOperation":
+		return &DeniedError{Action: action, Err: err}
+	case slices.Contains(throttled, code):
+		said += "; AWS is asked too often by this account: try again later"
+	case code == "UnknownError":
+		said = "the answer is no error of AWS (" + statusOf(err) + "): try again later, and see what is on the way"
+	}
+	return &CallError{Action: action, Problem: said, Err: err}
+}
+
+var throttled = []string{"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
+
+// unanswered says why AWS did not answer.
+func unanswered(err error) string {
+	var (
+		unreadable *smithy.DeserializationError
+		network    *smithyhttp.RequestSendError
+	)
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "interrupted"
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return "AWS does not answer: see the network of this machine, its proxy, and whether there is an endpoint of the service in its VPC"
+	case errors.As(err, &unreadable):
+		return "the answer is not one of AWS: something else answers, as a proxy or a network that wants a log-in does (" + unreadable.Unwrap().Error() + ")"
+	case errors.As(err, &network):
+		return "AWS cannot be reached: " + network.Unwrap().Error()
+	}
+	return Innermost(err).Error()
+}
+
+func statusOf(err error) string {
+	var response *smithyhttp.ResponseError
+	if errors.As(err, &response) {
+		return "HTTP status " + strconv.Itoa(response.HTTPStatusCode())
+	}
+	return "no HTTP status"
+}
+
+// Innermost is what an error of the SDK comes from: what is around it says which call it was.
+func Innermost(err error) error {
+	for next := errors.Unwrap(err); next != nil; next = errors.Unwrap(err) {
+		err = next
 	}
 	return err
 }
@@ -97,5 +160,5 @@ func explain(err error, kind, name string, endpoint rdsiam.Endpoint) error {
 	if errors.As(err, &api) && strings.Contains(api.ErrorCode(), "NotFound") {
 		return &NotFoundError{Type: kind, Name: name, Endpoint: endpoint}
 	}
-	return Denied(err)
+	return Explain(err)
 }

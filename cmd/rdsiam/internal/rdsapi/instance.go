@@ -18,7 +18,7 @@ func (a api) findInstance(ctx context.Context, name string, endpoint rdsiam.Endp
 		return nil, explain(err, "instance", name, endpoint)
 	}
 	if len(output.DBInstances) == 0 {
-		return nil, &NotFoundError{Type: "instance", Name: name, Endpoint: endpoint}
+		return nil, &AnswerError{Problem: "no instance", Value: "nothing"}
 	}
 	instance := output.DBInstances[0]
 	host := ""

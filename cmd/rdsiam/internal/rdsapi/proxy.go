@@ -27,7 +27,7 @@ func (a api) findProxyEndpoint(ctx context.Context, name string, endpoint rdsiam
 		return nil, explain(err, "proxy endpoint", name, endpoint)
 	}
 	if len(output.DBProxyEndpoints) == 0 {
-		return nil, &NotFoundError{Type: "proxy endpoint", Name: name, Endpoint: endpoint}
+		return nil, &AnswerError{Problem: "no proxy endpoint", Value: "nothing"}
 	}
 	found := output.DBProxyEndpoints[0]
 	if host := value(found.Endpoint); host != endpoint.Host() {
@@ -46,7 +46,7 @@ func (a api) proxy(ctx context.Context, name string, endpoint rdsiam.Endpoint) (
 		return nil, explain(err, "proxy", name, endpoint)
 	}
 	if len(output.DBProxies) == 0 {
-		return nil, &NotFoundError{Type: "proxy", Name: name, Endpoint: endpoint}
+		return nil, &AnswerError{Problem: "no proxy", Value: "nothing"}
 	}
 	return &output.DBProxies[0], nil
 }

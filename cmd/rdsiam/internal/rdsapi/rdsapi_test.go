@@ -1,7 +1,9 @@
 package rdsapi_test
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -200,10 +202,10 @@ func TestDeniedOfOtherServices(t *testing.T) {
 	server := start(t)
 	server.Deny("sts:GetCallerIdentity")
 	_, err := sts.NewFromConfig(server.Config()).GetCallerIdentity(t.Context(), nil)
-	if denied := new(rdsapi.DeniedError); !errors.As(rdsapi.Denied(err), &denied) || denied.Action != "sts:GetCallerIdentity" {
-		t.Errorf("%v", rdsapi.Denied(err))
+	if denied := new(rdsapi.DeniedError); !errors.As(rdsapi.Explain(err), &denied) || denied.Action != "sts:GetCallerIdentity" {
+		t.Errorf("%v", rdsapi.Explain(err))
 	}
-	if other := errors.New("other"); rdsapi.Denied(other) != other {
+	if other := errors.New("other"); rdsapi.Explain(other) != other {
 		t.Error("an error that is none of AWS was changed")
 	}
 }
@@ -274,4 +276,55 @@ func TestIAMSupport(t *testing.T) {
 			t.Errorf("%+v: %+v, want %s", test.db, s, test.want)
 		}
 	}
+}
+
+// Calls that fail are told in words that say what to do, and not in the story of the SDK.
+func TestCallErrors(t *testing.T) {
+	tests := []struct {
+		name    string
+		failure fakeaws.Failure
+		want    string
+	}{
+		{"throttled", fakeaws.Throttling, "rds:DescribeDBInstances: Throttling: Rate exceeded; AWS is asked too often by this account"},
+		{"overloaded", fakeaws.Failure{Status: 503, Page: "<html>Service Unavailable</html>"}, "is no error of AWS (HTTP status 503)"},
+		{"page", fakeaws.Failure{Status: 200, Page: "<html>Please log in</html>"}, "the answer is not one of AWS: something else answers"},
+		{"nothing", fakeaws.Failure{Status: 200}, "the RDS API answered nothing, which is no instance"},
+		{"hangs", fakeaws.Failure{Hang: true}, "rds:DescribeDBInstances: AWS does not answer"},
+		{"other", fakeaws.Failure{Status: 400, Code: "InvalidParameterValue", Message: "No."}, "rds:DescribeDBInstances: InvalidParameterValue: No."},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			server := start(t)
+			server.AddInstance(fakeaws.Instance{DBInstanceIdentifier: "orders"})
+			server.Fail("rds:DescribeDBInstances", -1, test.failure)
+			config := server.Config()
+			config.RetryMaxAttempts = 1
+			if test.failure.Hang {
+				config.HTTPClient = &http.Client{Timeout: 100 * time.Millisecond, Transport: &http.Transport{DisableKeepAlives: true}}
+			}
+			_, err := rdsapi.Find(t.Context(), config, endpoint(t, "orders.abc123.eu-west-1.rds.amazonaws.com"))
+			if err == nil || !strings.Contains(err.Error(), test.want) || strings.Contains(err.Error(), "operation error") {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+	t.Run("interrupted", func(t *testing.T) {
+		server := start(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := rdsapi.Find(ctx, server.Config(), endpoint(t, "orders.abc123.eu-west-1.rds.amazonaws.com"))
+		if err == nil || err.Error() != "rds:DescribeDBInstances: interrupted" {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("out of reach", func(t *testing.T) {
+		server := start(t)
+		config := server.Config()
+		config.RetryMaxAttempts = 1
+		server.Close()
+		_, err := rdsapi.Find(t.Context(), config, endpoint(t, "orders.abc123.eu-west-1.rds.amazonaws.com"))
+		if err == nil || !strings.Contains(err.Error(), "rds:DescribeDBInstances: AWS cannot be reached: ") {
+			t.Errorf("error %v", err)
+		}
+	})
 }
