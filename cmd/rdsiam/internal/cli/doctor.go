@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -42,7 +43,7 @@ The exit code is 5 if a check failed. Warnings are none.`,
   rdsiam doctor prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 --user app --dial localhost:13306`,
 		Args: between(1, 1, "ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			examined, err := flags.examine(args[0])
+			examined, err := flags.examine(command.Context(), args[0])
 			if err != nil {
 				return err
 			}
@@ -61,7 +62,7 @@ The exit code is 5 if a check failed. Warnings are none.`,
 
 // examine turns the flags into a case. What is wrong with ENDPOINT itself is for the doctor
 // to find.
-func (f *doctorFlags) examine(endpoint string) (doctor.Case, error) {
+func (f *doctorFlags) examine(ctx context.Context, endpoint string) (doctor.Case, error) {
 	if err := f.at.requireUser(); err != nil {
 		return doctor.Case{}, err
 	}
@@ -83,17 +84,14 @@ func (f *doctorFlags) examine(endpoint string) (doctor.Case, error) {
 		c.Engine = doctor.MySQL
 	}
 	if f.at.rootCAs != "" {
-		if _, err := readRootCAs(f.at.rootCAs); err != nil {
-			return doctor.Case{}, err
-		}
-		if c.RootCAs, err = os.ReadFile(f.at.rootCAs); err != nil {
+		if _, c.RootCAs, err = readRootCAsPEM(ctx, f.at.rootCAs); err != nil {
 			return doctor.Case{}, err
 		}
 	}
 	if f.policy != "" {
-		text, err := os.ReadFile(f.policy)
+		text, err := readFile(ctx, "--policy", f.policy)
 		if err != nil {
-			return doctor.Case{}, usageError{fmt.Errorf("cannot read --policy: %w", err)}
+			return doctor.Case{}, err
 		}
 		if c.Policy, err = rdsiam.ParsePolicy(string(text)); err != nil {
 			return doctor.Case{}, usageError{fmt.Errorf("--policy %s: %w", f.policy, err)}
@@ -103,7 +101,8 @@ func (f *doctorFlags) examine(endpoint string) (doctor.Case, error) {
 }
 
 func (f *doctorFlags) run(ctx context.Context, streams Streams, c doctor.Case) error {
-	printer := doctor.Printer{Out: streams.Out, Color: isTerminal(streams.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
+	out := &rememberingWriter{Writer: streams.Out}
+	printer := doctor.Printer{Out: out, Color: isTerminal(streams.Out) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
 	var report doctor.Report
 	if f.output == outputJSON {
 		report = doctor.Examine(ctx, c, nil)
@@ -120,8 +119,25 @@ func (f *doctorFlags) run(ctx context.Context, streams Streams, c doctor.Case) e
 	} else {
 		printer.Summary(report)
 	}
+	if out.err != nil {
+		return out.err
+	}
 	if report.Failed > 0 {
 		return exitStatus{code: exitFindings}
 	}
 	return nil
+}
+
+// rememberingWriter keeps the first error, for those who write and do not look.
+type rememberingWriter struct {
+	io.Writer
+	err error
+}
+
+func (w *rememberingWriter) Write(text []byte) (int, error) {
+	n, err := w.Writer.Write(text)
+	if w.err == nil {
+		w.err = err
+	}
+	return n, err
 }

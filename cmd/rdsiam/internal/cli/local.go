@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"sync"
 	"syscall"
@@ -82,8 +83,8 @@ never tells it. Nothing listens but on 127.0.0.1.`,
 		},
 	}
 	set := command.Flags()
-	set.StringVar(&flags.postgres, "postgres", "", "DSN of the PostgreSQL server behind")
-	set.StringVar(&flags.mysql, "mysql", "", "DSN or mysql:// URL of the MySQL or MariaDB server behind")
+	set.StringVar(&flags.postgres, "postgres", "", "DSN of the PostgreSQL server behind (default $RDSIAM_LOCAL_POSTGRES)")
+	set.StringVar(&flags.mysql, "mysql", "", "DSN or mysql:// URL of the MySQL or MariaDB server behind\n(default $RDSIAM_LOCAL_MYSQL)")
 	set.Uint16Var(&flags.postgresPort, "postgres-port", 0, "port to listen on for PostgreSQL (default a free one)")
 	set.Uint16Var(&flags.mysqlPort, "mysql-port", 0, "port to listen on for MySQL (default a free one)")
 	set.StringArrayVarP(&flags.users, "user", "u", []string{"app"}, "database user that logs in with a token; may be repeated")
@@ -118,6 +119,10 @@ func localError(err error) error {
 
 // serve prints the environment and waits for ctx.
 func (f *localFlags) serve(ctx context.Context, streams Streams, environment client.Environment) error {
+	// A reader that has gone is an error and not the end: there are files to remove.
+	gone := make(chan os.Signal, 1)
+	signal.Notify(gone, syscall.SIGPIPE)
+	defer signal.Stop(gone)
 	if err := f.print(streams, environment); err != nil {
 		return err
 	}
@@ -129,21 +134,34 @@ func (f *localFlags) serve(ctx context.Context, streams Streams, environment cli
 func (f *localFlags) options(ctx context.Context, streams Streams) (local.Options, error) {
 	o := local.Options{Users: f.users, Region: f.region, LoggedIn: logInPrinter(streams)}
 	for _, name := range f.policies {
-		text, err := os.ReadFile(name)
+		text, err := readFile(ctx, "--policy", name)
 		if err != nil {
-			return o, usageError{fmt.Errorf("cannot read --policy: %w", err)}
+			return o, err
 		}
 		if _, err := rdsiam.ParsePolicy(string(text)); err != nil {
 			return o, usageError{fmt.Errorf("--policy %s: %w", name, err)}
 		}
 		o.Policies = append(o.Policies, string(text))
 	}
+	f.postgres, f.mysql = f.dsn(streams, "postgres", f.postgres), f.dsn(streams, "mysql", f.mysql)
 	var err error
 	if o.PostgreSQL, err = f.database(ctx, f.postgres, f.postgresPort, local.ConnectPostgreSQL); err != nil {
 		return o, err
 	}
 	o.MySQL, err = f.database(ctx, f.mysql, f.mysqlPort, local.ConnectMySQL)
 	return o, err
+}
+
+// dsn is that of the flag or else of the variable, and says what a flag shows to others.
+func (f *localFlags) dsn(streams Streams, flag, given string) string {
+	variable := "RDSIAM_LOCAL_" + strings.ToUpper(flag)
+	if given == "" {
+		return os.Getenv(variable)
+	}
+	if passwordInDSN.MatchString(given) {
+		fmt.Fprintf(streams.Err, "note: every user of this machine can read the password in --%s; $%s takes the DSN as well\n", flag, variable)
+	}
+	return given
 }
 
 // database is nil for a kind that is not wanted: one without a DSN where the other has one.

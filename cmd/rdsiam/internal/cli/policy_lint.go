@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"context"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -31,7 +29,7 @@ docs/policies.md lists the codes of the findings.`,
     rdsiam policy lint -`,
 		Args: between(1, 1, "a FILE, or - for standard input"),
 		RunE: func(command *cobra.Command, args []string) error {
-			text, err := readFileOrInput(command.Context(), streams.In, args[0])
+			text, err := readFileOrInput(command.Context(), streams.In, "the policy", args[0])
 			if err != nil {
 				return err
 			}
@@ -80,35 +78,4 @@ func printFindings(out io.Writer, findings []finding, output outputFormat) error
 		}
 	}
 	return nil
-}
-
-// maxInput is more than any policy or token has.
-const maxInput = 1 << 20
-
-// readFileOrInput reads the file of that name, or for - standard input.
-func readFileOrInput(ctx context.Context, in io.Reader, name string) ([]byte, error) {
-	if name == "-" {
-		return readInput(ctx, in)
-	}
-	file, err := os.Open(name)
-	if err != nil {
-		return nil, usageError{fmt.Errorf("cannot read the policy: %w", err)}
-	}
-	defer file.Close()
-	text, err := io.ReadAll(io.LimitReader(file, maxInput))
-	if err != nil {
-		return nil, usageError{fmt.Errorf("cannot read the policy: %w", err)}
-	}
-	return text, nil
-}
-
-func readInput(ctx context.Context, in io.Reader) ([]byte, error) {
-	if isTerminal(in) {
-		return nil, usagef("standard input is a terminal here; pipe the text in")
-	}
-	text, err := interruptible(ctx, func() ([]byte, error) { return io.ReadAll(io.LimitReader(in, maxInput)) })
-	if err != nil {
-		return nil, fmt.Errorf("cannot read standard input: %w", err)
-	}
-	return text, nil
 }

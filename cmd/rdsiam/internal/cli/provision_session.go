@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"database/sql"
-	"io"
 	"net/url"
 	"os"
 	"strings"
@@ -54,26 +53,20 @@ func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName str
 			return nil, usagef("%s is for --endpoint; a DSN says it itself", name)
 		}
 	}
-	dsn, err := s.readDSN(streams)
+	dsn, err := s.readDSN(ctx, streams)
 	if err != nil {
 		return nil, err
 	}
 	return admin.Open(dsn)
 }
 
-func (s *sessionFlags) readDSN(streams Streams) (string, error) {
-	var text []byte
-	var err error
-	switch {
-	case s.dsnFile == "-":
-		text, err = io.ReadAll(io.LimitReader(streams.In, 1<<16))
-	case s.dsnFile != "":
-		text, err = os.ReadFile(s.dsnFile)
-	default:
-		text = []byte(os.Getenv(dsnVariable))
-	}
-	if err != nil {
-		return "", usageError{err}
+func (s *sessionFlags) readDSN(ctx context.Context, streams Streams) (string, error) {
+	text := []byte(os.Getenv(dsnVariable))
+	if s.dsnFile != "" {
+		var err error
+		if text, err = readFileOrInput(ctx, streams.In, "--dsn-file", s.dsnFile); err != nil {
+			return "", err
+		}
 	}
 	dsn := strings.TrimSpace(string(text))
 	if dsn == "" {

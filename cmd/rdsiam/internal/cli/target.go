@@ -1,10 +1,9 @@
 package cli
 
 import (
+	"context"
 	"crypto/x509"
-	"fmt"
 	"net"
-	"os"
 	"strconv"
 	"strings"
 
@@ -134,13 +133,19 @@ func (t *target) requireUser() error {
 }
 
 func readRootCAs(name string) (*x509.CertPool, error) {
-	text, err := os.ReadFile(name)
+	pool, _, err := readRootCAsPEM(context.Background(), name)
+	return pool, err
+}
+
+// readRootCAsPEM also returns the text: a pipe can be read once only.
+func readRootCAsPEM(ctx context.Context, name string) (*x509.CertPool, []byte, error) {
+	text, err := readFile(ctx, "--root-cas", name)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("cannot read --root-cas: %w", err)}
+		return nil, nil, err
 	}
 	pool := x509.NewCertPool()
 	if !pool.AppendCertsFromPEM(text) {
-		return nil, usagef("--root-cas %s has no certificate in PEM form", name)
+		return nil, nil, usagef("--root-cas %s has no certificate in PEM form", name)
 	}
-	return pool, nil
+	return pool, text, nil
 }
