@@ -80,7 +80,7 @@ type signingSource struct {
 	reuse       time.Duration
 
 	expiringMutex sync.Mutex
-	expiring      aws.Credentials // the last that were refreshed for having too little left
+	expiring      *aws.Credentials // the last that were refreshed for having too little left; a pointer, which fmt does not follow here
 
 	last  atomic.Pointer[reusedToken] // the slot of the last signature: most programs have one slot
 	slots sync.Map                    // tokenKey → *reusedToken
@@ -299,10 +299,10 @@ func expireWithin(credentials aws.Credentials, d time.Duration) bool {
 func (s *signingSource) refresh(credentials aws.Credentials) {
 	s.expiringMutex.Lock()
 	defer s.expiringMutex.Unlock()
-	if credentials.AccessKeyID == s.expiring.AccessKeyID && credentials.Expires.Equal(s.expiring.Expires) {
+	if old := s.expiring; old != nil && credentials.AccessKeyID == old.AccessKeyID && credentials.Expires.Equal(old.Expires) {
 		return
 	}
-	s.expiring = credentials
+	s.expiring = &credentials
 	s.credentials.Invalidate()
 }
 
@@ -312,5 +312,8 @@ func (s *signingSource) refresh(credentials aws.Credentials) {
 func (s *signingSource) bridge() (aws.Credentials, bool) {
 	s.expiringMutex.Lock()
 	defer s.expiringMutex.Unlock()
-	return s.expiring, s.expiring.HasKeys() && !expireWithin(s.expiring, minRemaining)
+	if s.expiring == nil || expireWithin(*s.expiring, minRemaining) {
+		return aws.Credentials{}, false
+	}
+	return *s.expiring, s.expiring.HasKeys()
 }

@@ -103,7 +103,8 @@ func TestNothingPrintsWhatASourceHolds(t *testing.T) {
 		return aws.Credentials{AccessKeyID: "AKIDEXAMPLE", SecretAccessKey: "the-secret", SessionToken: "the-session", CanExpire: true, Expires: expires}, nil
 	}))
 	secrets := []string{mustToken(t, source, login(t)).Reveal(), "the-secret", "the-session"}
-	for name, value := range map[string]any{"source": source, "nested": struct{ Source rdsiam.TokenSource }{source}} {
+	connector := rdsiam.NewConnector(&fakeDriver{}, source)
+	for name, value := range map[string]any{"source": source, "nested": struct{ Source, source rdsiam.TokenSource }{source, source}, "connector": connector} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%x"} {
 			noSecrets(t, name+" with "+verb, fmt.Sprintf(verb, value), secrets)
 		}
