@@ -177,3 +177,26 @@ func TestEveryExplanationHasASymptom(t *testing.T) {
 		}
 	}
 }
+
+// The number of a MySQL error is in its text only, and in nothing that looks like one.
+func TestExplainFindsTheNumberOfMySQL(t *testing.T) {
+	for _, test := range []struct{ text, want string }{
+		{"Error 1045 (28000): Access denied", "1045"},
+		{"Error 1045: Access denied", "1045"},
+		{"Error 10450 (HY000): something new", "10450"},
+		{"Error 104: too short", ""},
+		{"Error 104500: too long", ""},
+		{"Error 1O45: no number", ""},
+		{"Error 1045", ""},
+		{"Error 1045 (280): no state", ""},
+		{"Error 1045 [28000]: no state", ""},
+		{"Error 1045 28000xx: no state", ""},
+		{"Error 1045 (28000) on host: no error of the driver", ""},
+		{"dial: Error 1045: not at the beginning", ""},
+		{"1045: no error", ""},
+	} {
+		if got := rdsiam.Explain(errors.New(test.text)).Code; got != test.want {
+			t.Errorf("%s: got %q, want %q", test.text, got, test.want)
+		}
+	}
+}

@@ -89,11 +89,16 @@ func startPostgreSQL(b *testing.B, installation *realserver.Installation) func(*
 	if err != nil {
 		b.Fatal(err)
 	}
+	version := "rdsiamtest"
 	config.LookupFunc, config.DialFunc = checks.LookupHost, checks.DialContext
 	if installation != nil {
-		config.DialFunc = dialTo(startReal(b, *installation, checks))
+		server := startReal(b, *installation, checks)
+		version, config.DialFunc = server.Version(), dialTo(server)
 	}
-	return func(b *testing.B) []way { return waysOfPGX(b, config, accountOn(b, checks)) }
+	return func(b *testing.B) []way {
+		b.Log("server: " + version)
+		return waysOfPGX(b, config, accountOn(b, checks))
+	}
 }
 
 // startMySQL does the same for MySQL and MariaDB.
@@ -104,11 +109,16 @@ func startMySQL(b *testing.B, installation *realserver.Installation) func(*testi
 	if err != nil {
 		b.Fatal(err)
 	}
+	version := "rdsiamtest"
 	config.DBName, config.DialFunc = "", checks.DialContext
 	if installation != nil {
-		config.DialFunc = dialTo(startReal(b, *installation, checks))
+		server := startReal(b, *installation, checks)
+		version, config.DialFunc = server.Version(), dialTo(server)
 	}
-	return func(b *testing.B) []way { return waysOfMySQL(b, config, accountOn(b, checks)) }
+	return func(b *testing.B) []way {
+		b.Log("server: " + version)
+		return waysOfMySQL(b, config, accountOn(b, checks))
+	}
 }
 
 // startReal starts a real server that asks checks whether a token is good.
@@ -127,7 +137,6 @@ func startReal(b *testing.B, installation realserver.Installation, checks *rdsia
 		b.Fatal(err)
 	}
 	b.Cleanup(server.Close)
-	b.Logf("server: %s (%s)", server.Version(), server.Method())
 	return server
 }
 
