@@ -89,14 +89,16 @@ func startPostgreSQL(b *testing.B, installation *realserver.Installation) func(*
 	if err != nil {
 		b.Fatal(err)
 	}
-	version := "rdsiamtest"
+	version := ""
 	config.LookupFunc, config.DialFunc = checks.LookupHost, checks.DialContext
 	if installation != nil {
 		server := startReal(b, *installation, checks)
 		version, config.DialFunc = server.Version(), dialTo(server)
 	}
 	return func(b *testing.B) []way {
-		b.Log("server: " + version)
+		if version != "" {
+			b.Log("server: " + version)
+		}
 		return waysOfPGX(b, config, accountOn(b, checks))
 	}
 }
@@ -109,14 +111,16 @@ func startMySQL(b *testing.B, installation *realserver.Installation) func(*testi
 	if err != nil {
 		b.Fatal(err)
 	}
-	version := "rdsiamtest"
+	version := ""
 	config.DBName, config.DialFunc = "", checks.DialContext
 	if installation != nil {
 		server := startReal(b, *installation, checks)
 		version, config.DialFunc = server.Version(), dialTo(server)
 	}
 	return func(b *testing.B) []way {
-		b.Log("server: " + version)
+		if version != "" {
+			b.Log("server: " + version)
+		}
 		return waysOfMySQL(b, config, accountOn(b, checks))
 	}
 }
