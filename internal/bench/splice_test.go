@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"syscall"
 	"testing"
@@ -143,13 +142,7 @@ func startBehind(b *testing.B, start startServer, front startFront) *behind {
 		Certificate:   issuer.Certificate(),
 		PasswordUsers: map[string]string{"app": splicePassword},
 	})
-	var missing *realserver.MissingError
-	if errors.As(err, &missing) && os.Getenv("REQUIRE_SERVERS") != "1" {
-		b.Skip(err)
-	}
-	if err != nil {
-		b.Fatal(err)
-	}
+	skipOrFail(b, err)
 	b.Cleanup(server.Close)
 	b.Logf("server: %s", server.Version())
 	return &behind{server, issuer}
