@@ -50,6 +50,9 @@ type Faults struct {
 	// server ends after a minute (PostgreSQL) or 10 seconds (MySQL); PostgreSQL then
 	// says "canceling authentication due to timeout" if it was the token that took so
 	// long.
+	//
+	// The clock of testing/synctest stands still while pgx waits in the handshake of
+	// sslnegotiation=direct, so that a TLSDelay does not end there.
 	AcceptDelay    time.Duration
 	TLSDelay       time.Duration
 	TokenDelay     time.Duration

@@ -90,6 +90,51 @@ func TestStatementDelayIsForAllPieces(t *testing.T) {
 	})
 }
 
+// By the real clock: see the documentation of TLSDelay.
+func TestTLSDelayOfDirectTLS(t *testing.T) {
+	const delay = 300 * time.Millisecond
+	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"))
+	server.SetFaults(rdsiamtest.Faults{TLSDelay: delay})
+	config := pgxConfigFrom(t, server, server.DSN("app")+"?sslmode=verify-full&sslnegotiation=direct")
+	config.Password = tokenFor(t, server, "app")
+	began := time.Now()
+	connectPGX(t, config).Close(t.Context())
+	if took := time.Since(began); took < delay {
+		t.Errorf("it took %s, want at least %s", took, delay)
+	}
+}
+
+// A client that waits to be accepted has all the time of a log-in afterwards.
+func TestAcceptDelayIsNoPartOfTheLogIn(t *testing.T) {
+	for engine, start := range engines {
+		t.Run(engine, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := start(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
+				server.SetFaults(rdsiamtest.Faults{AcceptDelay: 5 * time.Minute, TokenDelay: 5 * time.Second})
+				if err := askOnce(t.Context(), t, engine, server); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// A delay that is changed while it is under way has begun when it began.
+func TestSetFaultsChangesADelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
+		server.SetFaults(rdsiamtest.Faults{TokenDelay: 24 * time.Hour})
+		time.AfterFunc(3*time.Second, func() { server.SetFaults(rdsiamtest.Faults{TokenDelay: 5 * time.Second}) })
+		began := time.Now()
+		if err := askOnce(t.Context(), t, "MySQL", server); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took != 5*time.Second {
+			t.Errorf("it took %s, want 5s", took)
+		}
+	})
+}
+
 // SetFaults lets go whom the faults before had held up.
 func TestSetFaultsDuringADelay(t *testing.T) {
 	for engine, start := range engines {
@@ -130,23 +175,31 @@ func TestCancelEndsADelay(t *testing.T) {
 	})
 }
 
+// cancelling makes pgx send a cancel request when a context ends, and go on with the
+// session, as psql does.
+func cancelling(config *pgx.ConnConfig) *pgx.ConnConfig {
+	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Hour}
+	}
+	return config
+}
+
 // A session in which a statement was cancelled goes on, and so do the delays. The statement
 // that was cancelled changes nothing.
 func TestCancelIsForOneStatement(t *testing.T) {
-	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeSimpleProtocol, pgx.QueryExecModeExec} {
-		t.Run(mode.String(), func(t *testing.T) {
+	for protocol, statement := range map[string][]any{
+		"simple":   {"BEGIN"},
+		"extended": {"SELECT $1::text", pgx.QueryExecModeExec, "parameter"},
+	} {
+		t.Run(protocol, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
-				config := pgxConfig(t, server, "app", tokenFor(t, server, "app"))
-				config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
-					return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Hour}
-				}
-				conn := connectPGX(t, config)
+				conn := connectPGX(t, cancelling(pgxConfig(t, server, "app", tokenFor(t, server, "app"))))
 				server.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
 				for range 3 {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 					began := time.Now()
-					_, err := conn.Exec(ctx, "BEGIN", mode)
+					_, err := conn.Exec(ctx, statement[0].(string), statement[1:]...)
 					cancel()
 					wantPgError(t, err, "57014", "canceling statement due to user request")
 					// pgx gives the cancel request a tenth of a second to arrive.
@@ -155,7 +208,7 @@ func TestCancelIsForOneStatement(t *testing.T) {
 					}
 				}
 				server.SetFaults(rdsiamtest.Faults{})
-				if _, err := conn.Exec(t.Context(), "SELECT 1", mode); err != nil || conn.PgConn().TxStatus() != 'I' {
+				if _, err := conn.Exec(t.Context(), "SELECT 1"); err != nil || conn.PgConn().TxStatus() != 'I' {
 					t.Errorf("the session goes on with %v, in state %q", err, conn.PgConn().TxStatus())
 				}
 			})

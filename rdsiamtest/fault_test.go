@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strings"
 	"sync"
@@ -90,7 +91,7 @@ func TestCutAfter(t *testing.T) {
 		for _, test := range []struct {
 			after int64
 			want  int
-		}{{-1, 0}, {1, 1}, {40, 40}} {
+		}{{math.MinInt64, 0}, {-1, 0}, {1, 1}, {40, 40}} {
 			t.Run(fmt.Sprintf("memory %v/%d", memory, test.after), func(t *testing.T) {
 				server := rdsiamtest.StartMySQL(t, options...)
 				server.SetFaults(rdsiamtest.Faults{CutAfter: test.after})
@@ -100,6 +101,44 @@ func TestCutAfter(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// A connection ends with its last byte, not with the first one too many.
+func TestCutAfterTheLastByte(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := rdsiamtest.StartMySQL(t, rdsiamtest.WithInMemory())
+		size := len(dialWire(t, server).greeting) + 4
+		server.SetFaults(rdsiamtest.Faults{CutAfter: int64(size)})
+		began := time.Now()
+		greeting, err := io.ReadAll(dialServer(t, server))
+		if took := time.Since(began); err != nil || len(greeting) != size || took != 0 {
+			t.Errorf("%d bytes after %s, %v; want %d at once", len(greeting), took, err, size)
+		}
+	})
+}
+
+// The log says that it was a fault which cut the connection of a log-in.
+func TestCutIsInTheLog(t *testing.T) {
+	for engine, start := range engines {
+		t.Run(engine, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				server := start(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
+				reasons := make(map[rdsiamtest.Reason]int)
+				for n := int64(1); ; n += 10 {
+					server.SetFaults(rdsiamtest.Faults{CutAfter: n})
+					if askOnce(t.Context(), t, engine, server) == nil {
+						break
+					}
+				}
+				for _, logIn := range server.LogIns() {
+					reasons[logIn.Reason]++
+				}
+				if reasons[rdsiamtest.ReasonCut] == 0 || reasons[rdsiamtest.ReasonAccepted] == 0 || len(reasons) != 2 {
+					t.Errorf("the log-ins: %v, want some that were cut and some that were accepted before", reasons)
+				}
+			})
+		})
 	}
 }
 

@@ -279,9 +279,12 @@ func TestMySQLUpstreamFullAuthentication(t *testing.T) {
 // The client is offered what the upstream can do, less what would hide its
 // commands, and the session keeps the upstream's version and number.
 func TestMySQLUpstreamGreeting(t *testing.T) {
-	address, _ := scriptedMySQL(t, "caching_sha2_password")
+	address, _ := scriptedMySQL(t, "unknown_plugin")
 	server, _ := startMySQLFront(t, rdsiamtest.Upstream{Address: address})
 	greeting := dialWire(t, server).greeting
+	if !strings.HasSuffix(string(greeting), "\x00caching_sha2_password\x00") {
+		t.Errorf("got greeting %q, want a plugin that the front knows", greeting)
+	}
 	if !strings.HasPrefix(string(greeting), "\x0a8.0.0\x00\x01\x00\x00\x00") {
 		t.Errorf("got greeting %q, want version and number of the upstream", greeting)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"net"
@@ -14,6 +15,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/jackc/pgx/v5/stdlib"
 
@@ -98,6 +100,25 @@ func TestUpstreamSessionEnds(t *testing.T) {
 	}
 }
 
+// A refused client leaves no connection to the upstream behind.
+func TestUpstreamAfterRefusal(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				front, upstream := startSpliced(t, engine)
+				front.SetFaults(rdsiamtest.Faults{RefuseNext: 1})
+				if err := openDB(t, engine, front).PingContext(t.Context()); err == nil {
+					t.Error("logged in")
+				}
+				synctest.Wait()
+				if n := upstream.DropConnections(); n != 0 {
+					t.Errorf("%d connections to the upstream are open", n)
+				}
+			})
+		})
+	}
+}
+
 // stuckConn is that of an upstream which takes nothing more from some moment on.
 type stuckConn struct {
 	net.Conn
@@ -179,11 +200,16 @@ func TestUpstreamCancelAfterTheEnd(t *testing.T) {
 
 // scripted is an upstream whose end of each connection is served by a test.
 func scripted(serve func(net.Conn)) rdsiamtest.Upstream {
+	return scriptedBy(serve, func(conn net.Conn) net.Conn { return conn })
+}
+
+// scriptedBy is the same with another end for the server in front of it.
+func scriptedBy(serve func(net.Conn), wrap func(net.Conn) net.Conn) rdsiamtest.Upstream {
 	return rdsiamtest.Upstream{Address: "scripted:1", Password: "secret"}.InMemory(
 		func(context.Context, string, string) (net.Conn, error) {
 			ours, theirs := rdsiamtest.MemoryPipe("scripted:1")
 			go serve(theirs)
-			return ours, nil
+			return wrap(ours), nil
 		})
 }
 
@@ -273,30 +299,144 @@ func TestUpstreamThatSaysNothing(t *testing.T) {
 // A delay in front of an upstream ends with the statement that is cancelled, and holds up
 // nobody who leaves.
 func TestUpstreamStatementDelay(t *testing.T) {
+	for name, test := range map[string]struct {
+		end  func(t *testing.T, conn *pgx.Conn)
+		want time.Duration
+	}{
+		"leave": {func(t *testing.T, conn *pgx.Conn) {
+			if err := conn.Close(t.Context()); err != nil {
+				t.Error(err)
+			}
+		}, 0},
+		"give up": {func(t *testing.T, conn *pgx.Conn) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			if _, err := conn.Exec(ctx, "SELECT 1"); !errors.Is(err, context.DeadlineExceeded) {
+				t.Error(err)
+			}
+			<-conn.PgConn().CleanupDone() // after 15 seconds, if the delay went on
+		}, time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				front, _ := startSpliced(t, "PostgreSQL")
+				conn := connectPGX(t, pgxConfig(t, front, "app", tokenFor(t, front, "app")))
+				front.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+				began := time.Now()
+				test.end(t, conn)
+				if took := time.Since(began); took != test.want {
+					t.Errorf("it took %s, want %s", took, test.want)
+				}
+			})
+		})
+	}
+}
+
+// A statement that is cancelled during its delay goes on to the upstream, and the session
+// goes on.
+func TestUpstreamStatementCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		front, _ := startSpliced(t, "PostgreSQL")
-		for name, test := range map[string]struct {
-			timeout, want time.Duration
-		}{"cancel": {time.Second, time.Second}, "leave": {0, 0}} {
-			conn := connectPGX(t, pgxConfig(t, front, "app", tokenFor(t, front, "app")))
-			front.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+		conn := connectPGX(t, cancelling(pgxConfig(t, front, "app", tokenFor(t, front, "app"))))
+		front.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+		for range 2 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			began := time.Now()
-			if test.timeout == 0 {
-				if err := conn.Close(t.Context()); err != nil {
-					t.Errorf("%s: %v", name, err)
-				}
-			} else {
-				ctx, cancel := context.WithTimeout(t.Context(), test.timeout)
-				if _, err := conn.Exec(ctx, "SELECT 1"); !errors.Is(err, context.DeadlineExceeded) {
-					t.Errorf("%s: %v", name, err)
-				}
-				cancel()
-				<-conn.PgConn().CleanupDone() // after 15 seconds, if the delay went on
+			_, err := conn.Exec(ctx, "SELECT 1") // the upstream answers at once: nothing is left to cancel there
+			cancel()
+			if took := time.Since(began); err != nil || took >= 2*time.Second {
+				t.Errorf("got %v after %s", err, took)
 			}
-			if took := time.Since(began); took != test.want {
-				t.Errorf("%s: it took %s, want %s", name, took, test.want)
-			}
-			front.SetFaults(rdsiamtest.Faults{})
 		}
 	})
+}
+
+// What a client asked that went during the delay is not asked of the upstream.
+func TestUpstreamClientGoesDuringADelay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		upstream := rdsiamtest.StartMySQL(t, rdsiamtest.WithPasswordUser("app", "secret"), rdsiamtest.WithInMemory())
+		var writes atomic.Int32
+		behind := rdsiamtest.Upstream{Address: upstream.Endpoint(), Password: "secret", TLS: upstreamTLS(upstream)}.InMemory(
+			func(ctx context.Context, network, address string) (net.Conn, error) {
+				conn, err := upstream.DialContext(ctx, network, address)
+				return countingConn{conn, &writes}, err
+			})
+		front := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory(), rdsiamtest.WithUpstream(behind))
+		client := logInWire(t, front, 0)
+		front.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+		synctest.Wait()
+		writes.Store(0)
+		client.sequence = 0
+		client.send([]byte("\x03select 1"))
+		synctest.Wait()
+		client.conn.Close()
+		synctest.Wait()
+		if n := writes.Load(); n > 1 { // the end of TLS
+			t.Errorf("%d writes to the upstream", n)
+		}
+	})
+}
+
+type countingConn struct {
+	net.Conn
+	writes *atomic.Int32
+}
+
+func (c countingConn) Write(b []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(b)
+}
+
+// lateConn is a connection whose writes arrive long before they return, so that pgconn
+// begins to read in the background.
+type lateConn struct{ net.Conn }
+
+func (c lateConn) Write(b []byte) (int, error) {
+	n, err := c.Conn.Write(b)
+	time.Sleep(time.Second)
+	return n, err
+}
+
+// What an upstream sends right behind its log-in, or when pgconn is still reading, is the
+// client's.
+func TestPostgreSQLUpstreamSpeaksEarly(t *testing.T) {
+	for name, pause := range map[string]time.Duration{"right behind": 0, "later": time.Minute} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/slow writes %v", name, late), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					behind := scriptedBy(func(conn net.Conn) {
+						backend := pgproto3.NewBackend(conn, conn)
+						backend.ReceiveStartupMessage()
+						backend.Send(&pgproto3.AuthenticationOk{})
+						backend.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("1234")})
+						backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
+						if pause > 0 {
+							backend.Flush()
+							time.Sleep(pause)
+						}
+						backend.Send(&pgproto3.NoticeResponse{Message: "hear, hear"})
+						backend.Flush()
+						io.Copy(io.Discard, conn)
+						conn.Close()
+					}, func(conn net.Conn) net.Conn {
+						if late {
+							return lateConn{conn}
+						}
+						return conn
+					})
+					front := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory(), rdsiamtest.WithUpstream(behind))
+					conn, frontend := startUp(t, front, "app")
+					wantMessage[*pgproto3.AuthenticationCleartextPassword](t, frontend)
+					writeAll(t, conn, &pgproto3.PasswordMessage{Password: tokenFor(t, front, "app")})
+					wantMessage[*pgproto3.AuthenticationOk](t, frontend)
+					wantMessage[*pgproto3.BackendKeyData](t, frontend)
+					wantMessage[*pgproto3.ReadyForQuery](t, frontend)
+					conn.SetReadDeadline(time.Now().Add(time.Hour))
+					if notice := wantMessage[*pgproto3.NoticeResponse](t, frontend); notice.Message != "hear, hear" {
+						t.Errorf("got %+v", notice)
+					}
+				})
+			})
+		}
+	}
 }

@@ -41,6 +41,8 @@ func TestClientToken(t *testing.T) {
 		{"asked for more", verified, "\x01\x04", false, "malformed"},
 		{"not asked", verified, "\x00\x00\x00\x02\x00\x00\x00", false, "without asking for its token"},
 		{"refused", verified, "\xff\x15\x04#28000no", false, "Error 1045 (28000): no"},
+		{"asked as in MySQL 4.0", verified, "\xfe", false, "MySQL 4.0"},
+		{"nothing", verified, "", false, "malformed"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -69,6 +71,48 @@ func TestClientToken(t *testing.T) {
 			var other *mysqlwire.PluginError
 			if isPlugin := strings.HasPrefix(tt.want, `"`); errors.As(err, &other) != isPlugin {
 				t.Errorf("got %T, want a PluginError: %t", err, isPlugin)
+			}
+		})
+	}
+}
+
+// A password goes in full to a server that asks for it by caching_sha2_password, and not
+// for anything else that it may say.
+func TestClientPassword(t *testing.T) {
+	issuer, err := rdsiamtest.NewMySQL(rdsiamtest.WithInMemory())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer issuer.Close()
+	host, _, _ := net.SplitHostPort(issuer.Endpoint())
+	for name, test := range map[string]struct {
+		request string
+		sent    bool
+		want    string // in the error; "" for none
+	}{
+		"full authentication": {"\x01\x04", true, ""},
+		"something else":      {"\x01\x05", false, "malformed"},
+		"too much":            {"\x01\x04\x04", false, "malformed"},
+		"unknown plugin":      {"\xfeunknown\x00", false, "unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ours, theirs := connected(t)
+			theirs.SetDeadline(time.Now().Add(time.Minute))
+			ours.SetDeadline(time.Now().Add(time.Minute))
+			received := make(chan []byte, 1)
+			go func() { received <- scriptedServer(theirs, issuer.Certificate(), test.request) }()
+			client, err := mysqlwire.NewClient(ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			account := mysqlwire.Account{Password: secret, TLS: &tls.Config{RootCAs: issuer.RootCAs(), ServerName: host}}
+			_, err = client.LogIn(mysqlwire.Response{User: "app"}, account)
+			ours.Close()
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got error %v, want one with %q", err, test.want)
+			}
+			if got := bytes.Contains(<-received, []byte(secret)); got != test.sent {
+				t.Errorf("the server received the password: %t, want %t", got, test.sent)
 			}
 		})
 	}

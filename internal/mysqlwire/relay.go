@@ -13,8 +13,10 @@ func relayCommands(upstream io.Writer, client io.Reader) (changeUser []byte) {
 		n, err := client.Read(relay.buffer[relay.filled:])
 		relay.filled += n
 		passed := relay.scan()
-		if _, err := upstream.Write(relay.buffer[:passed]); err != nil {
-			return nil
+		if passed > 0 { // a pipe waits for the reader of nothing, too
+			if _, err := upstream.Write(relay.buffer[:passed]); err != nil {
+				return nil
+			}
 		}
 		relay.drop(passed)
 		if relay.refused {

@@ -2,8 +2,10 @@ package mysqlwire_test
 
 import (
 	"bytes"
+	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
@@ -42,19 +44,28 @@ func TestRelayCommands(t *testing.T) {
 		{"cut off before the command", packet(0, "\x0e")[:4], 0, false},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			var passed bytes.Buffer
-			refused := mysqlwire.RelayCommands(&passed, strings.NewReader(tt.sent))
-			if (refused != nil) != tt.refused {
-				t.Errorf("refused %.40q, want that: %t", refused, tt.refused)
-			}
-			want := tt.sent
-			if tt.passed >= 0 {
-				want = tt.sent[:tt.passed]
-			}
-			if passed.String() != want {
-				t.Errorf("%d bytes were passed on, want the first %d of %d", passed.Len(), len(want), len(tt.sent))
-			}
-		})
+		for name, sent := range map[string]io.Reader{
+			"at once":      strings.NewReader(tt.sent),
+			"in pieces":    iotest.HalfReader(strings.NewReader(tt.sent)),
+			"byte by byte": iotest.OneByteReader(strings.NewReader(tt.sent)),
+		} {
+			t.Run(tt.name+"/"+name, func(t *testing.T) {
+				var passed bytes.Buffer
+				refused := mysqlwire.RelayCommands(&passed, sent)
+				if (refused != nil) != tt.refused {
+					t.Errorf("refused %.40q, want that: %t", refused, tt.refused)
+				}
+				if user := mysqlwire.ChangedUser(refused); tt.refused && user != "admin" && tt.name != "long change of user" {
+					t.Errorf("refused a change to %q, want that to admin", user)
+				}
+				want := tt.sent
+				if tt.passed >= 0 {
+					want = tt.sent[:tt.passed]
+				}
+				if passed.String() != want {
+					t.Errorf("%d bytes were passed on, want the first %d of %d", passed.Len(), len(want), len(tt.sent))
+				}
+			})
+		}
 	}
 }
