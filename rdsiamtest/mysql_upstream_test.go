@@ -135,8 +135,8 @@ func TestMySQLUpstreamChangeUser(t *testing.T) {
 	if _, err := c.tryReceive(); err == nil {
 		t.Error("the session goes on, want it to end")
 	}
-	if got := lastLogIn(t, server).Reason; got != rdsiamtest.ReasonChangeUser {
-		t.Errorf("got reason %q, want %q", got, rdsiamtest.ReasonChangeUser)
+	if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonChangeUser || got.PasswordReceived {
+		t.Errorf("got %+v, want reason %q and no password", got, rdsiamtest.ReasonChangeUser)
 	}
 	upstream.Close()
 	if got := lastLogIn(t, upstream).Reason; got != rdsiamtest.ReasonAccepted {

@@ -2,6 +2,7 @@ package rdsiamtest_test
 
 import (
 	"context"
+	"crypto/tls"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -114,7 +115,30 @@ func TestUpstreamAfterRefusal(t *testing.T) {
 				if n := upstream.DropConnections(); n != 0 {
 					t.Errorf("%d connections to the upstream are open", n)
 				}
+				if logIns := upstream.LogIns(); len(logIns) != 0 {
+					t.Errorf("log-ins at the upstream: %+v", logIns)
+				}
 			})
+		})
+	}
+}
+
+// An upstream without a ServerName is verified by its address, and the configuration is the
+// caller's: nothing is written to it.
+func TestUpstreamServerName(t *testing.T) {
+	for engine, start := range engines {
+		t.Run(engine, func(t *testing.T) {
+			upstream := start(t, rdsiamtest.WithPasswordUser("app", "secret"), rdsiamtest.WithInMemory())
+			config := &tls.Config{RootCAs: upstream.RootCAs()}
+			behind := rdsiamtest.Upstream{Address: upstream.Endpoint(), Password: "secret", TLS: config}
+			front := start(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory(),
+				rdsiamtest.WithUpstream(behind.InMemory(upstream.DialContext)))
+			if err := openDB(t, engine, front).PingContext(t.Context()); err != nil {
+				t.Error(err)
+			}
+			if config.ServerName != "" {
+				t.Errorf("the caller's configuration has ServerName %q now", config.ServerName)
+			}
 		})
 	}
 }
@@ -408,6 +432,7 @@ func TestPostgreSQLUpstreamSpeaksEarly(t *testing.T) {
 						backend := pgproto3.NewBackend(conn, conn)
 						backend.ReceiveStartupMessage()
 						backend.Send(&pgproto3.AuthenticationOk{})
+						backend.Send(&pgproto3.ParameterStatus{Name: "server_version", Value: "its own"})
 						backend.Send(&pgproto3.BackendKeyData{ProcessID: 1, SecretKey: []byte("1234")})
 						backend.Send(&pgproto3.ReadyForQuery{TxStatus: 'I'})
 						if pause > 0 {
@@ -429,6 +454,9 @@ func TestPostgreSQLUpstreamSpeaksEarly(t *testing.T) {
 					wantMessage[*pgproto3.AuthenticationCleartextPassword](t, frontend)
 					writeAll(t, conn, &pgproto3.PasswordMessage{Password: tokenFor(t, front, "app")})
 					wantMessage[*pgproto3.AuthenticationOk](t, frontend)
+					if status := wantMessage[*pgproto3.ParameterStatus](t, frontend); status.Name != "server_version" || status.Value != "its own" {
+						t.Errorf("got %+v, want what the upstream says of itself", status)
+					}
 					wantMessage[*pgproto3.BackendKeyData](t, frontend)
 					wantMessage[*pgproto3.ReadyForQuery](t, frontend)
 					conn.SetReadDeadline(time.Now().Add(time.Hour))
