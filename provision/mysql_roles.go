@@ -61,7 +61,7 @@ func (p *Plan) roleName(t target) string {
 }
 
 // memberships returns the roles that the plan grants or revokes.
-func (p *Plan) memberships() (all []target) {
+func (p *Plan) memberships() []target {
 	both := make(access)
 	for _, a := range []access{p.want, p.reject} {
 		for t := range a {

@@ -1,10 +1,12 @@
 // Package goosemigration creates a database account that logs in with an AWS identity
-// in a Go migration of goose.
+// in a Go migration of goose, or in a file for it.
 package goosemigration
 
 import (
 	"context"
 	"database/sql"
+	"os"
+	"path/filepath"
 
 	"github.com/pressly/goose/v3"
 
@@ -23,13 +25,36 @@ func NewProvider(db *sql.DB, account provision.Account) (*goose.Provider, error)
 		return nil, err
 	}
 	// In MySQL and MariaDB account statements commit, so Apply refuses transactions there.
-	dialect := goose.DialectMySQL
 	migration := goose.NewGoMigration(1, &goose.GoFunc{RunDB: apply[*sql.DB](up)}, &goose.GoFunc{RunDB: apply[*sql.DB](down)})
 	if account.Engine == provision.PostgreSQL {
-		dialect = goose.DialectPostgres
 		migration = goose.NewGoMigration(1, &goose.GoFunc{RunTx: apply[*sql.Tx](up)}, &goose.GoFunc{RunTx: apply[*sql.Tx](down)})
 	}
-	return goose.NewProvider(dialect, db, nil, goose.WithGoMigrations(migration))
+	return goose.NewProvider(dialectOf(account.Engine), db, nil, goose.WithGoMigrations(migration))
+}
+
+// Render writes the same as a file, for review and for those who have no Go migrations.
+func Render(directory string, account provision.Account) error {
+	up, err := account.Plan()
+	if err != nil {
+		return err
+	}
+	down, err := account.PlanDrop(provision.DropOptions{})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(directory, "00001_iam_account.sql"), []byte(provision.GooseFile(up, down)), 0o644)
+}
+
+// NewFileProvider returns goose with the files of a directory.
+func NewFileProvider(db *sql.DB, engine provision.Engine, directory string) (*goose.Provider, error) {
+	return goose.NewProvider(dialectOf(engine), db, os.DirFS(directory))
+}
+
+func dialectOf(engine provision.Engine) goose.Dialect {
+	if engine == provision.PostgreSQL {
+		return goose.DialectPostgres
+	}
+	return goose.DialectMySQL
 }
 
 func apply[S provision.Session](plan *provision.Plan) func(context.Context, S) error {
