@@ -97,7 +97,7 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) er
 			mend: needRunner,
 		}
 	}
-	if left := found.present(p.reject); len(left) > 0 {
+	if left := found.present(p.reject, p.want); len(left) > 0 {
 		return &Error{
 			Kind: ErrPrivilege, Account: p.Account,
 			err:  errors.New("the server did not revoke " + joinDrifts(left)),

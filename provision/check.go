@@ -129,10 +129,11 @@ func (s *state) extra(want access) []Drift {
 	})
 }
 
-// present returns what the account still has of what was taken.
-func (s *state) present(reject access) []Drift {
+// present returns what the account still has of what was taken, unless it is wanted, by a
+// grant on all that a schema has.
+func (s *state) present(reject, want access) []Drift {
 	taken := s.resolve(reject)
-	return slices.DeleteFunc(difference(Extra, s.have, access{}), func(d Drift) bool { return !taken[d.target][d.word] })
+	return slices.DeleteFunc(difference(Extra, s.have, s.resolve(want)), func(d Drift) bool { return !taken[d.target][d.word] })
 }
 
 // difference returns what is in a and not in b, in order.

@@ -53,6 +53,25 @@ func TestMigration(t *testing.T) {
 	})
 }
 
+// A file sees every pattern that it would hide, in every sql_mode, and none where the
+// account has a row of its own.
+func TestMigrationPatterns(t *testing.T) { onMySQL(t, testMigrationPatterns) }
+
+func testMigrationPatterns(t *testing.T, s *testServer) {
+	myDatabase(t, s, "files_p")
+	for _, mode := range s.modes() {
+		db := s.open(t, runner, runnerPassword, "", map[string]string{"sql_mode": "'" + mode + "'"}, multiStatements)
+		a := provision.Account{Engine: s.engine, Name: "patterns", Grants: []provision.Grant{provision.ReadOnly("files_p")}}
+		iamUser(t, db, a.Name, "GRANT INSERT ON `files\\_%`.* TO patterns")
+		if _, err := db.ExecContext(t.Context(), plan(t, a).Migration()); err == nil || !strings.Contains(err.Error(), "~rdsiam: hides an older grant") {
+			t.Errorf("sql_mode %q: a file that would hide a pattern: %v", mode, err)
+		}
+		apply(t, db, plan(t, a))
+		exec(t, db, plan(t, a).Migration())
+		apply(t, db, dropped(t, a))
+	}
+}
+
 // A file for the wrong database, or for an account that is somebody else's, changes nothing.
 func TestMigrationGuards(t *testing.T) { onMySQL(t, testMigrationGuards) }
 

@@ -4,7 +4,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -173,9 +172,15 @@ func testPostgreSQLRevokeAndExact(t *testing.T, s *testServer) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if slices.ContainsFunc(exact.Statements, provision.Statement.Destructive) {
-		t.Errorf("what another description lacks is revoked:\n%s", exact)
+	// What this description has is not revoked; what it has by a grant on all tables is granted
+	// again in the same transaction.
+	for _, s := range exact.Statements {
+		if s.Destructive() && !strings.HasPrefix(s.Summary, "revoke SELECT on table app.") && !strings.HasPrefix(s.Summary, "revoke SELECT on sequence app.") {
+			t.Errorf("what another description lacks is revoked: %s", s.Summary)
+		}
 	}
+	apply(t, db, exact)
+	noDrift(t, db, a)
 	if exact, err = small.PlanExact(drifts); err != nil {
 		t.Fatal(err)
 	}
