@@ -16,11 +16,7 @@ import (
 // NewProvider returns goose with a migration whose up creates the account and whose
 // down drops it.
 func NewProvider(db *sql.DB, account provision.Account) (*goose.Provider, error) {
-	up, err := account.Plan()
-	if err != nil {
-		return nil, err
-	}
-	down, err := account.PlanDrop(provision.DropOptions{})
+	up, down, err := plans(account)
 	if err != nil {
 		return nil, err
 	}
@@ -34,11 +30,7 @@ func NewProvider(db *sql.DB, account provision.Account) (*goose.Provider, error)
 
 // Render writes the same as a file, for review and for those who have no Go migrations.
 func Render(directory string, account provision.Account) error {
-	up, err := account.Plan()
-	if err != nil {
-		return err
-	}
-	down, err := account.PlanDrop(provision.DropOptions{})
+	up, down, err := plans(account)
 	if err != nil {
 		return err
 	}
@@ -48,6 +40,14 @@ func Render(directory string, account provision.Account) error {
 // NewFileProvider returns goose with the files of a directory.
 func NewFileProvider(db *sql.DB, engine provision.Engine, directory string) (*goose.Provider, error) {
 	return goose.NewProvider(dialectOf(engine), db, os.DirFS(directory))
+}
+
+// plans returns what creates the account, and what drops it.
+func plans(account provision.Account) (up, down *provision.Plan, err error) {
+	if up, err = account.Plan(); err == nil {
+		down, err = account.PlanDrop(provision.DropOptions{})
+	}
+	return up, down, err
 }
 
 func dialectOf(engine provision.Engine) goose.Dialect {
