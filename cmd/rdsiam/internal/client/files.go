@@ -24,6 +24,14 @@ func UserFiles() (Files, error) {
 
 // Write returns the path of a file called name that holds text. It is in a folder of its own.
 func (f Files) Write(name, text string) (string, error) {
+	path, err := f.write(name, text)
+	if err != nil {
+		return "", fmt.Errorf("cannot keep %s in a file for the client: %w; set XDG_CACHE_HOME to a folder that you can write to", name, err)
+	}
+	return path, nil
+}
+
+func (f Files) write(name, text string) (string, error) {
 	sum := sha256.Sum256([]byte(text))
 	folder := filepath.Join(f.folder, "client-"+hex.EncodeToString(sum[:12]))
 	path := filepath.Join(folder, name)
