@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -77,7 +78,7 @@ func inMemoryOf(t *testing.T, server *rdsiamtest.Server, engine dialling, wrap f
 	})
 	var err error
 	r := &inMemory{&running{log: new(text), stopped: make(chan error, 1)}, &pipes{conns: make(chan net.Conn)}}
-	if r.Server, err = proxy.NewServer(engine, proxy.Settings{Log: r.log.add}); err != nil {
+	if r.Server, err = proxy.NewServer(engine, proxy.Settings{DrainTime: time.Hour, Log: r.log.add}); err != nil {
 		t.Fatal(err)
 	}
 	r.pipes.over, r.pipes.close = context.WithCancel(context.Background())
