@@ -46,3 +46,6 @@ func NewSession(client, server net.Conn, traffic Traffic) Session {
 
 func (s Session) Relay() error { return s.relay(new(buffers), new(moved)) }
 func (s Session) Drain()       { s.drain() }
+
+// Masked is what becomes of an error of a MySQL server.
+var Masked = masked

@@ -13,6 +13,7 @@ import (
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -180,5 +181,20 @@ func TestMySQLWithoutTLS(t *testing.T) {
 		if logIn.PasswordReceived {
 			t.Error("the token was sent")
 		}
+	}
+}
+
+// A server that says the token again in its error does not get it into a log.
+func TestMySQLMasksToken(t *testing.T) {
+	target := emulatedMySQL(t).target(t)
+	token, err := target.Token(t.Context(), target.Tokens)
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := mysqlwire.Error{Number: 1045, SQLState: "28000", Text: "wrong password " + token.Reveal()}
+	masked := proxy.Masked(said, token)
+	var answer *mysql.MySQLError
+	if !errors.As(masked, &answer) || answer.Number != 1045 || strings.Contains(masked.Error(), "X-Amz-Signature") {
+		t.Errorf("%v", masked)
 	}
 }
