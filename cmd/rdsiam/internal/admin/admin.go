@@ -5,8 +5,13 @@ package admin
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/provision"
@@ -27,7 +32,7 @@ func Open(dsn string, options ...rdsiam.EndpointOption) (*sql.DB, error) {
 func EngineOf(ctx context.Context, db *sql.DB) (provision.Engine, error) {
 	var version string
 	if err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
-		return 0, fmt.Errorf("cannot ask the server for its version: %w", err)
+		return 0, fmt.Errorf("cannot connect as the one who sets accounts up: %w", err)
 	}
 	switch {
 	case strings.HasPrefix(version, "PostgreSQL"):
@@ -36,6 +41,22 @@ func EngineOf(ctx context.Context, db *sql.DB) (provision.Engine, error) {
 		return provision.MariaDB, nil
 	}
 	return provision.MySQL, nil
+}
+
+// Refused reports whether err is a server's refusal of a log-in.
+func Refused(err error) bool {
+	var (
+		postgres *pgconn.PgError
+		mariadb  *mysql.MySQLError
+	)
+	switch {
+	case errors.As(err, &postgres):
+		return strings.HasPrefix(postgres.Code, "28")
+	case errors.As(err, &mariadb):
+		// Access denied, no log-in without a password, locked in MySQL and in MariaDB.
+		return slices.Contains([]uint16{1045, 1698, 3118, 4151}, mariadb.Number)
+	}
+	return false
 }
 
 // resolve returns the endpoint of an RDS host, ok false for other hosts, which are the

@@ -46,6 +46,9 @@ func openSession(ctx context.Context, streams Streams, at *sessionFlags, a *acco
 		return nil, err
 	}
 	engine, err := admin.EngineOf(ctx, db)
+	if admin.Refused(err) {
+		err = exitStatus{exitRefused, err}
+	}
 	if err == nil && given != 0 && given != engine {
 		err = usagef("--engine says %s, and the server is %s", given, engine)
 	}

@@ -26,7 +26,11 @@ func refusePasswords(args []string) error {
 			continue
 		}
 		if passwordInDSN.MatchString(value) {
-			return usagef("there is a password in the arguments, where every user of this machine can read it: change it, and put the DSN into $%s or the file of --dsn-file", dsnVariable)
+			err := usagef("there is a password in the arguments, where every user of this machine can read it: change it, and put the DSN into $%s or the file of --dsn-file", dsnVariable)
+			if args[0] == "connect" || args[0] == "exec" {
+				err = notStarted(err)
+			}
+			return err
 		}
 	}
 	return nil

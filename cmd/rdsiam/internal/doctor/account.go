@@ -110,7 +110,7 @@ func checkSession(ctx context.Context, c *chart) Result {
 		return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 	case version == "":
 		return warning("verified TLS up to a proxy or tunnel, and none from there to the server").
-			mend("require it there as well", "rdsiam status "+c.Endpoint)
+			mend("require it there as well", "rdsiam status "+shellWord(c.Endpoint)+c.profileFlag())
 	}
 	return found("%s with %s", version, cipher)
 }

@@ -47,24 +47,47 @@ func (l commandLine) String() string {
 // The commands of rdsiam that mend.
 
 func (c *chart) enableCommand() string {
-	return "rdsiam enable " + c.endpoint.Host() + " --apply now" + c.profileFlag()
+	return "rdsiam enable " + c.named() + " --apply now" + c.profileFlag()
 }
 
-// policyCommand prints the policy that is needed.
-func (c *chart) policyCommand() string {
+// policyFlags says which database and user a policy is for.
+func (c *chart) policyFlags() string {
 	account := c.resource.AccountID
 	if account == anyAccount {
 		account = "ACCOUNT"
 	}
-	of := "--endpoint " + c.endpoint.Host()
-	if c.database == nil {
+	of := "--endpoint " + c.named()
+	if c.database == nil && c.resource.ID != "" {
 		of = "--resource " + c.resource.ID + " --region " + c.endpoint.Region() + " --account " + account
 	}
-	return "rdsiam policy " + of + " --user " + shellWord(c.User) + c.profileFlag()
+	return of + " --user " + shellWord(c.User) + c.profileFlag()
+}
+
+// named is the endpoint by which the API finds the database.
+func (c *chart) named() string {
+	switch c.endpoint.Kind() {
+	case rdsiam.KindGlobalWriter, rdsiam.KindShardGroup:
+		return "CLUSTER.cluster-ID." + c.endpoint.Region() + ".rds.amazonaws.com"
+	case rdsiam.KindOther:
+		return "NAME.ID." + c.endpoint.Region() + ".rds.amazonaws.com"
+	}
+	return c.endpoint.Host()
+}
+
+// policyCommand prints the policy that is needed.
+func (c *chart) policyCommand() string { return "rdsiam policy " + c.policyFlags() }
+
+// isOfIdentityCenter reports whether the caller has a role that only a permission set
+// changes.
+func (c *chart) isOfIdentityCenter() bool {
+	return strings.Contains(c.caller.arn, ":assumed-role/AWSReservedSSO_")
 }
 
 // attachCommand gives the identity what it lacks.
 func (c *chart) attachCommand() string {
+	if c.isOfIdentityCenter() {
+		return c.policyCommand()
+	}
 	principal := "--role ROLE"
 	if _, role, ok := strings.Cut(c.caller.arn, ":assumed-role/"); ok {
 		role, _, _ = strings.Cut(role, "/")
@@ -72,7 +95,7 @@ func (c *chart) attachCommand() string {
 	} else if _, path, ok := strings.Cut(c.caller.arn, ":user/"); ok {
 		principal = "--iam-user " + shellWord(path[strings.LastIndexByte(path, '/')+1:])
 	}
-	return "rdsiam policy attach --endpoint " + c.endpoint.Host() + " --user " + shellWord(c.User) + " " + principal + c.profileFlag()
+	return "rdsiam policy attach " + principal + " " + c.policyFlags()
 }
 
 func (c *chart) profileFlag() string {

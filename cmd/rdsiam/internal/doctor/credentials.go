@@ -25,7 +25,7 @@ const tokenLife = 15 * time.Minute
 func checkCredentials(ctx context.Context, c *chart) Result {
 	config, err := c.AWS(ctx)
 	if err != nil {
-		return failed("%v", err).mend("correct the profile or the files that it names", "aws configure list")
+		return failed("%v", err).mend("correct the profile or the files that it names", "aws configure list"+c.profileFlag())
 	}
 	if c.endpoint.IsZero() {
 		config.Region = firstOf(c.Region, config.Region)
@@ -80,12 +80,12 @@ func checkIdentity(ctx context.Context, c *chart) Result {
 	if c.aws == nil {
 		return skipped("because of credentials: there is no AWS configuration")
 	}
-	output, err := c.callSTS(ctx)
+	output, err := c.callSTS(ctx, firstOf(c.endpoint.Region(), c.aws.Region, globalSTS))
 	if c.credentials.AccessKeyID == "" {
 		return skipped("because of credentials: there are none")
 	}
 	if err != nil {
-		return c.explainSTS(err)
+		return c.explainSTS(ctx, err)
 	}
 	c.caller = caller{arn: aws.ToString(output.Arn), account: aws.ToString(output.Account)}
 	parsed, err := arn.Parse(c.caller.arn)
@@ -101,15 +101,20 @@ func checkIdentity(ctx context.Context, c *chart) Result {
 	for _, other := range []string{"ExecutionRole", "NodeInstanceRole", "NodeRole"} {
 		if strings.Contains(c.caller.arn, other) {
 			return warning("%s", c.caller.arn).mend("that is the role of the machinery, not of the program: ECS signs with the task role, EKS with that of the pod",
-				"aws sts get-caller-identity")
+				c.whoAmI())
 		}
 	}
 	return found("%s", c.caller.arn)
 }
 
-func (c *chart) callSTS(ctx context.Context) (*sts.GetCallerIdentityOutput, error) {
+// globalSTS is where the global endpoint of STS is. Session tokens that it gave are unknown in
+// regions that an account has to opt in to, unless the account has it otherwise.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_region-endpoints.html
+const globalSTS = "us-east-1"
+
+func (c *chart) callSTS(ctx context.Context, region string) (*sts.GetCallerIdentityOutput, error) {
 	client := sts.NewFromConfig(*c.aws, func(o *sts.Options) {
-		o.Region = firstOf(c.endpoint.Region(), o.Region, "us-east-1")
+		o.Region = region
 		o.RetryMaxAttempts = 2
 		if c.credentials.AccessKeyID == "" {
 			o.Credentials = aws.AnonymousCredentials{} // refused, with the time
@@ -135,7 +140,7 @@ func (c *chart) callSTS(ctx context.Context) (*sts.GetCallerIdentityOutput, erro
 	return output, err
 }
 
-func (c *chart) explainSTS(err error) Result {
+func (c *chart) explainSTS(ctx context.Context, err error) Result {
 	var refused smithy.APIError
 	if !errors.As(err, &refused) {
 		return skipped("because AWS cannot be asked: %v", rdsapi.Innermost(err))
@@ -152,11 +157,17 @@ func (c *chart) explainSTS(err error) Result {
 		}
 		return failed("AWS refuses the signature: the secret key is not that of %s", c.credentials.AccessKeyID).mend("get the right one", c.getCredentials(source))
 	case "InvalidClientTokenId", "UnrecognizedClientException":
+		if c.credentials.SessionToken != "" && c.endpoint.Region() != globalSTS {
+			if _, err := c.callSTS(ctx, globalSTS); err == nil {
+				return failed("the session token is of the global endpoint of STS, and %s does not know such ones: a token signed with it is refused there", c.endpoint.Region()).
+					mend("get credentials from the endpoint of a region", "export AWS_STS_REGIONAL_ENDPOINTS=regional; "+c.getCredentials(source))
+			}
+		}
 		return failed("AWS does not know the key %s, or not with this session token", c.credentials.AccessKeyID).mend("get new credentials", c.getCredentials(source))
 	}
 	c.stranger = false
 	return warning("AWS does not tell whose the credentials are: %s: %s", refused.ErrorCode(), refused.ErrorMessage()).
-		mend("see what the AWS CLI says", "aws sts get-caller-identity")
+		mend("see what the AWS CLI says", c.whoAmI())
 }
 
 func firstOf(texts ...string) string {

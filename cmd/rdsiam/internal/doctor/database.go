@@ -72,14 +72,13 @@ func problemOf(err error) string {
 // describeResource is the command that tells the resource id.
 func (c *chart) describeResource() string {
 	name, _, _ := strings.Cut(c.endpoint.Host(), ".")
-	region := " --region " + c.endpoint.Region()
 	switch c.endpoint.Kind() {
 	case rdsiam.KindProxy:
-		return "aws rds describe-db-proxies" + region + " --db-proxy-name " + name + " --query 'DBProxies[].DBProxyArn'"
+		return c.awsCommand("rds describe-db-proxies", "--db-proxy-name "+name, "--query 'DBProxies[].DBProxyArn'")
 	case rdsiam.KindCluster, rdsiam.KindReader:
-		return "aws rds describe-db-clusters" + region + " --db-cluster-identifier " + name + " --query 'DBClusters[].DbClusterResourceId'"
+		return c.awsCommand("rds describe-db-clusters", "--db-cluster-identifier "+name, "--query 'DBClusters[].DbClusterResourceId'")
 	}
-	return "aws rds describe-db-instances" + region + " --db-instance-identifier " + name + " --query 'DBInstances[].[DbiResourceId,DBClusterIdentifier]'"
+	return c.awsCommand("rds describe-db-instances", "--db-instance-identifier "+name, "--query 'DBInstances[].[DbiResourceId,DBClusterIdentifier]'")
 }
 
 func (c *chart) explainAPI(err error) Result {
@@ -110,7 +109,9 @@ func (c *chart) describeDatabase() Result {
 	d := c.database
 	text := fmt.Sprintf("%s %s, %s", d.Type, d.Resource.ID, strings.TrimSpace(d.Engine+" "+d.EngineVersion))
 	if support := d.IAMSupport(); support.Known && !support.Supported {
-		return failed("%s: no IAM authentication: %s", text, support.Reason).mend("log in with a password", "")
+		return failed("%s: no IAM authentication: %s", text, support.Reason).
+			mend("log in with a password, or have an engine, version or class that can", c.awsCommand("rds describe-db-engine-versions", "--engine "+d.Engine,
+				"--query 'DBEngineVersions[].EngineVersion'"))
 	}
 	if d.Type == rdsapi.TypeProxy {
 		return c.describeProxy(text)
@@ -124,8 +125,10 @@ func (c *chart) describeDatabase() Result {
 		return failed("%s: IAM authentication is off", text).mend("turn it on", enable)
 	case d.PendingIAM != nil && !*d.PendingIAM:
 		return warning("%s: IAM authentication is about to be turned off", text).mend("keep it on", enable)
+	case d.Status == "stopped":
+		return failed("%s is stopped", text).mend("start it; that takes some minutes", c.available())
 	case d.Status != "available":
-		return warning("%s is %q", text, d.Status).mend("wait until it is available", "aws rds wait db-instance-available --db-instance-identifier "+d.Name)
+		return warning("%s is %q", text, d.Status).mend("wait until it is available", c.available())
 	case d.MasterUser == c.User:
 		return warning("%s, IAM on; %s is the master user", text, c.User).
 			mend("once it is in rds_iam, PostgreSQL takes no password of it any more: use an account of its own", "rdsiam provision plan --help")
@@ -136,8 +139,7 @@ func (c *chart) describeDatabase() Result {
 func (c *chart) describeProxy(text string) Result {
 	if !c.database.IAM {
 		return failed("%s: no client can log in with a token: IAMAuth is not REQUIRED, and DefaultAuthScheme not IAM_AUTH", text).
-			mend("require IAM for the secret of the account",
-				"aws rds modify-db-proxy --db-proxy-name "+c.database.Name+" --auth AuthScheme=SECRETS,SecretArn=SECRET,IAMAuth=REQUIRED")
+			mend("require IAM for the secret of the account; --auth replaces the whole list, so name every secret", c.requireIAM())
 	}
 	return found("%s, IAM authentication on", text)
 }

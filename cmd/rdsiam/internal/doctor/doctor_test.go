@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -71,11 +72,17 @@ func TestCauses(t *testing.T) {
 				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
 			}
 		}, "tcp", doctor.Failed, "nothing listens on " + ordersHost + ":5432", "aws rds describe-db-instances"},
+		{"tunnel that is not there", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Dial = "localhost:15432"
+			s.network.dial = func(context.Context, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ECONNREFUSED)}
+			}
+		}, "tcp", doctor.Failed, "nothing listens on localhost:15432, where --dial leads", "rdsiam doctor " + ordersHost + ":5432 --user app"},
 		{"security group", mysql, nil, func(_ *testing.T, s *stage) {
 			s.network.dial = func(context.Context, string) (net.Conn, error) {
 				return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 			}
-		}, "tcp", doctor.Failed, "a security group, firewall", "aws ec2 authorize-security-group-ingress --group-id SG-OF-THE-DATABASE --protocol tcp --port 3306"},
+		}, "tcp", doctor.Failed, "a security group, firewall", "aws ec2 authorize-security-group-ingress --region eu-west-1 --group-id SG-OF-THE-DATABASE --protocol tcp --port 3306"},
 
 		// What is signed.
 		{"address", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "10.0.3.17" },
@@ -145,6 +152,15 @@ func TestCauses(t *testing.T) {
 		{"unknown key", postgres, nil, func(_ *testing.T, s *stage) {
 			s.setCredentials(aws.Credentials{AccessKeyID: "AKIDNOBODY", SecretAccessKey: "x"})
 		}, "identity", doctor.Failed, "AWS does not know the key AKIDNOBODY", "aws configure sso"},
+		{"session token of the global STS", postgres, nil, func(_ *testing.T, s *stage) {
+			old := credentials
+			old.AccessKeyID, old.SessionToken = "ASIAOLD", "session"
+			s.setCredentials(old)
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: old.AccessKeyID, SecretAccessKey: old.SecretAccessKey, SessionToken: "session", ARN: fakeaws.CallerARN, OnlyIn: "us-east-1"})
+		}, "identity", doctor.Failed, "the session token is of the global endpoint of STS, and eu-west-1 does not know such ones", "export AWS_STS_REGIONAL_ENDPOINTS=regional; "},
+		{"unknown key with a session token", postgres, nil, func(_ *testing.T, s *stage) {
+			s.setCredentials(aws.Credentials{AccessKeyID: "ASIANOBODY", SecretAccessKey: "x", SessionToken: "session"})
+		}, "identity", doctor.Failed, "AWS does not know the key ASIANOBODY", "aws configure sso"},
 		{"wrong secret", postgres, nil, func(_ *testing.T, s *stage) {
 			s.setCredentials(aws.Credentials{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: "x"})
 		}, "identity", doctor.Failed, "the secret key is not that of AKIDEXAMPLE", "aws configure sso"},
@@ -173,9 +189,19 @@ func TestCauses(t *testing.T) {
 				i.PendingModifiedValues.IAMDatabaseAuthenticationEnabled = aws.Bool(true)
 			})
 		}, "database", doctor.Failed, "IAM authentication is pending", "rdsiam enable " + ordersHost},
+		{"stopped instance", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Profile = "prod"
+			s.inRDS(func(i *fakeaws.Instance) { i.DBInstanceStatus = "stopped" })
+		}, "database", doctor.Failed, "is stopped", "aws rds start-db-instance --region eu-west-1 --profile prod --db-instance-identifier orders"},
+		{"instance at work", postgres, nil, func(_ *testing.T, s *stage) {
+			s.inRDS(func(i *fakeaws.Instance) { i.DBInstanceStatus = "rebooting" })
+		}, "database", doctor.Warning, `is "rebooting"`, "aws rds wait db-instance-available --region eu-west-1 --db-instance-identifier orders"},
+		{"stopped cluster", postgres, nil, inCluster("stopped"), "database", doctor.Failed, "is stopped", "aws rds start-db-cluster --region eu-west-1 --db-cluster-identifier prod"},
+		{"cluster at work", postgres, nil, inCluster("failing-over"), "database", doctor.Warning, `is "failing-over"`,
+			"aws rds wait db-cluster-available --region eu-west-1 --db-cluster-identifier prod"},
 		{"engine without IAM", mysql, nil, func(_ *testing.T, s *stage) {
 			s.inRDS(func(i *fakeaws.Instance) { i.Engine, i.EngineVersion = "mariadb", "10.6.20" })
-		}, "database", doctor.Failed, "no IAM authentication", ""},
+		}, "database", doctor.Failed, "no IAM authentication", "aws rds describe-db-engine-versions --region eu-west-1 --engine mariadb"},
 		{"another account", postgres, nil, func(*testing.T, *stage) {},
 			"database", doctor.Failed, "account 123456789012 has no instance orders in eu-west-1", "--profile PROFILE"},
 		{"proxy without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint("p.proxy-abc123.eu-west-1.rds.amazonaws.com")}, func(_ *testing.T, s *stage) {
@@ -217,11 +243,26 @@ func TestCauses(t *testing.T) {
 		{"identity without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "PAM authentication failed", "rdsiam policy attach --endpoint " + ordersHost + " --user app --iam-user sre"},
+		}, "log-in", doctor.Failed, "PAM authentication failed", "rdsiam policy attach --iam-user sre --endpoint " + ordersHost + " --user app"},
 		{"identity without a policy, MySQL", mysql, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "Error 1045", "rdsiam policy attach --endpoint " + ordersHost},
+		}, "log-in", doctor.Failed, "Error 1045", "rdsiam policy attach --iam-user sre --endpoint " + ordersHost},
+		{"identity of IAM Identity Center", postgres, nil, func(t *testing.T, s *stage) {
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
+				ARN: "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_dba_0123456789abcdef/ann"})
+			s.inRDS(nil)
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+		{"identity without a policy, by id", postgres, nil, func(t *testing.T, s *stage) {
+			s.aws.Deny("rds:DescribeDBInstances")
+			s.ResourceID = resourceID
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --iam-user sre --resource " + resourceID + " --region eu-west-1 --account 123456789012 --user app"},
+		{"identity without a policy, shard group", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint("s.shardgrp-abc123.eu-west-1.rds.amazonaws.com")}, func(t *testing.T, s *stage) {
+			s.Endpoint = "s.shardgrp-abc123.eu-west-1.rds.amazonaws.com"
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "lacks rds-db:connect", "--endpoint CLUSTER.cluster-ID.eu-west-1.rds.amazonaws.com --user app"},
 		{"clock, seen by the database", postgres, nil, func(_ *testing.T, s *stage) {
 			s.aws.SetClock(clockAhead(time.Hour))
 			s.server.SetFaults(rdsiamtest.Faults{ClockOffset: time.Hour})
@@ -237,13 +278,27 @@ func TestCauses(t *testing.T) {
 		{"role in other letters", postgres, nil, func(_ *testing.T, s *stage) { s.User = "App" },
 			"log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "App";`},
 	}
+	var ofAWS []string // commands of the AWS CLI
+	defer func() { checkAWSCommands(t, ofAWS) }()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStage(t, test.engine, test.options...)
 			if test.spoil != nil {
 				test.spoil(t, s)
 			}
-			got := result(t, s.examine(t), test.check)
+			report := s.examine(t)
+			for _, check := range report.Checks {
+				if check.Status == doctor.Failed && (check.Mend == "" || check.Command == "") {
+					t.Errorf("%s failed, and does not end with what mends it: %+v", check.Check, check)
+				}
+				if strings.HasPrefix(check.Command, "rdsiam ") {
+					s.runCommand(t, check.Command)
+				}
+				if strings.HasPrefix(check.Command, "aws ") && !slices.Contains(ofAWS, check.Command) {
+					ofAWS = append(ofAWS, check.Command)
+				}
+			}
+			got := result(t, report, test.check)
 			if got.Status != test.status {
 				t.Errorf("%s is %s: %s; want %s", test.check, got.Status, got.Found, test.status)
 			}
@@ -252,6 +307,38 @@ func TestCauses(t *testing.T) {
 			}
 			if !strings.Contains(got.Command, test.command) || (got.Mend == "" && got.Command == "") {
 				t.Errorf("mend %q, command %q; want %q", got.Mend, got.Command, test.command)
+			}
+		})
+	}
+}
+
+// inCluster makes the database an instance of a cluster in that state.
+func inCluster(status string) func(*testing.T, *stage) {
+	return func(_ *testing.T, s *stage) {
+		s.aws.AddCluster(fakeaws.Cluster{DBClusterIdentifier: "prod", Engine: "aurora-postgresql", Status: status, IAMDatabaseAuthenticationEnabled: true})
+		s.inRDS(func(i *fakeaws.Instance) { i.DBClusterIdentifier, i.Engine = "prod", "aurora-postgresql" })
+	}
+}
+
+// The log that names the reason is read where RDS writes it, and turned on where not.
+func TestRefusalLog(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		logs []string
+		want string
+	}{
+		{"written", []string{"postgresql", "iam-db-auth-error"}, "read the log iam-db-auth-error, which names the reason: " +
+			"aws logs tail /aws/rds/instance/orders/iam-db-auth-error --region eu-west-1 --since 15m"},
+		{"not written", []string{"postgresql"}, "have RDS write the log iam-db-auth-error, which names the reason: " +
+			"aws rds modify-db-instance --region eu-west-1 --db-instance-identifier orders --cloudwatch-logs-export-configuration "},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, doctor.PostgreSQL)
+			s.inRDS(func(i *fakeaws.Instance) { i.EnabledCloudwatchLogsExports = test.logs })
+			mustDo(t, s.server.SetPolicies())
+			got := result(t, s.examine(t), "log-in")
+			if len(got.Otherwise) == 0 || !strings.HasPrefix(got.Otherwise[len(got.Otherwise)-1].Mend, test.want) {
+				t.Errorf("otherwise %+v, want %q", got.Otherwise, test.want)
 			}
 		})
 	}

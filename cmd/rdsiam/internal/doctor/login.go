@@ -77,7 +77,36 @@ func (c *chart) explainLogIn(err error) Result {
 	}
 	causes := c.possible(explanation.Causes)
 	result := failed("%s: %s", saidByServer(login), commandLineWords(causes[0].Text))
-	return result.mend(commandLineWords(causes[0].Mend), c.command(causes[0], explanation.Code)).otherwise(causes[1:])
+	return result.mend(c.mendOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code)).otherwise(c.otherCauses(causes[1:]))
+}
+
+// mendOf is what the library says to do, and what it brings about.
+func (c *chart) mendOf(cause rdsiam.Cause, code string) string {
+	mend := commandLineWords(cause.Mend)
+	if strings.Contains(cause.Text, aboutPolicy) && c.isOfIdentityCenter() {
+		mend = "put this into the permission set of the role, which IAM Identity Center alone changes; " + mend
+	}
+	if code == "1044" {
+		mend += ", or correct the name: the server does not tell whether there is such a database"
+	}
+	if strings.Contains(cause.Text, aboutRole) || strings.Contains(cause.Text, aboutPlugin) {
+		mend += "; from then on it takes no password"
+	}
+	return mend
+}
+
+// otherCauses says of the log that names the reason how to read it.
+func (c *chart) otherCauses(causes []rdsiam.Cause) []rdsiam.Cause {
+	others := slices.Clone(causes)
+	for i, cause := range others {
+		if strings.Contains(cause.Text, aboutServerLog) {
+			others[i].Mend = "have RDS write the log " + authLog + ", which names the reason: " + c.refusalLog()
+			if c.logsRefusals() {
+				others[i].Mend = "read the log " + authLog + ", which names the reason: " + c.refusalLog()
+			}
+		}
+	}
+	return others
 }
 
 // saidByServer is what the server answered, in one line.
@@ -135,11 +164,11 @@ func (c *chart) possible(causes []rdsiam.Cause) []rdsiam.Cause {
 			about(aboutPolicy) && c.Policy != nil && c.resource.ID != "" && !c.allowed:
 			first = append(first, cause)
 		case about(aboutClock) && c.skew != nil,
-			about(aboutPlugin) && c.plugin == pluginIAM,
 			about(aboutIAM) && c.database != nil,
 			about(aboutCredentials) && c.caller.arn != "",
 			about(aboutIdentity) && c.database != nil:
-		case about(aboutName): // the certificate says that it is, but not its port
+		case about(aboutPlugin) && c.plugin == pluginIAM, // or the server only pretends: see pluginIAM
+			about(aboutName): // the certificate says that it is, but not its port
 			last = append(last, cause)
 		default:
 			rest = append(rest, cause)
@@ -162,7 +191,8 @@ func (c *chart) command(cause rdsiam.Cause, code string) string {
 	case about(aboutRole):
 		return "GRANT rds_iam TO " + quoteName(c.User) + ";"
 	case about(aboutPlugin):
-		return "ALTER USER " + quoteText(c.User) + "@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
+		account := quoteText(c.User) + "@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
+		return "CREATE USER IF NOT EXISTS " + account + " ALTER USER " + account
 	case about(aboutLogin):
 		return "ALTER ROLE " + quoteName(c.User) + " LOGIN;"
 	case about(aboutConnect):
@@ -174,13 +204,13 @@ func (c *chart) command(cause rdsiam.Cause, code string) string {
 	case about(aboutCredentials):
 		return c.getCredentials(c.credentials.Source)
 	case about(aboutIdentity):
-		return "aws sts get-caller-identity"
+		return c.whoAmI()
 	case about(aboutRegion):
 		return c.withRegion("REGION")
 	case about(aboutProxyAuth):
-		return "aws rds modify-db-proxy --db-proxy-name NAME --auth AuthScheme=SECRETS,SecretArn=SECRET,IAMAuth=REQUIRED"
+		return c.requireIAM()
 	case about(aboutServerLog), about(aboutThrottle):
-		return "aws rds modify-db-instance --db-instance-identifier NAME --cloudwatch-logs-export-configuration '{\"EnableLogTypes\":[\"iam-db-auth-error\"]}'"
+		return c.refusalLog()
 	case code == "1044":
 		return "GRANT SELECT ON " + quoteIdentifier(c.Database) + ".* TO " + quoteText(c.User) + "@'%';"
 	case code == "1130":

@@ -3,7 +3,6 @@ package doctor
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/netip"
 	"strings"
@@ -44,17 +43,13 @@ func describeAddresses(addresses []string) string {
 
 // listEndpoints is the command that tells the names of databases of this kind.
 func (c *chart) listEndpoints() string {
-	region := c.endpoint.Region()
-	if region == "" {
-		region = "REGION"
-	}
 	switch c.endpoint.Kind() {
 	case rdsiam.KindProxy, rdsiam.KindProxyEndpoint:
-		return "aws rds describe-db-proxies --region " + region + " --query 'DBProxies[].Endpoint'"
+		return c.awsCommand("rds describe-db-proxies", "--query 'DBProxies[].Endpoint'")
 	case rdsiam.KindCluster, rdsiam.KindReader, rdsiam.KindShardGroup:
-		return "aws rds describe-db-clusters --region " + region + " --query 'DBClusters[].[Endpoint,Port]'"
+		return c.awsCommand("rds describe-db-clusters", "--query 'DBClusters[].[Endpoint,Port]'")
 	}
-	return "aws rds describe-db-instances --region " + region + " --query 'DBInstances[].Endpoint'"
+	return c.awsCommand("rds describe-db-instances", "--query 'DBInstances[].Endpoint'")
 }
 
 // checkTCP connects.
@@ -70,6 +65,9 @@ func checkTCP(ctx context.Context, c *chart) Result {
 		return found("connected to %s", remote)
 	case errors.As(err, &dns):
 		return skipped("because of name: %s has no address", dns.Name)
+	case errors.Is(err, syscall.ECONNREFUSED) && c.Dial != "":
+		return failed("nothing listens on %s, where --dial leads", c.dialled).
+			mend("start the tunnel, or dial the database itself", c.dialling(""))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return failed("nothing listens on %s", c.dialled).
 			mend("check the port; list the endpoints with theirs", c.listEndpoints())
@@ -78,13 +76,20 @@ func checkTCP(ctx context.Context, c *chart) Result {
 			mend("let this machine in, or dial a tunnel with --dial", c.openPort())
 	}
 	return failed("cannot connect to %s: %v", c.dialled, cause(err)).
-		mend("mend the network of this machine, or dial a tunnel with --dial", c.commandLine().at(c.Endpoint, "HOST:PORT").String())
+		mend("mend the network of this machine, or dial a tunnel with --dial", c.dialling("HOST:PORT"))
+}
+
+// dialling is the command that was run, with another way to the database; "" is its own.
+func (c *chart) dialling(address string) string {
+	line := c.commandLine()
+	line.dial = address
+	return line.String()
 }
 
 func (c *chart) openPort() string {
 	_, port, _ := net.SplitHostPort(c.dialled)
-	return fmt.Sprintf("aws ec2 authorize-security-group-ingress --group-id SG-OF-THE-DATABASE"+
-		" --protocol tcp --port %s --source-group SG-OF-THIS-MACHINE", port)
+	return c.awsCommand("ec2 authorize-security-group-ingress",
+		"--group-id SG-OF-THE-DATABASE --protocol tcp --port "+port+" --source-group SG-OF-THIS-MACHINE")
 }
 
 // cause is the innermost error: what is around it repeats the address.

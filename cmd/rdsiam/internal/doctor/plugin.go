@@ -11,8 +11,13 @@ type plugin uint8
 
 const (
 	pluginUnknown plugin = iota
-	pluginIAM            // the server takes a password in clear, as AWSAuthenticationPlugin does
-	pluginOther          // it asks for something else, as for accounts that do not exist
+
+	// pluginIAM: the server takes a password in clear, as AWSAuthenticationPlugin does. That
+	// there is such an account it does not say: for a name that it does not know, it does as
+	// for one that it has.
+	pluginIAM
+
+	pluginOther // it asks for something else, as for accounts that do not exist
 )
 
 // askPlugin begins a log-in once more, to see what the server asks for, which neither its

@@ -11,12 +11,13 @@ import (
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
 	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
 // newRealStage is a stage whose database is a real server that asks rdsiamtest.
 func newRealStage(t *testing.T, engine doctor.Engine) (*stage, *realserver.Server) {
 	t.Helper()
-	s := newStage(t, engine)
+	s := newStage(t, engine, rdsiamtest.WithIAMUser("legacy", "nobody"))
 	start := realserver.StartPostgreSQL
 	if engine == doctor.MySQL {
 		start = realserver.StartMariaDB
@@ -39,6 +40,8 @@ func newRealStage(t *testing.T, engine doctor.Engine) (*stage, *realserver.Serve
 		return dialer.DialContext(ctx, "tcp", real.Addr())
 	}
 	s.inRDS(nil)
+	// Whoever is let in by a mend is not to fail for want of a policy.
+	mustDo(t, s.server.SetPolicies(policyFor(t, resourceID, "app").JSON(), policyFor(t, resourceID, "legacy").JSON(), policyFor(t, resourceID, "nobody").JSON()))
 	return s, real
 }
 
@@ -46,6 +49,7 @@ func newRealStage(t *testing.T, engine doctor.Engine) (*stage, *realserver.Serve
 type realTest struct {
 	name       string
 	statements []string // as administrator
+	first      []string // what the mend says besides the statement
 	undo       []string
 	spoil      func(*stage)
 	check      string
@@ -69,43 +73,90 @@ func runReal(t *testing.T, engine doctor.Engine, tests []realTest) {
 			if got.Status != test.status || !strings.Contains(got.Found, test.found) || !strings.Contains(got.Command, test.command) {
 				t.Errorf("%s is %s: %q, %q; want %s: %q, %q", test.check, got.Status, got.Found, got.Command, test.status, test.found, test.command)
 			}
+			if got.Status != doctor.Failed || !strings.HasSuffix(got.Command, ";") {
+				return
+			}
+			// The statement is run as it stands, and mends.
+			mustDo(t, real.Exec(t.Context(), append(test.first, statementsOf(got.Command)...)...))
+			if again := result(t, s.examine(t), test.check); again.Status == doctor.Failed {
+				t.Errorf("after %s it is still %q", got.Command, again.Found)
+			}
 		})
 	}
 }
 
+// statementsOf splits a mend where one statement ends. The names of these tests have no
+// semicolons.
+func statementsOf(command string) []string {
+	var statements []string
+	for _, statement := range strings.Split(command, ";") {
+		if statement = strings.TrimSpace(statement); statement != "" {
+			statements = append(statements, statement)
+		}
+	}
+	return statements
+}
+
 func TestRealPostgreSQL(t *testing.T) {
 	runReal(t, doctor.PostgreSQL, []realTest{
-		{"member", nil, nil, nil, "account", doctor.OK, "in rds_iam: app > rds_iam", ""},
-		{"session", nil, nil, nil, "session", doctor.OK, "TLSv1.3 with TLS_", ""},
-		{"indirect member",
-			[]string{"CREATE ROLE developers", "GRANT rds_iam TO developers", "REVOKE rds_iam FROM app", "GRANT developers TO app"},
-			[]string{"REVOKE developers FROM app", "GRANT rds_iam TO app", "DROP ROLE developers"}, nil,
-			"account", doctor.Warning, "indirectly: app > developers > rds_iam", `GRANT rds_iam TO "app";`},
-		{"no member", nil, nil, func(s *stage) { s.User = "legacy" },
-			"log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "legacy";`},
-		{"no such role", nil, nil, func(s *stage) { s.User = "nobody" },
-			"log-in", doctor.Failed, "the role does not exist", `GRANT rds_iam TO "nobody";`},
-		{"no LOGIN", []string{"ALTER ROLE app NOLOGIN"}, []string{"ALTER ROLE app LOGIN"}, nil,
-			"log-in", doctor.Failed, "has no LOGIN attribute", `ALTER ROLE "app" LOGIN;`},
-		{"no such database", nil, nil, func(s *stage) { s.Database = "shop" },
-			"log-in", doctor.Failed, "there is no database of this name", "--db DATABASE"},
-		{"no CONNECT", []string{"CREATE DATABASE private", "REVOKE CONNECT ON DATABASE private FROM PUBLIC"}, []string{"DROP DATABASE private"},
-			func(s *stage) { s.Database = "private" },
-			"log-in", doctor.Failed, "may not connect to this database", `GRANT CONNECT ON DATABASE "private" TO "app";`},
+		{name: "member", check: "account", status: doctor.OK, found: "in rds_iam: app > rds_iam"},
+		{name: "session", check: "session", status: doctor.OK, found: "TLSv1.3 with TLS_"},
+		{name: "indirect member",
+			statements: []string{"CREATE ROLE developers", "GRANT rds_iam TO developers", "REVOKE rds_iam FROM app", "GRANT developers TO app"},
+			undo:       []string{"REVOKE developers FROM app", "GRANT rds_iam TO app", "DROP ROLE developers"},
+			check:      "account", status: doctor.Warning, found: "indirectly: app > developers > rds_iam", command: `GRANT rds_iam TO "app";`},
+		{name: "no member", spoil: func(s *stage) { s.User = "legacy" }, undo: []string{"REVOKE rds_iam FROM legacy"},
+			check: "log-in", status: doctor.Failed, found: "is no member of rds_iam", command: `GRANT rds_iam TO "legacy";`},
+		{name: "no such role", spoil: func(s *stage) { s.User = "nobody" }, first: []string{`CREATE ROLE "nobody" LOGIN`}, undo: []string{"DROP ROLE nobody"},
+			check: "log-in", status: doctor.Failed, found: "the role does not exist", command: `GRANT rds_iam TO "nobody";`},
+		{name: "no LOGIN", statements: []string{"ALTER ROLE app NOLOGIN"}, undo: []string{"ALTER ROLE app LOGIN"},
+			check: "log-in", status: doctor.Failed, found: "has no LOGIN attribute", command: `ALTER ROLE "app" LOGIN;`},
+		{name: "no such database", spoil: func(s *stage) { s.Database = "shop" },
+			check: "log-in", status: doctor.Failed, found: "there is no database of this name", command: "--db DATABASE"},
+		{name: "no CONNECT", statements: []string{"CREATE DATABASE private", "REVOKE CONNECT ON DATABASE private FROM PUBLIC"}, undo: []string{"DROP DATABASE private"},
+			spoil: func(s *stage) { s.Database = "private" },
+			check: "log-in", status: doctor.Failed, found: "may not connect to this database", command: `GRANT CONNECT ON DATABASE "private" TO "app";`},
 	})
 }
 
 func TestRealMySQL(t *testing.T) {
 	runReal(t, doctor.MySQL, []realTest{
-		{"plugin", nil, nil, nil, "account", doctor.OK, "app@% uses AWSAuthenticationPlugin and requires TLS", ""},
-		{"session", nil, nil, nil, "session", doctor.OK, "TLSv1.3 with TLS_", ""},
-		{"without REQUIRE SSL", []string{"ALTER USER 'app'@'%' REQUIRE NONE"}, []string{"ALTER USER 'app'@'%' REQUIRE SSL"}, nil,
-			"account", doctor.Warning, "may log in without TLS", "ALTER USER 'app'@'%' REQUIRE SSL;"},
-		{"another plugin", nil, nil, func(s *stage) { s.User = "legacy" },
-			"log-in", doctor.Failed, "does not use the plugin AWSAuthenticationPlugin", "ALTER USER 'legacy'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"},
-		{"locked", []string{"ALTER USER 'app'@'%' ACCOUNT LOCK"}, []string{"ALTER USER 'app'@'%' ACCOUNT UNLOCK"}, nil,
-			"log-in", doctor.Failed, "the account is locked", "ALTER USER 'app'@'%' ACCOUNT UNLOCK;"},
-		{"no such database", nil, nil, func(s *stage) { s.Database = "shop" },
-			"log-in", doctor.Failed, "database", "shop"},
+		{name: "plugin", check: "account", status: doctor.OK, found: "app@% uses AWSAuthenticationPlugin and requires TLS"},
+		{name: "session", check: "session", status: doctor.OK, found: "TLSv1.3 with TLS_"},
+		{name: "without REQUIRE SSL", statements: []string{"ALTER USER 'app'@'%' REQUIRE NONE"}, undo: []string{"ALTER USER 'app'@'%' REQUIRE SSL"},
+			check: "account", status: doctor.Warning, found: "may log in without TLS", command: "ALTER USER 'app'@'%' REQUIRE SSL;"},
+		{name: "another plugin", spoil: func(s *stage) { s.User = "legacy" },
+			check: "log-in", status: doctor.Failed, found: "does not use the plugin AWSAuthenticationPlugin",
+			command: "ALTER USER 'legacy'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"},
+		{name: "locked", statements: []string{"ALTER USER 'app'@'%' ACCOUNT LOCK"}, undo: []string{"ALTER USER 'app'@'%' ACCOUNT UNLOCK"},
+			check: "log-in", status: doctor.Failed, found: "the account is locked", command: "ALTER USER 'app'@'%' ACCOUNT UNLOCK;"},
+		{name: "no such database", spoil: func(s *stage) { s.Database = "shop" }, first: []string{"CREATE DATABASE shop"}, undo: []string{"DROP DATABASE shop"},
+			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `shop`.* TO 'app'@'%';"},
+		{name: "no right in the database", statements: []string{"CREATE DATABASE private"}, undo: []string{"DROP DATABASE private"},
+			spoil: func(s *stage) { s.Database = "private" },
+			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `private`.* TO 'app'@'%';"},
 	})
+}
+
+// A server of MySQL or MariaDB does for an account that is not there as for one of those that
+// it has, a different one for each name. The doctor is not to be fooled.
+func TestRealMySQLNoSuchAccount(t *testing.T) {
+	s, real := newRealStage(t, doctor.MySQL)
+	for _, name := range []string{"nobody", "a", "b", "c", "d", "e", "f", "g"} {
+		s.User = name
+		got := result(t, s.examine(t), "log-in")
+		causes := got.Found
+		for _, other := range got.Otherwise {
+			causes += "\n" + other.Text
+		}
+		if got.Status != doctor.Failed || !strings.Contains(causes, "there is no such account") {
+			t.Errorf("%s: %s", name, causes)
+		}
+		if strings.HasPrefix(got.Command, "CREATE USER ") && name != "nobody" {
+			mustDo(t, real.Exec(t.Context(), statementsOf(got.Command)...))
+			if again := result(t, s.examine(t), "log-in"); !strings.Contains(again.Found, "lacks rds-db:connect") {
+				t.Errorf("%s, after %s: %s", name, got.Command, again.Found)
+			}
+		}
+	}
 }

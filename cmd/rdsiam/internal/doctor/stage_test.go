@@ -48,6 +48,7 @@ func newStage(t *testing.T, engine doctor.Engine, options ...rdsiamtest.Option) 
 	}, options...)...)
 	s := &stage{server: server, aws: fakeaws.Start(), network: &network{server: server}}
 	t.Cleanup(s.aws.Close)
+	s.aws.AddPrincipal(fakeaws.Principal{Kind: "User", Name: "sre"})
 	s.config = s.aws.Config()
 	s.setCredentials(credentials)
 	s.Case = doctor.Case{

@@ -44,7 +44,7 @@ func (p Printer) Print(r Result) {
 	}
 	indented(lines[1:])
 	for _, other := range r.Otherwise {
-		indented(wrap("or "+other.Text, width-findingIndent))
+		indented(wrap("or "+other.Text+": "+other.Mend, width-findingIndent))
 	}
 	if r.Mend != "" {
 		indented(wrap("mend: "+r.Mend, width-findingIndent))

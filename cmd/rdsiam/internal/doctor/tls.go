@@ -44,17 +44,17 @@ func checkTLS(ctx context.Context, c *chart) Result {
 		return c.explainTLS(err)
 	}
 	c.secure = true
-	return describeTLS(state)
+	return c.describeTLS(state)
 }
 
-func describeTLS(state tls.ConnectionState) Result {
+func (c *chart) describeTLS(state tls.ConnectionState) Result {
 	leaf := state.PeerCertificates[0]
 	root := state.VerifiedChains[0][len(state.VerifiedChains[0])-1]
 	text := fmt.Sprintf("%s, certificate until %s, authority %q",
 		tls.VersionName(state.Version), leaf.NotAfter.Format(time.DateOnly), root.Subject.CommonName)
 	if time.Until(leaf.NotAfter) < soon {
 		return warning("%s", text).mend("the certificate ends soon: have RDS issue a new one in the next maintenance window, or now",
-			"aws rds modify-db-instance --db-instance-identifier NAME --ca-certificate-identifier rds-ca-rsa2048-g1")
+			c.newCertificate(false))
 	}
 	return found("%s", text)
 }
@@ -111,7 +111,7 @@ func (c *chart) explainTLS(err error) Result {
 		return failed("the certificate is good from %s to %s, and it is %s by this clock", shown.NotBefore.Format(time.DateOnly),
 			shown.NotAfter.Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)).
 			mend("if the clock is right, have RDS issue a new certificate",
-				"aws rds modify-db-instance --db-instance-identifier NAME --ca-certificate-identifier rds-ca-rsa2048-g1 --apply-immediately")
+				c.newCertificate(true))
 	}
 	if shown != nil {
 		result.Found += fmt.Sprintf("; shown is one by %q", shown.Issuer.CommonName)
@@ -132,7 +132,7 @@ func (c *chart) trustMend(shown *x509.Certificate) (mend, command string) {
 	case strings.HasPrefix(issuer, "Amazon RDS ") && proxy:
 		return "that is an instance or cluster, and no proxy: name its own endpoint", c.listEndpoints()
 	case strings.HasPrefix(issuer, "Amazon "):
-		return "that is a public certificate, as RDS Proxy has: name the proxy's endpoint", "aws rds describe-db-proxies --query 'DBProxies[].Endpoint'"
+		return "that is a public certificate, as RDS Proxy has: name the proxy's endpoint", c.awsCommand("rds describe-db-proxies", "--query 'DBProxies[].Endpoint'")
 	case proxy:
 		return "install the CA certificates of the system; something that opens TLS on the way gives the same error", "apt-get install ca-certificates"
 	}
@@ -159,7 +159,7 @@ func (c *chart) explainNoTLS() Result {
 		return result.mend("RDS always offers it: another server answers; see where the name leads", "nslookup "+c.dialledHost())
 	}
 	return result.mend("another server answers, or the parameter ssl of RDS is off; turn it on and reboot the instance",
-		"aws rds modify-db-parameter-group --db-parameter-group-name GROUP --parameters ParameterName=ssl,ParameterValue=1,ApplyMethod=pending-reboot")
+		c.awsCommand("rds modify-db-parameter-group", "--db-parameter-group-name GROUP", "--parameters ParameterName=ssl,ParameterValue=1,ApplyMethod=pending-reboot"))
 }
 
 func (c *chart) showCertificates() string {

@@ -49,6 +49,7 @@ type Identity struct {
 	SecretAccessKey string
 	SessionToken    string // temporary credentials have one
 	ARN             string // as sts:GetCallerIdentity tells it
+	OnlyIn          string // region that knows the key, "" for all
 }
 
 // Call is a call that had a valid signature.

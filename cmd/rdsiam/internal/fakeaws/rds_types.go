@@ -27,6 +27,7 @@ type Instance struct {
 	DBParameterGroups                []ParameterGroup `xml:"DBParameterGroups>DBParameterGroup"`
 	PreferredMaintenanceWindow       string
 	PubliclyAccessible               bool
+	EnabledCloudwatchLogsExports     []string `xml:"EnabledCloudwatchLogsExports>member"`
 }
 
 // Address is where an instance listens.
@@ -69,6 +70,7 @@ type Cluster struct {
 	IAMDatabaseAuthenticationEnabled bool
 	PendingModifiedValues            *Pending `xml:",omitempty"`
 	DBClusterParameterGroup          string
+	EnabledCloudwatchLogsExports     []string `xml:"EnabledCloudwatchLogsExports>member"`
 	PreferredMaintenanceWindow       string
 	DBClusterMembers                 []Member `xml:"DBClusterMembers>DBClusterMember"` // filled in from the instances
 }

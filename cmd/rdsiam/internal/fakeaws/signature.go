@@ -40,7 +40,7 @@ func (s *Server) verify(r *http.Request, body []byte) (signature, *Failure) {
 		return signature{}, forbidden("IncompleteSignature", "the credential is not of the form KEY/DATE/REGION/SERVICE/aws4_request")
 	}
 	i := slices.IndexFunc(s.identities, func(known Identity) bool { return known.AccessKeyID == scope[0] })
-	if i < 0 || r.Header.Get("X-Amz-Security-Token") != s.identities[i].SessionToken {
+	if i < 0 || r.Header.Get("X-Amz-Security-Token") != s.identities[i].SessionToken || !slices.Contains([]string{"", scope[2]}, s.identities[i].OnlyIn) {
 		return signature{}, forbidden("InvalidClientTokenId", "The security token included in the request is invalid.")
 	}
 	signed := signature{identity: s.identities[i], region: scope[2], service: scope[3]}

@@ -52,6 +52,7 @@ func (a api) clusterDatabase(ctx context.Context, c types.DBCluster, endpoint rd
 		Type: TypeCluster, Name: value(c.DBClusterIdentifier), ARN: value(c.DBClusterArn), Resource: resource,
 		Status: value(c.Status), Engine: value(c.Engine), EngineVersion: value(c.EngineVersion), MasterUser: value(c.MasterUsername),
 		IAM: value(c.IAMDatabaseAuthenticationEnabled), MaintenanceWindow: value(c.PreferredMaintenanceWindow),
+		LogExports: c.EnabledCloudwatchLogsExports,
 	}
 	if pending := c.PendingModifiedValues; pending != nil {
 		db.PendingIAM, db.Pending = pending.IAMDatabaseAuthenticationEnabled, pendingChanges(*pending)

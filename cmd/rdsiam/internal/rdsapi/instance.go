@@ -43,7 +43,7 @@ func instanceDatabase(i types.DBInstance) (*Database, error) {
 		Type: TypeInstance, Name: value(i.DBInstanceIdentifier), ARN: value(i.DBInstanceArn), Resource: resource,
 		Status: value(i.DBInstanceStatus), Engine: value(i.Engine), EngineVersion: value(i.EngineVersion), MasterUser: value(i.MasterUsername),
 		IAM: value(i.IAMDatabaseAuthenticationEnabled), MaintenanceWindow: value(i.PreferredMaintenanceWindow),
-		Instances: []Instance{memberOf(i)},
+		LogExports: i.EnabledCloudwatchLogsExports, Instances: []Instance{memberOf(i)},
 	}
 	if pending := i.PendingModifiedValues; pending != nil {
 		db.PendingIAM, db.Pending = pending.IAMDatabaseAuthenticationEnabled, pendingChanges(*pending)

@@ -47,8 +47,9 @@ type Database struct {
 	Pending           []string
 	MaintenanceWindow string // in UTC, such as "mon:03:00-mon:03:30"; empty for a proxy
 
-	Instances []Instance // of the cluster, or the instance itself; nil for a proxy
-	Proxy     *Proxy     // nil for instances and clusters
+	LogExports []string   // types of logs that are written to CloudWatch, such as "postgresql"
+	Instances  []Instance // of the cluster, or the instance itself; nil for a proxy
+	Proxy      *Proxy     // nil for instances and clusters
 }
 
 // Instance is what may differ from one instance of a cluster to another.
