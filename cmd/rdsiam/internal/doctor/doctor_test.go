@@ -279,7 +279,6 @@ func TestCauses(t *testing.T) {
 			"log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "App";`},
 	}
 	var ofAWS []string // commands of the AWS CLI
-	defer func() { checkAWSCommands(t, ofAWS) }()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStage(t, test.engine, test.options...)
@@ -310,6 +309,7 @@ func TestCauses(t *testing.T) {
 			}
 		})
 	}
+	t.Run("commands of the AWS CLI", func(t *testing.T) { checkAWSCommands(t, ofAWS) })
 }
 
 // inCluster makes the database an instance of a cluster in that state.
@@ -323,22 +323,32 @@ func inCluster(status string) func(*testing.T, *stage) {
 // The log that names the reason is read where RDS writes it, and turned on where not.
 func TestRefusalLog(t *testing.T) {
 	for _, test := range []struct {
-		name string
-		logs []string
-		want string
+		name          string
+		logs          []string
+		mend, command string
 	}{
-		{"written", []string{"postgresql", "iam-db-auth-error"}, "read the log iam-db-auth-error, which names the reason: " +
+		{"written", []string{"postgresql", "iam-db-auth-error"}, "read the log iam-db-auth-error, which names the reason",
 			"aws logs tail /aws/rds/instance/orders/iam-db-auth-error --region eu-west-1 --since 15m"},
-		{"not written", []string{"postgresql"}, "have RDS write the log iam-db-auth-error, which names the reason: " +
-			"aws rds modify-db-instance --region eu-west-1 --db-instance-identifier orders --cloudwatch-logs-export-configuration "},
+		{"not written", []string{"postgresql"}, "have RDS write the log iam-db-auth-error, which names the reason",
+			"aws rds modify-db-instance --region eu-west-1 --db-instance-identifier orders --cloudwatch-logs-export-configuration " +
+				`'{"EnableLogTypes":["iam-db-auth-error"]}'`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := newStage(t, doctor.PostgreSQL)
 			s.inRDS(func(i *fakeaws.Instance) { i.EnabledCloudwatchLogsExports = test.logs })
 			mustDo(t, s.server.SetPolicies())
 			got := result(t, s.examine(t), "log-in")
-			if len(got.Otherwise) == 0 || !strings.HasPrefix(got.Otherwise[len(got.Otherwise)-1].Mend, test.want) {
-				t.Errorf("otherwise %+v, want %q", got.Otherwise, test.want)
+			if len(got.Otherwise) == 0 {
+				t.Fatal("there is no other cause")
+			}
+			if last := got.Otherwise[len(got.Otherwise)-1]; last.Mend != test.mend || last.Command != test.command {
+				t.Errorf("otherwise %+v, want %q, %q", last, test.mend, test.command)
+			}
+			var text strings.Builder
+			doctor.Printer{Out: &text}.Print(got)
+			fits(t, text.String())
+			if !strings.Contains(text.String(), "        "+test.command[:25]) {
+				t.Errorf("the command is not printed:\n%s", text.String())
 			}
 		})
 	}

@@ -128,7 +128,7 @@ func TestJSON(t *testing.T) {
 			Found        *string `json:"found"`
 			Mend         string  `json:"mend"`
 			Command      string  `json:"command"`
-			Otherwise    []struct{ Cause, Mend *string }
+			Otherwise    []struct{ Cause, Mend, Command *string }
 			Milliseconds *int64 `json:"milliseconds"`
 		} `json:"checks"`
 	}

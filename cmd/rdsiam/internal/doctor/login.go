@@ -77,34 +77,39 @@ func (c *chart) explainLogIn(err error) Result {
 	}
 	causes := c.possible(explanation.Causes)
 	result := failed("%s: %s", saidByServer(login), commandLineWords(causes[0].Text))
-	return result.mend(c.mendOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code)).otherwise(c.otherCauses(causes[1:]))
+	result.Otherwise = c.otherCauses(causes[1:])
+	return result.mend(c.mendOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code))
 }
 
 // mendOf is what the library says to do, and what it brings about.
 func (c *chart) mendOf(cause rdsiam.Cause, code string) string {
 	mend := commandLineWords(cause.Mend)
-	if strings.Contains(cause.Text, aboutPolicy) && c.isOfIdentityCenter() {
-		mend = "put this into the permission set of the role, which IAM Identity Center alone changes; " + mend
-	}
-	if code == "1044" {
-		mend += ", or correct the name: the server does not tell whether there is such a database"
-	}
-	if strings.Contains(cause.Text, aboutRole) || strings.Contains(cause.Text, aboutPlugin) {
-		mend += "; from then on it takes no password"
+	about := func(words string) bool { return strings.Contains(cause.Text, words) }
+	switch {
+	case about(aboutPolicy) && c.isOfIdentityCenter():
+		return "put this into the permission set of the role, which IAM Identity Center alone changes; " + mend
+	case about(aboutRole):
+		return mend + "; a member takes no password any more"
+	case about(aboutPlugin):
+		return mend + "; with the plugin an account takes no password any more"
+	case code == "1044":
+		return mend + ", or correct the name: the server does not tell whether there is such a database"
 	}
 	return mend
 }
 
 // otherCauses says of the log that names the reason how to read it.
-func (c *chart) otherCauses(causes []rdsiam.Cause) []rdsiam.Cause {
-	others := slices.Clone(causes)
-	for i, cause := range others {
+func (c *chart) otherCauses(causes []rdsiam.Cause) []Cause {
+	var others []Cause
+	for _, cause := range causes {
+		other := Cause{Text: commandLineWords(cause.Text), Mend: commandLineWords(cause.Mend)}
 		if strings.Contains(cause.Text, aboutServerLog) {
-			others[i].Mend = "have RDS write the log " + authLog + ", which names the reason: " + c.refusalLog()
+			other.Mend, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
 			if c.logsRefusals() {
-				others[i].Mend = "read the log " + authLog + ", which names the reason: " + c.refusalLog()
+				other.Mend = "read the log " + authLog + ", which names the reason"
 			}
 		}
+		others = append(others, other)
 	}
 	return others
 }

@@ -1,10 +1,6 @@
 package doctor
 
-import (
-	"fmt"
-
-	"github.com/rdsiam/rdsiam"
-)
+import "fmt"
 
 // Status says how a check went.
 type Status string
@@ -35,8 +31,9 @@ type Result struct {
 
 // Cause is something that a failure can mean.
 type Cause struct {
-	Text string `json:"cause"`
-	Mend string `json:"mend"`
+	Text    string `json:"cause"`
+	Mend    string `json:"mend"`
+	Command string `json:"command,omitempty"` // where it tells which cause it is
 }
 
 // Report is what an examination found.
@@ -77,13 +74,5 @@ func warning(format string, args ...any) Result {
 // mend adds what to change, and the command that does.
 func (r Result) mend(text, command string) Result {
 	r.Mend, r.Command = text, command
-	return r
-}
-
-// otherwise adds what else it can be.
-func (r Result) otherwise(causes []rdsiam.Cause) Result {
-	for _, cause := range causes {
-		r.Otherwise = append(r.Otherwise, Cause{commandLineWords(cause.Text), commandLineWords(cause.Mend)})
-	}
 	return r
 }

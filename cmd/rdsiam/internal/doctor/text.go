@@ -44,15 +44,24 @@ func (p Printer) Print(r Result) {
 	}
 	indented(lines[1:])
 	for _, other := range r.Otherwise {
+		if other.Command == "" {
+			indented(wrap("or "+other.Text, width-findingIndent))
+			continue
+		}
 		indented(wrap("or "+other.Text+": "+other.Mend, width-findingIndent))
+		p.command(&b, other.Command)
 	}
 	if r.Mend != "" {
 		indented(wrap("mend: "+r.Mend, width-findingIndent))
 	}
-	for _, line := range wrapCommand(r.Command, width-commandIndent) {
+	p.command(&b, r.Command)
+	io.WriteString(p.Out, b.String())
+}
+
+func (p Printer) command(b *strings.Builder, command string) {
+	for _, line := range wrapCommand(command, width-commandIndent) {
 		b.WriteString(strings.Repeat(" ", commandIndent) + p.paint(bold, line) + "\n")
 	}
-	io.WriteString(p.Out, b.String())
 }
 
 // Summary writes the last line.
