@@ -3,7 +3,6 @@ package rdspgx
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"net"
 	"reflect"
 	"runtime"
 	"slices"
@@ -148,7 +147,7 @@ func sameHost(a, b pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Po
 
 // prepareHost applies the rules to one host, and puts its TLS settings into entry.
 func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, resolver *endpoints.Resolver) (host, error) {
-	endpoint, err := resolver.Resolve(net.JoinHostPort(entry.Host, strconv.Itoa(int(entry.Port))))
+	endpoint, err := resolver.ResolveHost(entry.Host, entry.Port)
 	if err != nil {
 		return host{}, err
 	}

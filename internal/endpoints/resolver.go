@@ -2,7 +2,9 @@
 package endpoints
 
 import (
+	"net"
 	"slices"
+	"strconv"
 	"sync/atomic"
 
 	"github.com/rdsiam/rdsiam"
@@ -19,7 +21,8 @@ type Resolver struct {
 }
 
 type answer struct {
-	address  string
+	host     string // that was asked for, with the port in it or apart
+	port     uint16 // 0: not apart
 	endpoint rdsiam.Endpoint
 }
 
@@ -31,13 +34,25 @@ func NewResolver(defaultPort uint16, options ...rdsiam.EndpointOption) *Resolver
 
 // Resolve returns the endpoint that a log-in at address is for.
 func (r *Resolver) Resolve(address string) (rdsiam.Endpoint, error) {
-	if last := r.last.Load(); last != nil && last.address == address {
+	if last := r.last.Load(); last != nil && last.host == address && last.port == 0 {
 		return last.endpoint, nil
 	}
-	endpoint, err := rdsiam.ResolveEndpoint(address, r.defaultPort, r.options...)
-	if err != nil {
-		return rdsiam.Endpoint{}, err
+	return r.resolve(address, answer{host: address})
+}
+
+// ResolveHost does the same for a host and a port. Putting them together would take as
+// long as the rest of it.
+func (r *Resolver) ResolveHost(host string, port uint16) (rdsiam.Endpoint, error) {
+	if last := r.last.Load(); last != nil && last.host == host && last.port == port && port != 0 {
+		return last.endpoint, nil
 	}
-	r.last.Store(&answer{address, endpoint})
-	return endpoint, nil
+	return r.resolve(net.JoinHostPort(host, strconv.Itoa(int(port))), answer{host: host, port: port})
+}
+
+func (r *Resolver) resolve(address string, asked answer) (_ rdsiam.Endpoint, err error) {
+	asked.endpoint, err = rdsiam.ResolveEndpoint(address, r.defaultPort, r.options...)
+	if err == nil {
+		r.last.Store(&asked)
+	}
+	return asked.endpoint, err
 }

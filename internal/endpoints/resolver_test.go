@@ -3,6 +3,7 @@ package endpoints_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"testing"
 
@@ -25,6 +26,28 @@ func TestResolverAnswersLikeResolveEndpoint(t *testing.T) {
 			}
 			if got, err := resolver.Resolve(address); err != nil || got != want {
 				t.Errorf("%s: got %v, %v, want %v", address, got, err, want)
+			}
+		}
+	}
+}
+
+func TestResolverOfHostsAnswersLikeResolveEndpoint(t *testing.T) {
+	resolver := endpoints.NewResolver(3306)
+	for range 2 {
+		for _, asked := range []struct {
+			host string
+			port uint16
+		}{{one, 5432}, {one, 5432}, {one, 5433}, {other, 5433}, {one, 0}, {one, 3306}, {one, 3306}, {"::1", 3306}} {
+			address := net.JoinHostPort(asked.host, fmt.Sprint(asked.port))
+			want, wantErr := rdsiam.ResolveEndpoint(address, 3306)
+			if got, err := resolver.ResolveHost(asked.host, asked.port); got != want || (err == nil) != (wantErr == nil) {
+				t.Errorf("%v: got %v, %v, want %v, %v", asked, got, err, want, wantErr)
+			}
+			if got, err := resolver.ResolveHost(one, 5432); err != nil || got.Port() != 5432 {
+				t.Errorf("port 5432 after %v: got %v, %v", asked, got, err)
+			}
+			if got, err := resolver.Resolve(one); err != nil || got.Port() != 3306 {
+				t.Errorf("without a port after %v: got %v, %v", asked, got, err)
 			}
 		}
 	}
