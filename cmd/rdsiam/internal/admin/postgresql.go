@@ -11,6 +11,15 @@ import (
 )
 
 func openPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error) {
+	config, err := configPostgreSQL(dsn, options)
+	if err != nil {
+		return nil, err
+	}
+	return stdlib.OpenDB(*config), nil
+}
+
+// configPostgreSQL reads a DSN, and makes a connection to an RDS endpoint verify the server.
+func configPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*pgx.ConnConfig, error) {
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// The error of pgx quotes the DSN, and the password may be anywhere in a broken one.
@@ -24,11 +33,11 @@ func openPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error
 		}
 	}
 	if strings.HasPrefix(config.Host, "/") {
-		return stdlib.OpenDB(*config), nil
+		return config, nil
 	}
 	endpoint, ok, err := resolve(config.Host, config.Port, options)
 	if err != nil || !ok {
-		return stdlib.OpenDB(*config), err
+		return config, err
 	}
 	if config.TLSConfig == nil {
 		return nil, &rdsiam.ConfigError{Setting: "sslmode", Problem: "would send the password to " + endpoint.String() + " in clear text",
@@ -39,8 +48,5 @@ func openPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error
 	given.VerifyPeerCertificate = nil
 	config.TLSConfig, err = endpoint.TLSConfig(given)
 	config.Fallbacks = nil
-	if err != nil {
-		return nil, err
-	}
-	return stdlib.OpenDB(*config), nil
+	return config, err
 }
