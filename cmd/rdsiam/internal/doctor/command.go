@@ -113,20 +113,6 @@ func shellWord(word string) string {
 	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }
 
-// commandLineWords puts the flags of the command line in place of the options of the
-// library, whose texts name those.
-func commandLineWords(text string) string {
-	return strings.NewReplacer(
-		"the endpoint given with rdsiam.WithEndpoint", "ENDPOINT",
-		"with rdsiam.WithEndpoint", "as ENDPOINT and what is dialled with --dial",
-		"with WithEndpoint", "as ENDPOINT and what is dialled with --dial",
-		"with rdsiam.WithRegion", "with --region", "with WithRegion", "with --region", "WithRegion", "--region",
-		"with WithRootCAs", "with --root-cas", "WithRootCAs", "--root-cas",
-		" into the pool", " into that file",
-		"this package", "rdsiam",
-	).Replace(text)
-}
-
 func isProxy(e rdsiam.Endpoint) bool {
 	return e.Kind() == rdsiam.KindProxy || e.Kind() == rdsiam.KindProxyEndpoint
 }

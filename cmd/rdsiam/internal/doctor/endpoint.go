@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 )
 
 // checkEndpoint finds out what the name addresses and whether a token can be signed for it.
@@ -61,7 +62,7 @@ func (c *chart) unsignable(ctx context.Context, err error) Result {
 		return failed("%v", err)
 	}
 	host := strings.ToLower(hostOf(c.Endpoint))
-	result := failed("%s: %s", config.Value, commandLineWords(config.Problem))
+	result := failed("%s: %s", config.Value, flagwords.Replace(config.Problem))
 	_, notAddress := netip.ParseAddr(host)
 	switch {
 	case config.Setting == "WithRegion" && c.Region != "":

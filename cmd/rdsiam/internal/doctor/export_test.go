@@ -5,6 +5,3 @@ var CauseWords = []string{
 	aboutPolicy, aboutIdentity, aboutCredentials, aboutClock, aboutIAM, aboutRole, aboutPlugin, aboutServerLog,
 	aboutDatabase, aboutLogin, aboutConnect, aboutProxyAuth, aboutThrottle, aboutRegion, aboutName,
 }
-
-// CommandLineWords is commandLineWords.
-var CommandLineWords = commandLineWords

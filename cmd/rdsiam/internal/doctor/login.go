@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
@@ -76,14 +77,14 @@ func (c *chart) explainLogIn(err error) Result {
 		return failed("%s", strings.TrimPrefix(err.Error(), "rdsiam: ")).mend("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
 	causes := c.possible(explanation.Causes)
-	result := failed("%s: %s", saidByServer(login), commandLineWords(causes[0].Text))
+	result := failed("%s: %s", saidByServer(login), flagwords.Replace(causes[0].Text))
 	result.Otherwise = c.otherCauses(causes[1:])
 	return result.mend(c.mendOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code))
 }
 
 // mendOf is what the library says to do, and what it brings about.
 func (c *chart) mendOf(cause rdsiam.Cause, code string) string {
-	mend := commandLineWords(cause.Mend)
+	mend := flagwords.Replace(cause.Mend)
 	about := func(words string) bool { return strings.Contains(cause.Text, words) }
 	switch {
 	case about(aboutPolicy) && c.isOfIdentityCenter():
@@ -102,7 +103,7 @@ func (c *chart) mendOf(cause rdsiam.Cause, code string) string {
 func (c *chart) otherCauses(causes []rdsiam.Cause) []Cause {
 	var others []Cause
 	for _, cause := range causes {
-		other := Cause{Text: commandLineWords(cause.Text), Mend: commandLineWords(cause.Mend)}
+		other := Cause{Text: flagwords.Replace(cause.Text), Mend: flagwords.Replace(cause.Mend)}
 		if strings.Contains(cause.Text, aboutServerLog) {
 			other.Mend, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
 			if c.logsRefusals() {

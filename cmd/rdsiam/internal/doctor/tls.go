@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
@@ -35,7 +36,7 @@ func checkTLS(ctx context.Context, c *chart) Result {
 	if err != nil {
 		var setting *rdsiam.ConfigError
 		if errors.As(err, &setting) {
-			return failed("%s", setting.Problem).mend(commandLineWords(setting.Mend), c.withRootCAs("FILE"))
+			return failed("%s", setting.Problem).mend(flagwords.Replace(setting.Mend), c.withRootCAs("FILE"))
 		}
 		return failed("%v", err)
 	}
@@ -103,10 +104,10 @@ func (c *chart) explainTLS(err error) Result {
 	if errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0 {
 		shown = verification.UnverifiedCertificates[0]
 	}
-	result := failed("the certificate is not trusted: trusted are %s", commandLineWords(described.Roots))
+	result := failed("the certificate is not trusted: trusted are %s", flagwords.Replace(described.Roots))
 	switch {
 	case errors.As(err, &name):
-		return c.explainName(name.Certificate, commandLineWords(described.Mend))
+		return c.explainName(name.Certificate, flagwords.Replace(described.Mend))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && shown != nil:
 		return failed("the certificate is good from %s to %s, and it is %s by this clock", shown.NotBefore.Format(time.DateOnly),
 			shown.NotAfter.Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)).

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 )
 
 // knownCauses is what the library explains refusals with.
@@ -67,7 +68,7 @@ func TestCauseWords(t *testing.T) {
 func TestCommandLineWords(t *testing.T) {
 	for _, cause := range knownCauses(t) {
 		for _, text := range []string{cause.Text, cause.Mend} {
-			if said := doctor.CommandLineWords(text); strings.Contains(said, "rdsiam.With") {
+			if said := flagwords.Replace(text); strings.Contains(said, "rdsiam.With") {
 				t.Errorf("%q is told as %q", text, said)
 			}
 		}

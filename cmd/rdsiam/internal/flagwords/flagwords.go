@@ -17,4 +17,5 @@ var words = strings.NewReplacer(
 	"with rdsiam.WithRegion", "with --region", "with WithRegion", "with --region", "give WithRegion", "give --region", "WithRegion", "--region",
 	"with rdsiam.WithRootCAs", "with --root-cas", "with WithRootCAs", "with --root-cas", "rdsiam.WithRootCAs", "--root-cas", "WithRootCAs", "--root-cas",
 	" into the pool", " into that file",
+	"this package", "rdsiam",
 )
