@@ -40,7 +40,7 @@ func (p *Plan) guardRoles() {
 	others := "SELECT 1 FROM mysql.default_roles WHERE " + p.ofAccount() + " AND CONCAT(DEFAULT_ROLE_USER, '@', DEFAULT_ROLE_HOST) NOT IN (" + list + ")"
 	if p.Engine == MariaDB {
 		role := exactly("default_role")
-		others = "SELECT 1 FROM mysql.user WHERE " + p.ofAccount() + " AND is_role = 'N' AND " + role + " NOT IN (" + list +
+		others = "SELECT 1 FROM mysql.user WHERE " + p.ofAccount() + " AND " + role + " NOT IN (" + list +
 			") AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE " + p.ofAccount() + " AND " + exactly("Role") + " = " + role + ")"
 	}
 	p.add(KindGuard, summary, guard("EXISTS ("+others+")", guardRoles))
@@ -177,7 +177,7 @@ func (p *Plan) readDefaultRoles(ctx context.Context, q querier, have access) err
 	if p.Engine == MariaDB {
 		// A role that was revoked stays here, and does nothing.
 		query = "SELECT m.Role, '' FROM mysql.user u JOIN mysql.roles_mapping m ON m.User = u.User AND m.Host = u.Host AND m.Role = " +
-			exactly("u.default_role") + " WHERE u.User = ? AND u.Host = ? AND u.is_role = 'N'"
+			exactly("u.default_role") + " WHERE u.User = ? AND u.Host = ?"
 	}
 	return p.readPairs(ctx, q, query, func(t target) {
 		t.level = levelMembership

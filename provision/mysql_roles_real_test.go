@@ -98,6 +98,11 @@ func testMySQLMembershipDrift(t *testing.T, s *testServer) {
 	}
 	const inactive, absent = "missing: ACTIVE AT LOG-IN on role drift_role", "missing: MEMBER on role drift_role"
 	drifts(inactive, absent, "extra: ACTIVE AT LOG-IN on role DRIFT_ROLE", "extra: MEMBER on role DRIFT_ROLE")
+	// Names that differ in case are those of two roles to a file, too.
+	files := s.open(t, runner, runnerPassword, "", nil, multiStatements)
+	if _, err := files.ExecContext(t.Context(), plan(t, a).Migration()); err == nil || !strings.Contains(err.Error(), "~rdsiam: other default roles") {
+		t.Errorf("a file: %v", err)
+	}
 	makeExact(t, db, a)
 	drifts()
 	if got := startsWith(t, s, a.Name); got != "drift_role" {
@@ -190,6 +195,7 @@ func testMySQLOtherDefaultRoles(t *testing.T, s *testServer) {
 	exec(t, db, "CREATE ROLE gone_role")
 	iamUser(t, db, "was_member", "GRANT gone_role TO was_member", s.defaultRole("was_member", "gone_role"), "REVOKE gone_role FROM was_member")
 	a.Name = "was_member"
+	exec(t, db, plan(t, a).Migration())
 	apply(t, db, plan(t, a))
 	noDrift(t, db, a)
 }
@@ -235,6 +241,11 @@ func testMySQLMandatoryRoles(t *testing.T, s *testServer) {
 	s.admin(t, "SET GLOBAL activate_all_roles_on_login = ON")
 	if got := kindsOf(check(t, db, a)); got != "public" {
 		t.Errorf("where all roles are active: %s", got)
+	}
+	exec(t, db, "CREATE ROLE no_member")
+	a.MemberOf = append(a.MemberOf, "no_member")
+	if got := kindsOf(check(t, db, a)); got != "missing missing public" {
+		t.Errorf("a role that is not granted, where all roles are active: %s", got)
 	}
 }
 

@@ -3,7 +3,7 @@
 
 -- check that the account starts with no other roles, which it would lose
 -- +goose StatementBegin
-SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND is_role = 'N' AND CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin NOT IN ('''role` of sre_db') AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(Role USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin)), '~rdsiam: other default roles', '/a')) AS passed;
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin NOT IN ('''role` of sre_db') AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(Role USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin)), '~rdsiam: other default roles', '/a')) AS passed;
 -- +goose StatementEnd
 
 -- check that account `iam_sre`@`%`, if it exists, is for IAM

@@ -1,7 +1,7 @@
 -- MariaDB account iam_sre
 
 -- check that the account starts with no other roles, which it would lose
-SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND is_role = 'N' AND CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin NOT IN ('''role` of sre_db') AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(Role USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin)), '~rdsiam: other default roles', '/a')) AS passed;
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin NOT IN ('''role` of sre_db') AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(Role USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin)), '~rdsiam: other default roles', '/a')) AS passed;
 
 -- check that account `iam_sre`@`%`, if it exists, is for IAM
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR plugin <> 'AWSAuthenticationPlugin' OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = 'iam_sre' AND Host = '%' AND JSON_LENGTH(Priv, '$.auth_or') > 1) OR ssl_type IN ('X509', 'SPECIFIED'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
