@@ -193,11 +193,16 @@ func testMySQLOtherDefaultRoles(t *testing.T, s *testServer) {
 
 	// A role that is left behind as a default, but no longer granted, is nothing to keep.
 	exec(t, db, "CREATE ROLE gone_role")
-	iamUser(t, db, "was_member", "GRANT gone_role TO was_member", s.defaultRole("was_member", "gone_role"), "REVOKE gone_role FROM was_member")
-	a.Name = "was_member"
-	exec(t, db, plan(t, a).Migration())
-	apply(t, db, plan(t, a))
-	noDrift(t, db, a)
+	for _, name := range []string{"was_member", "was_member_of_a_file"} {
+		iamUser(t, db, name, "GRANT gone_role TO "+name, s.defaultRole(name, "gone_role"), "REVOKE gone_role FROM "+name)
+		a.Name = name
+		if name == "was_member" {
+			apply(t, db, plan(t, a))
+		} else {
+			exec(t, db, plan(t, a).Migration())
+		}
+		noDrift(t, db, a)
+	}
 }
 
 // Roles that everybody has in MySQL are told, and count when they are wanted.
