@@ -15,7 +15,9 @@ import (
 // than the master user of RDS, and logs in with them.
 func TestProvisionScripts(t *testing.T) {
 	variables := append(startReal(t, "PG", rdsiamtest.StartPostgreSQL, realserver.StartPostgreSQL,
-		"ALTER ROLE runner CREATEROLE CREATEDB", "ALTER DATABASE postgres OWNER TO runner"),
+		"ALTER ROLE runner CREATEROLE CREATEDB", "ALTER DATABASE postgres OWNER TO runner",
+		"CREATE TABLE half (a int)", "GRANT SELECT ON half TO runner WITH GRANT OPTION",
+		"ALTER ROLE \"o'neil\" CREATEROLE", "GRANT rds_iam TO \"o'neil\" WITH ADMIN OPTION"),
 		startReal(t, "MARIADB", rdsiamtest.StartMySQL, realserver.StartMariaDB,
 			"CREATE DATABASE sre", "CREATE TABLE sre.t (a INT)", "GRANT ALL ON *.* TO runner@'%' WITH GRANT OPTION")...)
 	port := func(prefix string) string {

@@ -19,11 +19,11 @@ import (
 
 // Open opens a pool for a DSN: a URL for PostgreSQL, and what go-sql-driver/mysql reads for
 // MySQL and MariaDB. A connection to an RDS endpoint verifies the server, whatever weaker
-// setting the DSN has; the password of the master user deserves no less than a token. Errors
-// do not show the DSN. No connection is made yet.
-func Open(dsn string, options ...rdsiam.EndpointOption) (*sql.DB, error) {
+// setting the DSN has; the password of the master user deserves no less than a token. What
+// PostgreSQL remarks goes to notices. Errors do not show the DSN. No connection is made yet.
+func Open(dsn string, notices *provision.Notices, options ...rdsiam.EndpointOption) (*sql.DB, error) {
 	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		return openPostgreSQL(dsn, options)
+		return openPostgreSQL(dsn, notices, options)
 	}
 	return openMySQL(dsn, options)
 }

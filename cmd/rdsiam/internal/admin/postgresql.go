@@ -5,17 +5,25 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/provision"
 )
 
-func openPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error) {
+func openPostgreSQL(dsn string, notices *provision.Notices, options []rdsiam.EndpointOption) (*sql.DB, error) {
 	config, err := configPostgreSQL(dsn, options)
 	if err != nil {
 		return nil, err
 	}
+	Hear(config, notices)
 	return stdlib.OpenDB(*config), nil
+}
+
+// Hear has what PostgreSQL remarks on the connections of config go to notices.
+func Hear(config *pgx.ConnConfig, notices *provision.Notices) {
+	config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message) }
 }
 
 // configPostgreSQL reads a DSN, and makes a connection to an RDS endpoint verify the server.

@@ -32,7 +32,8 @@ users of a machine can read arguments.`,
 // session is a connection on which accounts are set up, with the engine it leads to.
 type session struct {
 	*sql.DB
-	engine provision.Engine
+	engine  provision.Engine
+	notices *provision.Notices
 }
 
 // openSession connects, and finds out the engine, which --engine may only confirm.
@@ -41,7 +42,8 @@ func openSession(ctx context.Context, streams Streams, at *sessionFlags, a *acco
 	if err != nil {
 		return nil, err
 	}
-	db, err := at.open(ctx, streams, a.engine)
+	notices := new(provision.Notices)
+	db, err := at.open(ctx, streams, a.engine, notices)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +58,7 @@ func openSession(ctx context.Context, streams Streams, at *sessionFlags, a *acco
 		db.Close()
 		return nil, err
 	}
-	return &session{db, engine}, nil
+	return &session{db, engine, notices}, nil
 }
 
 // printPlan prints what a person should know to standard error, and the SQL.
@@ -73,9 +75,9 @@ func printWarnings(streams Streams, plan *provision.Plan) {
 }
 
 // run applies a plan and says what was done.
-func run(ctx context.Context, streams Streams, db *sql.DB, plan *provision.Plan) error {
+func run(ctx context.Context, streams Streams, s *session, plan *provision.Plan) error {
 	printWarnings(streams, plan)
-	report, err := provision.Apply(ctx, db, plan)
+	report, err := provision.Apply(ctx, s.DB, plan, provision.WithNotices(s.notices))
 	if report != nil {
 		for _, step := range report.Steps {
 			fmt.Fprintf(streams.Err, "%-7s %s\n", step.Kind, step.Summary)

@@ -42,7 +42,7 @@ With --exact, rights that are not described are revoked too.`,
 				return err
 			}
 			if yes {
-				return run(command.Context(), streams, session.DB, plan)
+				return run(command.Context(), streams, session, plan)
 			}
 			for _, drift := range found {
 				fmt.Fprintln(streams.Err, drift)

@@ -57,7 +57,7 @@ on until they end.`,
 				dryRun(streams)
 				return printPlan(streams, plan)
 			}
-			return run(command.Context(), streams, session.DB, plan)
+			return run(command.Context(), streams, session, plan)
 		},
 	}
 	flags.addIdentityTo(command)

@@ -8,12 +8,14 @@ import (
 	"strings"
 
 	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/admin"
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
+	"github.com/rdsiam/rdsiam/provision"
 )
 
 // dsnVariable names the variable with the DSN of the session that sets accounts up. It is
@@ -41,12 +43,13 @@ func (s *sessionFlags) addTo(command *cobra.Command) {
 	flags.StringVar(&s.as.rootCAs, "root-cas", "", "with --endpoint: PEM file of the certificate authorities to trust")
 }
 
-func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName string) (*sql.DB, error) {
+// open makes a pool. What PostgreSQL remarks on its connections goes to notices.
+func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName string, notices *provision.Notices) (*sql.DB, error) {
 	if s.endpoint != "" {
 		if s.dsnFile != "" {
 			return nil, usagef("--endpoint and --dsn-file name the same thing; give one of them")
 		}
-		return s.openWithToken(ctx, engineName)
+		return s.openWithToken(ctx, engineName, notices)
 	}
 	for name, value := range map[string]string{"--as": s.as.user, "--db": s.database, "--dial": s.as.dial, "--root-cas": s.as.rootCAs, "--region": s.as.region} {
 		if value != "" {
@@ -57,7 +60,7 @@ func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName str
 	if err != nil {
 		return nil, err
 	}
-	return admin.Open(dsn)
+	return admin.Open(dsn, notices)
 }
 
 func (s *sessionFlags) readDSN(ctx context.Context, streams Streams) (string, error) {
@@ -75,7 +78,7 @@ func (s *sessionFlags) readDSN(ctx context.Context, streams Streams) (string, er
 	return dsn, nil
 }
 
-func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*sql.DB, error) {
+func (s *sessionFlags) openWithToken(ctx context.Context, engineName string, notices *provision.Notices) (*sql.DB, error) {
 	if s.as.user == "" {
 		return nil, usagef("--as is missing: who sets the account up")
 	}
@@ -94,8 +97,7 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*s
 	}
 	var driver rdsiam.Driver
 	if engine == postgreSQL {
-		address := url.URL{Scheme: "postgres", User: url.User(to.User), Host: to.dialled, Path: "/" + s.database}
-		driver, err = rdspgx.ParseDSN(address.String(), to.options...)
+		driver, err = postgreSQLDriver(to, s.database, notices)
 	} else {
 		driver, err = mySQLDriver(to, s.database)
 	}
@@ -103,6 +105,16 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*s
 		return nil, err
 	}
 	return sql.OpenDB(rdsiam.NewConnector(driver, rdsiam.NewTokenSource(loaded.Credentials))), nil
+}
+
+func postgreSQLDriver(to database, name string, notices *provision.Notices) (rdsiam.Driver, error) {
+	address := url.URL{Scheme: "postgres", User: url.User(to.User), Host: to.dialled, Path: "/" + name}
+	config, err := pgx.ParseConfig(address.String())
+	if err != nil {
+		return nil, &rdsiam.ConfigError{Setting: "PG… variables, service file or root.crt", Problem: "pgx does not take them: " + err.Error(), Mend: "correct or unset them"}
+	}
+	admin.Hear(config, notices)
+	return rdspgx.New(config, to.options...)
 }
 
 func mySQLDriver(to database, name string) (rdsiam.Driver, error) {
