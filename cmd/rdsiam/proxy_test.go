@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -95,8 +96,9 @@ func (p *proxyProcess) line(t testing.TB, beginning string) string {
 	return rest
 }
 
-// wait returns how the process ended, with what it said.
+// wait returns how the process ended, with what it said. One that does not end is killed.
 func (p *proxyProcess) wait() (said string) {
+	defer time.AfterFunc(time.Minute, func() { _ = p.command.Process.Kill() }).Stop()
 	_, _ = io.Copy(io.Discard, p.stdout)
 	_ = p.command.Wait()
 	return fmt.Sprintf("exit code %d: %s", p.command.ProcessState.ExitCode(), p.stderr.String())
@@ -153,6 +155,11 @@ func TestProxyOverTCP(t *testing.T) {
 }
 
 func TestProxyOverSocket(t *testing.T) {
+	// A signal that is ignored here, as by nohup make test, is so in the proxy too. One that
+	// is handled is not.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP)
+	defer signal.Stop(handled)
 	for _, end := range []os.Signal{syscall.SIGTERM, os.Interrupt, syscall.SIGHUP} {
 		t.Run(end.String(), func(t *testing.T) {
 			p := startProxy(t, "--output", "json")
