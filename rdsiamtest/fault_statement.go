@@ -3,6 +3,7 @@ package rdsiamtest
 import (
 	"errors"
 	"net"
+	"time"
 )
 
 // errCancelled says that the client asked to cancel its statement while it was delayed.
@@ -12,18 +13,21 @@ var errCancelled = errors.New("statement cancelled")
 // it. It returns errCancelled if the client thought better of it, and net.ErrClosed if the
 // client went.
 func (c *clientConn) delayStatement() error {
-	if !c.answered.Swap(false) {
+	held := c.pause(answering)
+	if held.cancelled = c.newDelay(); held.cancelled == nil {
 		return nil
 	}
-	held := c.pause(answering)
-	held.cancelled = c.newDelay()
 	return c.server.wait(held)
 }
 
-// newDelay returns what cancelStatement closes.
+// newDelay returns what cancelStatement closes, nil if there is no answer since the last
+// delay.
 func (c *clientConn) newDelay() <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.answered.Swap(false) {
+		return nil
+	}
 	c.delayed = make(chan struct{})
 	return c.delayed
 }
@@ -63,4 +67,12 @@ func (c delayedConn) Read(b []byte) (int, error) {
 		return 0, held
 	}
 	return n, err
+}
+
+// SetReadDeadline ends the delay, too: [mysqlwire.Splice] sets one when the upstream is
+// gone, which a client must not learn later for it.
+func (c delayedConn) SetReadDeadline(t time.Time) error {
+	c.client.answered.Store(false) // no other begins
+	c.client.cancelStatement()
+	return c.Conn.SetReadDeadline(t)
 }

@@ -401,6 +401,28 @@ func TestUpstreamClientGoesDuringADelay(t *testing.T) {
 	})
 }
 
+// A client learns at once that its upstream is gone, also during a delay.
+func TestUpstreamGoesDuringADelay(t *testing.T) {
+	for engine := range engines {
+		t.Run(engine, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				front, upstream := startSpliced(t, engine)
+				conn, err := openDB(t, engine, front).Conn(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				front.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
+				time.AfterFunc(time.Second, func() { upstream.DropConnections() })
+				began := time.Now()
+				_, err = conn.ExecContext(t.Context(), "SELECT 1")
+				if took := time.Since(began); err == nil || took != time.Second {
+					t.Errorf("got %v after %s", err, took)
+				}
+			})
+		})
+	}
+}
+
 type countingConn struct {
 	net.Conn
 	writes *atomic.Int32
