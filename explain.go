@@ -174,6 +174,9 @@ func (s *symptom) look(err error) {
 	if err == nil {
 		return
 	}
+	if _, ok := err.(*CredentialsError); ok {
+		return // what a token source was told, by a database of its own, say, is not of this log-in
+	}
 	if state, ok := err.(interface{ SQLState() string }); ok {
 		s.codes = append(s.codes, state.SQLState())
 	} else if number, ok := mysqlNumber(err.Error()); ok {

@@ -200,3 +200,16 @@ func TestExplainFindsTheNumberOfMySQL(t *testing.T) {
 		}
 	}
 }
+
+// A source may keep its tokens in a database, and what that answers is not about the log-in.
+func TestExplainRefusedTokenSource(t *testing.T) {
+	login := rdsiam.Login{Endpoint: endpoint(t, "i.abc123.us-east-1.rds.amazonaws.com"), User: "u"}
+	for _, refusal := range []error{pam, answer("Error 1045 (28000): Access denied for user 'vault'@'10.0.0.1' (using password: YES)")} {
+		_, err := login.Token(t.Context(), rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+			return rdsiam.Token{}, refusal
+		}))
+		if got := login.Endpoint.Explain(err); got.Code != "" || len(got.Causes) > 0 || !got.Retryable {
+			t.Errorf("%v: explained as %+v", refusal, got)
+		}
+	}
+}
