@@ -93,11 +93,17 @@ func (p *Plan) activateRoles() {
 	if roles == nil {
 		list, summary = "NONE", "make it start with no role"
 	}
+	kind := KindAlter
+	for _, words := range p.reject {
+		if words[wordActive] {
+			kind = KindRevoke
+		}
+	}
 	if p.Engine == MariaDB {
-		p.add(KindAlter, summary, "SET DEFAULT ROLE "+list+" FOR "+p.mySQLAccount())
+		p.add(kind, summary, "SET DEFAULT ROLE "+list+" FOR "+p.mySQLAccount())
 		return
 	}
-	p.add(KindAlter, summary, "ALTER USER "+p.mySQLAccount()+" DEFAULT ROLE "+list)
+	p.add(kind, summary, "ALTER USER "+p.mySQLAccount()+" DEFAULT ROLE "+list)
 	p.last().keepsRoles = true
 }
 

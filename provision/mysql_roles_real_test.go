@@ -3,6 +3,7 @@ package provision_test
 import (
 	"database/sql"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -233,6 +234,9 @@ func testMySQLMandatoryRoles(t *testing.T, s *testServer) {
 	exact, err := none.PlanExact(drifts)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(exact.Statements, provision.Statement.Destructive) {
+		t.Errorf("takes nothing away: %v", exact)
 	}
 	apply(t, db, exact)
 	if got := startsWith(t, s, "mandated"); got != "mandatory\nwanted" {
