@@ -33,9 +33,9 @@ type listener struct {
 }
 
 // Add takes a message of the server. conn is whatever stands for the connection and can be
-// compared, such as a pointer; it tells Applies apart that run at the same time, and may be
-// nil if only one does. severity is that of the protocol, such as WARNING, and code is the
-// SQLSTATE.
+// compared, such as a pointer; it may be nil where nothing else is run while an Apply is, since
+// what is said on other connections would be reported too. severity is that of the protocol,
+// such as WARNING, and code is the SQLSTATE.
 func (n *Notices) Add(conn any, severity, code, message string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
