@@ -73,6 +73,7 @@ roles. The region of a database is read from its host name.`,
 		Version:       version(),
 	}
 	root.SetVersionTemplate("{{.DisplayName}} {{.Version}}\n")
+	root.SetUsageTemplate(strings.ReplaceAll(root.UsageTemplate(), ".FlagUsages", ".FlagUsagesWrapped 80"))
 	root.SetFlagErrorFunc(func(command *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; see %s --help", err, command.CommandPath())}
 	})

@@ -12,18 +12,20 @@ func newConnect() *cobra.Command {
 	var at target
 	var database, program string
 	command := &cobra.Command{
-		Use:   "connect ENDPOINT --user USER [--db DATABASE] [-- CLIENT ARGUMENTS]",
+		Use:   "connect ENDPOINT --user USER [flags] [-- CLIENT ARGUMENTS]",
 		Short: "Run psql, pgcli, mysql, mariadb or mycli, logged in",
 		Long: `Run psql, pgcli, mysql, mariadb or mycli, logged in with a token.
 
 The client verifies the certificate of the server, with the authorities that the
 endpoint needs. The token reaches it through its environment, never through its
-arguments. rdsiam becomes the client: its signals and exit code are the client's.
+arguments. rdsiam becomes the client: signals and exit code are the client's.
 
 A client that reconnects after 15 minutes has no fresh token; rdsiam proxy has.`,
-		Example: `  rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app
-  rdsiam connect prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 --user app -- -e 'show tables'
-  rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com --engine postgresql --user app --dial localhost:15432`,
+		Example: `  rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
+  rdsiam connect prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 \
+    --user app --db app -- -e 'show tables'
+  rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com --engine postgresql \
+    --user app --dial localhost:15432`,
 		Args: func(command *cobra.Command, args []string) error {
 			return notStarted(beforeDash(command, args, "ENDPOINT; what is for the client comes after --"))
 		},

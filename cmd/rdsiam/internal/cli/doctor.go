@@ -28,19 +28,22 @@ func newDoctor(streams Streams) *cobra.Command {
 		Use:   "doctor ENDPOINT --user USER",
 		Short: "Find out why a log-in fails",
 		Long: `Find out why a log-in fails, step by step: name, network, TLS, credentials and
-whose they are, clock, region, resource id, policy, token, the log-in itself, and
-then from the inside how the account comes to log in. What fails ends with what
-mends it, most often a command or statement; words in capitals in it are yours
-to replace.
+whose they are, clock, region, resource id, policy, token, the log-in itself,
+and then from the inside how the account comes to log in. What fails ends with
+what mends it, most often a command or statement; words in capitals in it are
+yours to replace.
 
 Nothing is changed. AWS is asked sts:GetCallerIdentity and rds:Describe…; what
-it does not allow is skipped, and with --offline it is not asked at all. No token
-is printed, and one is sent only to a server whose certificate was verified.
+it does not allow is skipped, and with --offline it is not asked at all. No
+token is printed, and one is sent only to a server whose certificate was
+verified.
 
-The exit code is 5 if a check failed. Warnings are none.`,
-		Example: `  rdsiam doctor prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app
-  rdsiam doctor prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --policy policy.json --output json
-  rdsiam doctor prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 --user app --dial localhost:13306`,
+The exit code is 5 if a check failed, and 0 if there are only warnings.`,
+		Example: `  rdsiam doctor prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
+  rdsiam doctor prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app \
+    --policy policy.json --output json
+  rdsiam doctor prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 \
+    --user app --dial localhost:13306`,
 		Args: between(1, 1, "ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
 			examined, err := flags.examine(command.Context(), args[0])

@@ -29,8 +29,8 @@ maintenance window, such as a new engine version, which may restart the
 database; what waits is shown before. "window" waits for the window.
 
 What will change is shown, and asked about unless --yes is given. A second run
-changes nothing. Accounts with passwords go on as they are: to log in with IAM, a
-database user has to be made for it, and a policy has to allow it. The server
+changes nothing. Accounts with passwords go on as they are: to log in with IAM,
+a database user has to be made for it, and a policy has to allow it. The server
 needs 300 to 1000 MiB of memory for it, AWS says.
 
 A proxy has no such switch: for one, the command says what to change. Needs

@@ -19,10 +19,11 @@ func newEnv(streams Streams) *cobra.Command {
 		Short: "Print the environment to log in with, for a shell",
 		Long: `Print the variables that the clients and drivers of the database read, as
 commands for a POSIX shell. The token is among them: it is good for 15 minutes,
-and everything that is started from the shell can read it. Where one program needs
-it, rdsiam exec hands it to that alone.`,
-		Example: `  eval "$(rdsiam env prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app)"
-  rdsiam env prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --output json`,
+and everything that is started from the shell can read it. Where one program
+needs it, rdsiam exec hands it to that alone.`,
+		Example: `  eval "$(rdsiam env prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app)"
+  rdsiam env prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app \
+    --output json`,
 		Args: between(1, 1, "ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
 			login, err := at.prepareClient(command.Context(), args[0], database)

@@ -10,18 +10,20 @@ func newExec() *cobra.Command {
 	var at target
 	var database string
 	command := &cobra.Command{
-		Use:   "exec ENDPOINT --user USER [--db DATABASE] -- PROGRAM [ARGUMENTS]",
+		Use:   "exec ENDPOINT --user USER [flags] -- PROGRAM [ARGUMENTS]",
 		Short: "Run a program with a token in its environment",
 		Long: `Run a program with a token in its environment, as the variables that the clients
 and drivers of the database read; rdsiam env shows them.
 
-psql, pg_dump and all that is built on libpq verify the server and send the token
-to no other. The clients of MySQL and MariaDB do so as long as no argument tells
-them otherwise; a ~/.my.cnf that does is refused. Programs that read other
+psql, pg_dump and all that is built on libpq verify the server and send the
+token to no other. The clients of MySQL and MariaDB do so as long as no argument
+tells them otherwise; a ~/.my.cnf that does is refused. Programs that read other
 variables log in as they are told: look whether they verify the certificate of
 the server.`,
-		Example: `  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app -- pg_dump --schema-only
-  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app -- mysqldump --no-data app`,
+		Example: `  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app \
+    -- pg_dump --schema-only
+  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app \
+    -- mysqldump --no-data app`,
 		Args: func(command *cobra.Command, args []string) error {
 			return notStarted(programAfterDash(command, args))
 		},

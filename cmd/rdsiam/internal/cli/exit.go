@@ -36,7 +36,7 @@ func newExitCodes(streams Streams) *cobra.Command {
 
     0  done
     1  failed: network, files, an error of the server
-    2  flags, arguments, endpoint or settings are wrong; the same call fails again
+    2  flags, arguments, endpoint or settings are wrong; a repetition fails too
     3  no AWS credentials, or AWS refused a call
     4  the database refused the log-in
     5  a check found something: policy lint, provision check, doctor, and

@@ -32,7 +32,7 @@ type localFlags struct {
 func newLocal(streams Streams) *cobra.Command {
 	var flags localFlags
 	command := &cobra.Command{
-		Use:   "local [--postgres DSN] [--mysql DSN] [-- PROGRAM [ARGUMENT...]]",
+		Use:   "local [--postgres DSN] [--mysql DSN] [flags] [-- PROGRAM [ARGUMENTS]]",
 		Short: "Run databases on this machine that log in as RDS does",
 		Long: `Run databases on this machine that take tokens in place of passwords and check
 them as RDS does: signature, host, port, region, user, age, credentials, policy.
@@ -84,11 +84,11 @@ never tells it. Nothing listens but on 127.0.0.1.`,
 	}
 	set := command.Flags()
 	set.StringVar(&flags.postgres, "postgres", "", "DSN of the PostgreSQL server behind (default $RDSIAM_LOCAL_POSTGRES)")
-	set.StringVar(&flags.mysql, "mysql", "", "DSN or mysql:// URL of the MySQL or MariaDB server behind\n(default $RDSIAM_LOCAL_MYSQL)")
+	set.StringVar(&flags.mysql, "mysql", "", "DSN or mysql:// URL of the MySQL or MariaDB server behind (default $RDSIAM_LOCAL_MYSQL)")
 	set.Uint16Var(&flags.postgresPort, "postgres-port", 0, "port to listen on for PostgreSQL (default a free one)")
 	set.Uint16Var(&flags.mysqlPort, "mysql-port", 0, "port to listen on for MySQL (default a free one)")
 	set.StringArrayVarP(&flags.users, "user", "u", []string{"app"}, "database user that logs in with a token; may be repeated")
-	set.StringArrayVar(&flags.policies, "policy", nil, "file with the IAM policy of the identity, in place of one that allows\nevery --user; may be repeated")
+	set.StringArrayVar(&flags.policies, "policy", nil, "file with the IAM policy of the identity, in place of one that allows every --user; may be repeated")
 	set.StringVar(&flags.region, "region", "us-east-1", "AWS region that tokens are signed for")
 	flags.output.addTo(command)
 	return command

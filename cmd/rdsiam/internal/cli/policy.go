@@ -21,17 +21,18 @@ func newPolicy(streams Streams) *cobra.Command {
 		Long: `Print the IAM policy with which an identity may log in to a database as these
 database users, and as no others.
 
-A policy names a database by the id that AWS gave it. --endpoint asks the RDS API
-for it (rds:DescribeDBInstances, DescribeDBClusters or DescribeDBProxies).
+A policy names a database by the id that AWS gave it. --endpoint asks the RDS
+API for it (rds:DescribeDBInstances, DescribeDBClusters or DescribeDBProxies).
 --resource takes the id and asks nobody: db-…, cluster-… or prx-… with --region
 and --account, or an ARN that has them.
 
 Nothing is changed. What is notable about the policy goes to standard error.`,
-		Example: `  rdsiam policy --endpoint prod.cluster-abc123.eu-west-1.rds.amazonaws.com --user app
-  rdsiam policy --resource cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I --region eu-west-1 \
-    --account 123456789012 --user app --user batch
-  rdsiam policy --resource arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0ab1cd2ef \
-    --user app --format terraform
+		Example: `  rdsiam policy --endpoint prod.cluster-abc123.eu-west-1.rds.amazonaws.com \
+    --user app
+  rdsiam policy --resource cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I \
+    --region eu-west-1 --account 123456789012 --user app --user batch
+  rdsiam policy --user app --format terraform \
+    --resource arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0ab1cd2ef
   rdsiam policy --endpoint $HOST --user-pattern '${aws:PrincipalTag/dbuser}'`,
 		Args: knownSubcommand,
 		RunE: func(command *cobra.Command, _ []string) error {

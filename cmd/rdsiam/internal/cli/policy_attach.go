@@ -17,27 +17,28 @@ import (
 func newPolicyAttach(streams Streams) *cobra.Command {
 	var a policyAttach
 	command := &cobra.Command{
-		Use:   "attach --role ROLE... --endpoint HOST | --resource ID --user USER...",
+		Use:   "attach --role ROLE... --endpoint HOST --user USER...",
 		Short: "Let IAM roles, users or groups log in as database users",
 		Long: `Put a policy onto IAM roles (--role), IAM users (--iam-user) and groups
 (--group), with which they may log in as the database users (--user).
 
-Each gets an inline policy of its own, named rdsiam-ID after the database, so that
-nobody else is affected and it goes away with its owner. With --managed all get
-one managed policy, which has room for more users; what does not fit into one is
-divided into several, which count as one: whoever has one of them gets all.
-Database users that such a policy allows already stay; --replace takes away those
-that are not named, and managed policies that are no longer needed.
+Each gets an inline policy of its own, named rdsiam-ID after the database, so
+that nobody else is affected and it goes away with its owner. With --managed all
+get one managed policy, which has room for more users; what does not fit into
+one is divided into several, which count as one: whoever has one of them gets
+all. Database users that such a policy allows already stay; --replace takes away
+those that are not named, and managed policies that are no longer needed.
 
 What will change is shown, and asked about unless --yes is given. A second run
-changes nothing. A policy of the same name that has anything in it that rdsiam does
-not write is left alone, with an error. Nothing is changed in the database.
+changes nothing. A policy of the same name that has anything in it that rdsiam
+does not write is left alone, with an error. Nothing is changed in the database.
 
 Needs iam:GetRole, GetRolePolicy and PutRolePolicy, or the same for users and
 groups; --managed others: see docs/cli.md.`,
 		Example: `  rdsiam policy attach --role orders-service \
     --endpoint prod.cluster-abc123.eu-west-1.rds.amazonaws.com --user app
-  rdsiam policy attach --role orders --role batch --iam-user sre --managed --yes \
+  rdsiam policy attach --role orders --role batch --iam-user sre \
+    --managed --yes \
     --resource cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I --region eu-west-1 \
     --account 123456789012 --user app --user report`,
 		Args: between(0, 0, ""),

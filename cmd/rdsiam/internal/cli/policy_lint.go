@@ -25,8 +25,8 @@ The policy is read from FILE, or with - from standard input, as JSON. AWS is not
 asked. Ends with code 5 if something was found, and with 2 if it is no policy.
 docs/policies.md lists the codes of the findings.`,
 		Example: `  rdsiam policy lint orders.json
-  aws iam get-role-policy --role-name app --policy-name db --query PolicyDocument |
-    rdsiam policy lint -`,
+  aws iam get-role-policy --role-name app --policy-name db \
+    --query PolicyDocument | rdsiam policy lint -`,
 		Args: between(1, 1, "a FILE, or - for standard input"),
 		RunE: func(command *cobra.Command, args []string) error {
 			text, err := readFileOrInput(command.Context(), streams.In, "the policy", args[0])

@@ -19,11 +19,11 @@ func newProvision(streams Streams) *cobra.Command {
 		Long: `Set up, check or drop the account inside the database that logs in with a token.
 
 plan prints SQL and asks nobody. apply, check and drop connect, by the DSN in
-$` + dsnVariable + ` or --dsn-file, or with a token (--endpoint and --as). apply and drop
-change nothing without --yes: they print what they would do.
+$` + dsnVariable + ` or --dsn-file, or with a token (--endpoint and --as). apply
+and drop change nothing without --yes: they print what they would do.
 
-Connections to an RDS endpoint verify the server. There is no flag for a DSN: all
-users of a machine can read arguments.`,
+Connections to an RDS endpoint verify the server. There is no flag for a DSN:
+all users of a machine can read arguments.`,
 	}
 	command.AddCommand(newProvisionPlan(streams), newProvisionApply(streams), newProvisionCheck(streams), newProvisionDrop(streams))
 	return group(command)

@@ -19,7 +19,8 @@ func newProvisionApply(streams Streams) *cobra.Command {
 		Use:   "apply --user NAME [rights] [--yes]",
 		Short: "Set an account up, or show what that would do",
 		Long: `Set an account up: create it or put it right, and grant what it lacks. Without
---yes nothing is changed: what differs from the description and the SQL are shown.
+--yes nothing is changed: what differs from the description is shown, and the
+SQL.
 
 With --exact, rights that are not described are revoked too.`,
 		Example: `  RDSIAM_ADMIN_DSN=postgres://postgres@$HOST/sre \

@@ -18,8 +18,9 @@ func newProvisionCheck(streams Streams) *cobra.Command {
 		Use:   "check --user NAME [rights]",
 		Short: "Compare an account with its description",
 		Long: `Compare an account with its description: what it lacks, has besides, or has
-wrong. Nothing is changed. The exit code is 5 if something differs that apply, or
-apply --exact, would change; what it would not (public, neighbour) is only told.`,
+wrong. Nothing is changed. The exit code is 5 if something differs that apply,
+or apply --exact, would change; what it would not (public, neighbour) is only
+told.`,
 		Example: `  RDSIAM_ADMIN_DSN=postgres://postgres@$HOST/sre \
     rdsiam provision check --user iam_sre --read-only sre`,
 		Args: between(0, 0, ""),

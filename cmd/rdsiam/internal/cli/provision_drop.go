@@ -17,8 +17,8 @@ func newProvisionDrop(streams Streams) *cobra.Command {
 		Use:   "drop --user NAME [--yes]",
 		Short: "Drop an account, or show what that would do",
 		Long: `Drop an account, if it exists. Without --yes nothing is changed and the SQL is
-printed; with --engine that needs no connection. Sessions that the account has go
-on until they end.`,
+printed; with --engine that needs no connection. Sessions that the account has
+go on until they end.`,
 		Example: `  rdsiam provision drop --engine mysql --user app
   RDSIAM_ADMIN_DSN=postgres://postgres@$HOST/sre \
     rdsiam provision drop --user iam_sre --reassign-to sre_owner --yes`,

@@ -23,7 +23,8 @@ Formats: sql for psql or mysql; goose, with the drop as its Down; migrate-up and
 migrate-down for golang-migrate; json for programs.`,
 		Example: `  rdsiam provision plan --engine postgresql --user iam_sre --read-only sre \
     --future-tables-of sre_owner
-  rdsiam provision plan --engine mysql --user app --read-write shop --format goose
+  rdsiam provision plan --engine mysql --user app --read-write shop \
+    --format goose
   rdsiam provision plan --engine postgresql --user batch \
     --grant 'select, insert on table app.orders' --grant 'usage on schema app'`,
 		Args: between(0, 0, ""),

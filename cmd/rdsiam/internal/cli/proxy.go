@@ -45,9 +45,9 @@ a password, which is printed once, or given by --password-file. What travels
 between a client and the proxy is not encrypted, so that other machines are let
 in only with --expose.
 
-The proxy ends with SIGTERM, Ctrl-C or its terminal: idle connections are closed,
-and those that run something have --drain-time to finish. A second signal ends
-all.`,
+The proxy ends with SIGTERM, Ctrl-C or its terminal: idle connections are
+closed, and those that run something have --drain-time to finish. A second
+signal ends all.`,
 		Example: `  rdsiam proxy prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
   rdsiam proxy prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app \
       --listen 127.0.0.1:13306 --password-file ~/.config/proxy-password`,

@@ -33,11 +33,12 @@ it. Without --endpoint and --user it reads the token from standard input, and
 ends with code 5 if a server would refuse it. Signature and session token
 are never shown; that the signature is right can only be told with the secret
 key.`,
-		Example: `  rdsiam token --endpoint prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
+		Example: `  rdsiam token --user app \
+    --endpoint prod.abc123.eu-west-1.rds.amazonaws.com:5432
   rdsiam token --endpoint $HOST:5432 --user app --describe
   echo "$PGPASSWORD" | rdsiam token --describe
   PGPASSWORD="$(rdsiam token --endpoint $HOST:5432 --user app)" \
-    psql "host=$HOST user=app dbname=app sslmode=verify-full sslrootcert=rds.pem"`,
+    psql "host=$HOST user=app sslmode=verify-full sslrootcert=rds.pem"`,
 		Args: between(0, 0, ""),
 		RunE: func(command *cobra.Command, _ []string) error {
 			switch {
