@@ -462,8 +462,15 @@ func TestOffline(t *testing.T) {
 			t.Errorf("%s is %s: %s", check, got.Status, got.Found)
 		}
 	}
+	if got := result(t, report, "policy"); got.Found != "allows arn:aws:rds-db:eu-west-1:ACCOUNT:dbuser:"+resourceID+"/app" {
+		t.Errorf("the account is not known, and told is %q", got.Found)
+	}
 	if calls := s.aws.Calls(); len(calls) != 0 {
 		t.Errorf("AWS was called: %v", calls)
+	}
+	s.User = "reports"
+	if got := result(t, s.examine(t), "policy"); got.Status != doctor.Failed || !strings.Contains(got.Found, ":ACCOUNT:dbuser:") {
+		t.Errorf("policy of another user is %s: %s", got.Status, got.Found)
 	}
 }
 

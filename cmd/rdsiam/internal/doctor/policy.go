@@ -24,19 +24,28 @@ func checkPolicy(_ context.Context, c *chart) Result {
 	if err != nil {
 		return failed("no policy can name the user %q: %s", c.User, problemOf(err)).mend("rename the account", "")
 	}
+	arn := c.withoutGuess(user)
 	if c.allows(user) {
 		c.allowed = true
 		if len(findings) > 0 {
-			return warning("allows %s, but: %s: %s", user, findings[0].Value, findings[0].Problem).
+			return warning("allows %s, but: %s: %s", arn, findings[0].Value, findings[0].Problem).
 				mend(findings[0].Mend, "rdsiam policy lint "+shellWord(c.PolicyFile))
 		}
-		return found("allows %s", user)
+		return found("allows %s", arn)
 	}
-	result := failed("does not allow %s", user)
+	result := failed("does not allow %s", arn)
 	if worst := firstError(findings); worst != nil {
-		return failed("does not allow %s: %s: %s", user, worst.Value, worst.Problem).mend(worst.Mend, c.policyCommand())
+		return failed("does not allow %s: %s: %s", arn, worst.Value, worst.Problem).mend(worst.Mend, c.policyCommand())
 	}
 	return result.mend("use this one", c.policyCommand())
+}
+
+// withoutGuess is an ARN for people, with ACCOUNT where that of the database is not known.
+func (c *chart) withoutGuess(user rdsiam.UserARN) string {
+	if c.resource.AccountID != anyAccount {
+		return user.String()
+	}
+	return strings.Replace(user.String(), ":"+anyAccount+":", ":ACCOUNT:", 1)
 }
 
 // allows asks the policy about the user, in any account where that of the database is not
