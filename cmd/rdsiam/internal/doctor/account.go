@@ -75,12 +75,22 @@ func (c *chart) checkPlugin(ctx context.Context) Result {
 			return found("%s with a password, which the proxy knows", account)
 		}
 		return warning("%s does not use AWSAuthenticationPlugin, and logged in all the same", account).
-			mend("another account may have been meant", "ALTER USER "+quoted+" IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;")
+			mend(mendPlugin(c.User, name, quoted))
 	case !strings.Contains(upper, "REQUIRE SSL") && !strings.Contains(upper, "REQUIRE X509"):
 		return warning("%s uses AWSAuthenticationPlugin and may log in without TLS", account).
 			mend("a client without TLS sends its token in clear", "ALTER USER "+quoted+" REQUIRE SSL;")
 	}
 	return found("%s uses AWSAuthenticationPlugin and requires TLS", account)
+}
+
+// mendPlugin gives the account that logged in the plugin of RDS, unless it is not that of
+// user: the plugin would then take the password from somebody else.
+func mendPlugin(user, name, quoted string) (text, command string) {
+	if name != user {
+		return "the session is not that of " + user + ": something on the way logs in as another, or an anonymous account goes first; see which accounts there are",
+			"SELECT user, host, plugin FROM mysql.user WHERE user IN (" + quoteText(user) + ", " + quoteText(name) + ");"
+	}
+	return "another account may have been meant", "ALTER USER " + quoted + " IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
 }
 
 func cutLast(text, separator string) (before, after string, ok bool) {

@@ -5,3 +5,6 @@ var CauseWords = []string{
 	aboutPolicy, aboutIdentity, aboutCredentials, aboutClock, aboutIAM, aboutRole, aboutPlugin, aboutServerLog,
 	aboutDatabase, aboutLogin, aboutConnect, aboutProxyAuth, aboutThrottle, aboutRegion, aboutName,
 }
+
+// MendPlugin is the mend of an account of MySQL that logged in without the plugin of RDS.
+var MendPlugin = mendPlugin
