@@ -1,5 +1,5 @@
-// Package flagwords puts the flags of the command line in place of the options of the
-// library, whose texts name those.
+// Package flagwords puts the flags of the command line in place of the options and fields
+// of the library, whose texts name those.
 package flagwords
 
 import "strings"
@@ -18,4 +18,18 @@ var words = strings.NewReplacer(
 	"with rdsiam.WithRootCAs", "with --root-cas", "with WithRootCAs", "with --root-cas", "rdsiam.WithRootCAs", "--root-cas", "WithRootCAs", "--root-cas",
 	" into the pool", " into that file",
 	"this package", "rdsiam",
+
+	"provision.Adopt", "--adopt",
+	"name in DropOptions.ReassignTo who gets it", "say who gets it with --reassign-to",
+	"run a plan with DropOptions.KeepRole first", "run rdsiam provision drop --keep-role first",
+	"DropOptions.ReassignTo", "--reassign-to",
+	"ReassignTo and KeepRole", "--reassign-to and --keep-role",
+	"InSchemas or FutureTablesOf", "--schema or --future-tables-of",
+	"apply the plan with provision.Apply", "run rdsiam provision apply --yes",
+	"see what provision.Check finds, and revoke that with Account.PlanExact", "see what rdsiam provision check finds, and revoke that with rdsiam provision apply --exact",
+	"make the file with provision.PartialRevokes, or ", "",
+	"as PlanExact does with what Check finds", "as rdsiam provision apply --exact does",
+	"Account.AllowPlaintext", "--allow-plaintext", "Account.Comment", "--comment", "Account.Engine", "--engine", "Account.Grants", "rights",
+	"Account.Host", "--host", "Account.MaxConnections", "--max-connections", "Account.MemberOf", "--member-of", "Account.Name", "--user",
+	"Account.Reach", "--reach",
 )
