@@ -80,9 +80,9 @@ func run(ctx context.Context, streams Streams, s *session, plan *provision.Plan)
 	report, err := provision.Apply(ctx, s.DB, plan, provision.WithNotices(s.notices))
 	if report != nil {
 		for _, step := range report.Steps {
-			fmt.Fprintf(streams.Err, "%-7s %s\n", step.Kind, step.Summary)
+			fmt.Fprintln(streams.Err, step.Summary)
 			for _, warning := range step.Warnings {
-				fmt.Fprintln(streams.Err, "        the server warns: "+warning)
+				fmt.Fprintln(streams.Err, "  the server warns: "+warning)
 			}
 		}
 	}
