@@ -47,9 +47,15 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	}
 	var status exitStatus
 	if !errors.As(err, &status) || status.err != nil {
-		fmt.Fprintln(streams.Err, "rdsiam: "+flagwords.Replace(strings.TrimPrefix(err.Error(), "rdsiam: ")))
+		fmt.Fprintln(streams.Err, "rdsiam: "+flagwords.Replace(withoutPrefix(err.Error())))
 	}
 	return exitCode(err)
+}
+
+// withoutPrefix takes away the prefix of the library, also where a command says before it
+// which file or flag an error is about.
+func withoutPrefix(text string) string {
+	return strings.ReplaceAll(strings.TrimPrefix(text, "rdsiam: "), ": rdsiam: ", ": ")
 }
 
 // interrupted reports whether the command was waiting for credentials when ctx ended, for
