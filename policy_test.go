@@ -169,7 +169,7 @@ func TestParsePolicyErrors(t *testing.T) {
 		return `{"Version":"2012-10-17","Statement":{"Effect":"Allow",` + elements + `}}`
 	}
 	for name, tt := range map[string]struct{ text, want string }{
-		"empty":               {"", "not JSON"},
+		"empty":               {"", "the document is empty"},
 		"not JSON":            {"Version: 2012-10-17", "not JSON"},
 		"damaged encoding":    {"%7B%2", "percent-encoding"},
 		"trust policy":        {statement(`"Principal":"*","Action":"sts:AssumeRole","Resource":"*"`), `"Principal"`},

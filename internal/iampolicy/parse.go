@@ -210,6 +210,9 @@ func readObject(raw []byte, name string, allowed ...string) (map[string]json.Raw
 }
 
 func readMembers(raw []byte, name string) (map[string]json.RawMessage, error) {
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, problem("%s is empty", name)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	start, err := decoder.Token()
 	if err != nil {

@@ -310,7 +310,7 @@ func TestUnsupportedConditionOfDeny(t *testing.T) {
 func TestParseErrors(t *testing.T) {
 	statement := func(elements string) string { return `{"Statement":{` + elements + `}}` }
 	tests := []struct{ name, document, want string }{
-		{"empty", ``, "not JSON"},
+		{"empty", ``, "the document is empty"},
 		{"cut off", `{"Statement":`, "not JSON"},
 		{"array", `[]`, "not a JSON object"},
 		{"text behind", allow(`"Resource":"*"`) + `x`, "text after"},
