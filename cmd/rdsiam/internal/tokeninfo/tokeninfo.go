@@ -158,7 +158,7 @@ func (r *reader) readParameters(query string) {
 		}
 	}
 	if len(missing) > 0 {
-		r.fail("the token ends too early or was cut: "+strings.Join(missing, ", ")+" is not in it",
+		r.fail("the token ends too early or was cut: it lacks "+strings.Join(missing, ", "),
 			"look for a field or buffer on its way that is shorter; tokens have up to 5,000 characters")
 	}
 }
