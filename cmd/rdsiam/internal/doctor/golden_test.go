@@ -185,6 +185,8 @@ func TestPrinter(t *testing.T) {
 			"ok      policy       allows arn:aws:rds-db:eu-west-1:123456789012:dbuser:\n                     " + resourceID + "/app\n"},
 		{"shell", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: strings.Repeat("word ", 14) + "'two  words'"},
 			"failed  x            f\n        " + strings.Repeat("word ", 13) + "\\\n          word 'two  words'\n"},
+		{"flag and value", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: strings.Repeat("word ", 12) + "--user app --yes"},
+			"failed  x            f\n        " + strings.Repeat("word ", 12) + "\\\n          --user app --yes\n"},
 		{"SQL", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: `GRANT rds_iam TO "` + strings.Repeat("a b ", 15) + `";`},
 			"failed  x            f\n        GRANT rds_iam TO\n        \"" + strings.Repeat("a b ", 15) + "\";\n"},
 	}

@@ -149,7 +149,8 @@ func wrapCommand(command string, limit int) []string {
 		return join(wordsOf(printable(command)), limit)
 	}
 	const continued = " \\"
-	lines := join(wordsOf(printable(command)), limit-len(continued)-len("  "))
+	room := limit - len(continued) - len("  ")
+	lines := join(withValues(wordsOf(printable(command)), room), room)
 	for i := range lines[:len(lines)-1] {
 		lines[i] += continued
 	}
@@ -157,6 +158,24 @@ func wrapCommand(command string, limit int) []string {
 		lines[i+1] = "  " + lines[i+1]
 	}
 	return lines
+}
+
+// withValues keeps a flag and its value in one line, where they fit into one.
+func withValues(words []string, limit int) []string {
+	var joined []string
+	for _, word := range words {
+		if last := len(joined) - 1; last >= 0 && isFlag(joined[last]) && !strings.HasPrefix(word, "-") &&
+			utf8.RuneCountInString(joined[last])+1+utf8.RuneCountInString(word) <= limit {
+			joined[last] += " " + word
+			continue
+		}
+		joined = append(joined, word)
+	}
+	return joined
+}
+
+func isFlag(word string) bool {
+	return strings.HasPrefix(word, "--") && !strings.ContainsAny(word, " =")
 }
 
 // wordsOf splits a command at its spaces, but not at those between quotation marks.
