@@ -63,7 +63,7 @@ func (s *state) readRole(ctx context.Context, q querier, a Account) error {
 		s.note(Attribute, "role "+quoted(a.Name)+" is a superuser")
 	}
 	if !inherits && len(a.MemberOf) > 0 {
-		s.note(Attribute, "role "+quoted(a.Name)+" is NOINHERIT: it has the rights of Account.MemberOf only after SET ROLE")
+		s.note(Attribute, "role "+quoted(a.Name)+" is NOINHERIT: it has the rights of the roles it is a member of only after SET ROLE")
 	}
 	if a.MaxConnections > 0 && limit != a.MaxConnections {
 		s.note(Attribute, "the connection limit is "+itoa(limit)+", not "+itoa(a.MaxConnections))
