@@ -60,9 +60,7 @@ func TestCauses(t *testing.T) {
 	}{
 		// Name and network.
 		{"no such name", postgres, nil, func(_ *testing.T, s *stage) {
-			s.network.lookup = func(host string) ([]string, error) {
-				return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
-			}
+			s.network.lookup = noSuchHost
 		}, "name", doctor.Failed, "there is no host " + ordersHost, "aws rds describe-db-instances --region eu-west-1"},
 		{"resolver is down", postgres, nil, func(_ *testing.T, s *stage) {
 			s.network.lookup = func(string) ([]string, error) { return nil, errors.New("i/o timeout") }
@@ -83,6 +81,20 @@ func TestCauses(t *testing.T) {
 				return nil, &net.OpError{Op: "dial", Err: os.ErrDeadlineExceeded}
 			}
 		}, "tcp", doctor.Failed, "a security group, firewall", "aws ec2 authorize-security-group-ingress --region eu-west-1 --group-id SG-OF-THE-DATABASE --protocol tcp --port 3306"},
+
+		{"no route", postgres, nil, func(_ *testing.T, s *stage) {
+			s.network.dial = func(context.Context, string) (net.Conn, error) {
+				return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}
+			}
+		}, "tcp", doctor.Failed, "cannot connect to " + ordersHost + ":5432: connect: network is unreachable", "--dial HOST:PORT"},
+		{"no such cluster", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint = "prod.cluster-abc123.eu-west-1.rds.amazonaws.com"
+			s.network.lookup = noSuchHost
+		}, "name", doctor.Failed, "there is no host prod.cluster-abc123", "aws rds describe-db-clusters --region eu-west-1"},
+		{"no such proxy", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint = proxyHost
+			s.network.lookup = noSuchHost
+		}, "name", doctor.Failed, "there is no host " + proxyHost, "aws rds describe-db-proxies --region eu-west-1"},
 
 		// What is signed.
 		{"address", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "10.0.3.17" },
@@ -110,6 +122,17 @@ func TestCauses(t *testing.T) {
 		{"region of the configuration", postgres, nil, func(_ *testing.T, s *stage) { s.config.Region = "us-east-1" },
 			"region", doctor.Warning, "the AWS configuration says us-east-1", "export AWS_REGION=eu-west-1"},
 
+		{"address of version 6", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "[fd00::17]" },
+			"endpoint", doctor.Failed, "not for an IP address", "--dial '[fd00::17]:5432'"},
+		{"custom endpoint in capitals", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint = "Reports.Cluster-Custom-abc123.eu-west-1.rds.amazonaws.com"
+		}, "endpoint", doctor.Failed, "custom endpoint", "CLUSTER.cluster-abc123.eu-west-1.rds.amazonaws.com:5432"},
+		{"flags of the command line", postgres, nil, func(t *testing.T, s *stage) {
+			s.Endpoint, s.DefaultPort, s.Database, s.Profile, s.ResourceID = "db.example.com", 6000, "shop", "prod", resourceID
+			s.Policy, s.PolicyFile = policyFor(t, resourceID, "app"), "my policy.json"
+		}, "endpoint", doctor.Failed, "not the name of an RDS endpoint",
+			"--db shop --dial db.example.com:6000 --engine postgresql --root-cas ca.pem --profile prod --policy 'my policy.json' --resource " + resourceID},
+
 		// TLS.
 		{"no TLS in PostgreSQL", postgres, []rdsiamtest.Option{rdsiamtest.WithTLSMode(rdsiamtest.TLSUnavailable)}, nil,
 			"tls", doctor.Failed, "offers no TLS", "ParameterName=ssl,ParameterValue=1"},
@@ -130,12 +153,39 @@ func TestCauses(t *testing.T) {
 			s.Endpoint, s.RootCAs = "orders.abc123.us-gov-west-1.rds.amazonaws.com", nil
 		}, "tls", doctor.Failed, "have none for the region us-gov-west-1", "--root-cas FILE"},
 
+		{"authority of nobody for a proxy", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(_ *testing.T, s *stage) {
+			s.Endpoint, s.RootCAs = proxyHost, nil
+		}, "tls", doctor.Failed, "not trusted", "apt-get install ca-certificates"},
+		{"connection is cut", mysql, nil, func(_ *testing.T, s *stage) { s.server.SetFaults(rdsiamtest.Faults{CutAfter: -1}) },
+			"tls", doctor.Failed, "the TLS handshake failed", "openssl s_client -connect " + ordersHost + ":3306 -starttls mysql"},
+		{"another protocol", postgres, nil, func(t *testing.T, s *stage) { s.network.server = newStage(t, mysql).server },
+			"tls", doctor.Failed, "does not speak the protocol of PostgreSQL", "openssl s_client -connect " + ordersHost + ":5432 -starttls postgres"},
+
 		// Credentials, whose they are, and when.
 		{"no credentials", postgres, nil, func(_ *testing.T, s *stage) {
 			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{}, errors.New("no EC2 IMDS role found")
 			})
 		}, "credentials", doctor.Failed, "no EC2 IMDS role found", "aws configure sso"},
+		{"no such profile", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Profile = "prod"
+			s.AWS = func(context.Context) (aws.Config, error) {
+				return aws.Config{}, errors.New("failed to get shared config profile, prod")
+			}
+		}, "credentials", doctor.Failed, "failed to get shared config profile, prod", "aws configure list --profile prod"},
+		{"configuration without credentials", postgres, nil, func(_ *testing.T, s *stage) { s.config.Credentials = nil },
+			"credentials", doctor.Failed, "there are no AWS credentials", "aws configure sso"},
+		{"no credentials in the profile", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Profile = "prod"
+			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{}, errors.New("no EC2 IMDS role found")
+			})
+		}, "credentials", doctor.Failed, "no EC2 IMDS role found", "aws sso login --profile prod"},
+		{"SSO session of no profile is over", postgres, nil, func(_ *testing.T, s *stage) {
+			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+				return aws.Credentials{}, errors.New("the SSO session has expired")
+			})
+		}, "credentials", doctor.Failed, "the SSO session has expired", "aws sso login"},
 		{"SSO session is over", postgres, nil, func(_ *testing.T, s *stage) {
 			s.Profile = "prod"
 			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
@@ -168,6 +218,14 @@ func TestCauses(t *testing.T) {
 			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
 				ARN: "arn:aws:sts::123456789012:assumed-role/ecsTaskExecutionRole/1"})
 		}, "identity", doctor.Warning, "ecsTaskExecutionRole", "aws sts get-caller-identity"},
+		{"role of a node of EKS", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
+				ARN: "arn:aws:sts::123456789012:assumed-role/eks-NodeInstanceRole-1X/i-0123"})
+		}, "identity", doctor.Warning, "eks-NodeInstanceRole-1X", "aws sts get-caller-identity"},
+		{"AWS does not tell whose", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Profile = "prod"
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "AccessDenied", Message: "explicit deny"})
+		}, "identity", doctor.Warning, "AWS does not tell whose the credentials are: AccessDenied: explicit deny", "aws sts get-caller-identity --profile prod"},
 		{"another partition", postgres, nil, func(_ *testing.T, s *stage) {
 			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
 				ARN: "arn:aws-cn:iam::123456789012:user/sre"})
@@ -179,6 +237,9 @@ func TestCauses(t *testing.T) {
 		{"clock a little slow", postgres, nil, func(_ *testing.T, s *stage) { s.aws.SetClock(clockAhead(4 * time.Minute)) },
 			"clock", doctor.Warning, "tokens live shorter", "chronyc makestep"},
 
+		{"clock a little fast", postgres, nil, func(_ *testing.T, s *stage) { s.aws.SetClock(clockAhead(-2 * time.Minute)) },
+			"clock", doctor.Warning, "this clock is 2m", "chronyc makestep"},
+
 		// What the API of RDS knows.
 		{"IAM is off", postgres, nil, func(_ *testing.T, s *stage) {
 			s.inRDS(func(i *fakeaws.Instance) { i.IAMDatabaseAuthenticationEnabled = false })
@@ -188,7 +249,10 @@ func TestCauses(t *testing.T) {
 				i.IAMDatabaseAuthenticationEnabled = false
 				i.PendingModifiedValues.IAMDatabaseAuthenticationEnabled = aws.Bool(true)
 			})
-		}, "database", doctor.Failed, "IAM authentication is pending", "rdsiam enable " + ordersHost},
+		}, "database", doctor.Failed, "IAM authentication is pending until mon:03:00-mon:03:30", "rdsiam enable " + ordersHost},
+		{"IAM is about to be off", postgres, nil, func(_ *testing.T, s *stage) {
+			s.inRDS(func(i *fakeaws.Instance) { i.PendingModifiedValues.IAMDatabaseAuthenticationEnabled = aws.Bool(false) })
+		}, "database", doctor.Warning, "IAM authentication is about to be turned off", "rdsiam enable " + ordersHost + " --apply now"},
 		{"stopped instance", postgres, nil, func(_ *testing.T, s *stage) {
 			s.Profile = "prod"
 			s.inRDS(func(i *fakeaws.Instance) { i.DBInstanceStatus = "stopped" })
@@ -204,7 +268,7 @@ func TestCauses(t *testing.T) {
 		}, "database", doctor.Failed, "no IAM authentication", "aws rds describe-db-engine-versions --region eu-west-1 --engine mariadb"},
 		{"another account", postgres, nil, func(*testing.T, *stage) {},
 			"database", doctor.Failed, "account 123456789012 has no instance orders in eu-west-1", "--profile PROFILE"},
-		{"proxy without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint("p.proxy-abc123.eu-west-1.rds.amazonaws.com")}, func(_ *testing.T, s *stage) {
+		{"proxy without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(_ *testing.T, s *stage) {
 			s.Endpoint = s.aws.AddProxy(fakeaws.Proxy{DBProxyName: "p", EngineFamily: "POSTGRESQL"}).Endpoint
 		}, "database", doctor.Failed, "no client can log in with a token", "IAMAuth=REQUIRED"},
 		{"instance id for a cluster", postgres, nil, func(_ *testing.T, s *stage) {
@@ -214,6 +278,12 @@ func TestCauses(t *testing.T) {
 		}, "database", doctor.Failed, "--resource says " + resourceID + ", and AWS cluster-ABC", "rdsiam policy --endpoint " + ordersHost + " --user app"},
 		{"name for a resource id", postgres, nil, func(_ *testing.T, s *stage) { s.Offline, s.ResourceID = true, "orders" },
 			"database", doctor.Failed, "orders", "--query 'DBInstances[].[DbiResourceId,DBClusterIdentifier]'"},
+		{"name for a resource id of a cluster", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint, s.Offline, s.ResourceID = "prod.cluster-ro-abc123.eu-west-1.rds.amazonaws.com", true, "prod"
+		}, "database", doctor.Failed, "--resource: prod", "aws rds describe-db-clusters --region eu-west-1 --db-cluster-identifier prod"},
+		{"name for a resource id of a proxy", postgres, nil, func(_ *testing.T, s *stage) {
+			s.Endpoint, s.Offline, s.ResourceID = proxyHost, true, "p"
+		}, "database", doctor.Failed, "--resource: p", "aws rds describe-db-proxies --region eu-west-1 --db-proxy-name p"},
 		{"master user", postgres, []rdsiamtest.Option{rdsiamtest.WithIAMUser("master")}, func(_ *testing.T, s *stage) {
 			s.inRDS(nil)
 			s.User = "master"
@@ -236,6 +306,15 @@ func TestCauses(t *testing.T) {
 			withPolicy(resourceID, "app")(t, s)
 			s.Offline = true
 		}, "policy", doctor.Warning, "the resource id, which is not known", "aws rds describe-db-instances --region eu-west-1 --db-instance-identifier orders"},
+		{"policy that opens too much, offline, without an id", postgres, nil, func(t *testing.T, s *stage) {
+			withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:*/app")(t, s)
+			s.Offline = true
+		}, "policy", doctor.Warning, "the resource id, which is not known", "aws rds describe-db-instances"},
+		{"policy for another user, offline", postgres, nil, func(t *testing.T, s *stage) {
+			withPolicy(resourceID, "App")(t, s)
+			s.Offline, s.ResourceID = true, resourceID
+		}, "policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:000000000000:dbuser:" + resourceID + "/app",
+			"rdsiam policy --resource " + resourceID + " --region eu-west-1 --account ACCOUNT --user app"},
 		{"policy that opens too much", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:*/app"),
 			"policy", doctor.Warning, "allows arn:aws:rds-db", "rdsiam policy lint policy.json"},
 
@@ -243,7 +322,7 @@ func TestCauses(t *testing.T) {
 		{"identity without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "PAM authentication failed", "rdsiam policy attach --iam-user sre --endpoint " + ordersHost + " --user app"},
+		}, "log-in", doctor.Failed, `refused, FATAL: PAM authentication failed for user "app" (SQLSTATE 28000)`, "rdsiam policy attach --iam-user sre --endpoint " + ordersHost + " --user app"},
 		{"identity without a policy, MySQL", mysql, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
@@ -263,9 +342,53 @@ func TestCauses(t *testing.T) {
 			s.Endpoint = "s.shardgrp-abc123.eu-west-1.rds.amazonaws.com"
 			mustDo(t, s.server.SetPolicies())
 		}, "log-in", doctor.Failed, "lacks rds-db:connect", "--endpoint CLUSTER.cluster-ID.eu-west-1.rds.amazonaws.com --user app"},
+		{"role without a policy", postgres, nil, func(t *testing.T, s *stage) {
+			s.Profile = "prod"
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
+				ARN: "arn:aws:sts::123456789012:assumed-role/orders/i-0123"})
+			s.inRDS(nil)
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role orders --endpoint " + ordersHost + " --user app --profile prod"},
+		{"credentials that are not accepted", postgres, nil, func(t *testing.T, s *stage) {
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"})
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		{"identity that AWS does not tell, without a policy", postgres, nil, func(t *testing.T, s *stage) {
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "AccessDenied", Message: "explicit deny"})
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE --endpoint " + ordersHost},
+		{"proxy without IAM, log-in", mysql, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
+			s.Endpoint = s.aws.AddProxy(fakeaws.Proxy{DBProxyName: "p", EngineFamily: "MYSQL"}).Endpoint
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "the proxy has no IAM authentication, or no secret", "aws rds modify-db-proxy --region eu-west-1 --db-proxy-name p --auth"},
+		{"proxy without the secret", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(_ *testing.T, s *stage) {
+			s.Endpoint, s.Offline, s.User = proxyHost, true, "stranger"
+		}, "log-in", doctor.Failed, "the proxy has no IAM authentication, or no secret", "aws rds modify-db-proxy --region eu-west-1 --db-proxy-name NAME --auth"},
+		{"account without the plugin", mysql, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("o'neil", "secret")}, func(_ *testing.T, s *stage) {
+			s.inRDS(nil)
+			s.User = "o'neil"
+		}, "log-in", doctor.Failed, "it does not use the plugin AWSAuthenticationPlugin",
+			`CREATE USER IF NOT EXISTS 'o''neil'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL; ALTER USER 'o''neil'@'%'`},
+		{"name with a quotation mark", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser(`o"neil`, "secret")}, func(_ *testing.T, s *stage) {
+			s.inRDS(nil)
+			s.User = `o"neil`
+		}, "log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "o""neil";`},
+		{"connection is lost", postgres, nil, func(_ *testing.T, s *stage) {
+			dials := 0
+			s.network.dial = func(ctx context.Context, address string) (net.Conn, error) {
+				if dials++; dials > 2 { // after tcp and tls
+					return nil, &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.EHOSTUNREACH)}
+				}
+				return s.server.DialContext(ctx, "tcp", address)
+			}
+		}, "log-in", doctor.Failed, "no route to host", "rdsiam doctor " + ordersHost + ":5432 --user app"},
 		{"clock, seen by the database", postgres, nil, func(_ *testing.T, s *stage) {
 			s.aws.SetClock(clockAhead(time.Hour))
 			s.server.SetFaults(rdsiamtest.Faults{ClockOffset: time.Hour})
+		}, "log-in", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
+		{"clock too fast, seen by the database", postgres, nil, func(_ *testing.T, s *stage) {
+			s.aws.SetClock(clockAhead(-time.Hour))
+			s.server.SetFaults(rdsiamtest.Faults{ClockOffset: -time.Hour})
 		}, "log-in", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
 		{"account without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("legacy", "secret")}, func(_ *testing.T, s *stage) {
 			s.inRDS(nil)
@@ -354,6 +477,13 @@ func TestRefusalLog(t *testing.T) {
 	}
 }
 
+// proxyHost is the endpoint that the fake AWS gives the proxy p.
+const proxyHost = "p.proxy-abc123.eu-west-1.rds.amazonaws.com"
+
+func noSuchHost(host string) ([]string, error) {
+	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
+}
+
 func mustDo(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -433,9 +563,38 @@ func TestSkipped(t *testing.T) {
 			s.ResourceID = resourceID
 		}, "database", "--resource says " + resourceID},
 		{"no policy", func(*stage) {}, "policy", "because no --policy was given"},
-		{"no connection", func(s *stage) {
-			s.network.dial = func(context.Context, string) (net.Conn, error) { return nil, errors.New("no route") }
-		}, "log-in", "because of tcp"},
+		{"no connection", func(s *stage) { s.network.dial = noRoute }, "log-in", "because of tcp"},
+		{"no connection, TLS", func(s *stage) { s.network.dial = noRoute }, "tls", "because of tcp"},
+		{"no connection, account", func(s *stage) { s.network.dial = noRoute }, "account", "because of log-in"},
+		{"no connection, session", func(s *stage) { s.network.dial = noRoute }, "session", "because of log-in"},
+		{"no address", func(s *stage) {
+			s.network.dial = func(context.Context, string) (net.Conn, error) {
+				return nil, &net.DNSError{Err: "no such host", Name: ordersHost, IsNotFound: true}
+			}
+		}, "tcp", "because of name: " + ordersHost + " has no address"},
+		{"no verified TLS", func(s *stage) { s.RootCAs = nil }, "log-in", "because of tls: a token is sent to a verified server only"},
+		{"no configuration", noConfiguration, "identity", "because of credentials: there is no AWS configuration"},
+		{"no credentials", noCredentials, "identity", "because of credentials: there are none"},
+		{"no credentials, API", noCredentials, "database", "because of identity"},
+		{"no credentials, token", noCredentials, "token", "because of credentials"},
+		{"no credentials, log-in", noCredentials, "log-in", "because of token"},
+		{"offline, clock", func(s *stage) { s.Offline = true }, "clock", "because AWS was not asked for the time"},
+		{"wrong clock", func(s *stage) {
+			s.aws.SetClock(clockAhead(time.Hour))
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "SignatureDoesNotMatch", Message: "Signature not yet current"})
+		}, "identity", "because of the clock"},
+		{"AWS is behind a log-in page", func(s *stage) {
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 200, Page: "<html>log in</html>"})
+		}, "database", "because of identity"},
+		{"the API does not know the endpoint", func(s *stage) { s.Endpoint = "s.shardgrp-abc123.eu-west-1.rds.amazonaws.com" },
+			"database", "because the API of RDS does not know this kind of endpoint"},
+		{"the API fails", func(s *stage) {
+			s.aws.Fail("rds:DescribeDBInstances", -1, fakeaws.Failure{Status: 400, Code: "InvalidParameterValue", Message: "no"})
+		}, "database", "because the API of RDS failed"},
+		{"address, name", func(s *stage) { s.Endpoint = "10.1.1.1" }, "name", "10.1.1.1 is an address"},
+		{"address, region", func(s *stage) { s.Endpoint = "10.1.1.1" }, "region", "because of endpoint"},
+		{"address, API", func(s *stage) { s.Endpoint = "10.1.1.1" }, "database", "because of endpoint"},
+		{"address, token", func(s *stage) { s.Endpoint = "10.1.1.1" }, "token", "because of endpoint"},
 		{"address", func(s *stage) { s.Endpoint = "10.1.1.1" }, "log-in", "because of endpoint"},
 	}
 	for _, test := range tests {
@@ -448,6 +607,18 @@ func TestSkipped(t *testing.T) {
 			}
 		})
 	}
+}
+
+func noRoute(context.Context, string) (net.Conn, error) { return nil, errors.New("no route") }
+
+func noConfiguration(s *stage) {
+	s.AWS = func(context.Context) (aws.Config, error) { return aws.Config{}, errors.New("no such profile") }
+}
+
+func noCredentials(s *stage) {
+	s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+		return aws.Credentials{}, errors.New("none")
+	})
 }
 
 // Without any right in AWS everything that needs none still runs, and the policy is
@@ -476,11 +647,15 @@ func TestOffline(t *testing.T) {
 
 // The token is sent to no server whose certificate does not verify.
 func TestTokenStays(t *testing.T) {
-	for _, mode := range []rdsiamtest.TLSMode{rdsiamtest.TLSUnavailable, rdsiamtest.WrongName, rdsiamtest.UnknownAuthority, rdsiamtest.ExpiredCertificate} {
-		s := newStage(t, doctor.PostgreSQL, rdsiamtest.WithTLSMode(mode))
-		s.examine(t)
-		for _, try := range s.server.LogIns() {
-			t.Errorf("TLS mode %d: the server saw a log-in: %+v", mode, try)
+	for _, engine := range []doctor.Engine{doctor.PostgreSQL, doctor.MySQL} {
+		for _, mode := range []rdsiamtest.TLSMode{rdsiamtest.TLSUnavailable, rdsiamtest.WrongName, rdsiamtest.UnknownAuthority, rdsiamtest.ExpiredCertificate} {
+			s := newStage(t, engine, rdsiamtest.WithTLSMode(mode))
+			if got := result(t, s.examine(t), "log-in"); !strings.HasPrefix(got.Found, "because of tls") {
+				t.Errorf("%s, TLS mode %d: log-in is %s: %s", engine, mode, got.Status, got.Found)
+			}
+			for _, try := range s.server.LogIns() {
+				t.Errorf("%s, TLS mode %d: the server saw a log-in: %+v", engine, mode, try)
+			}
 		}
 	}
 }
