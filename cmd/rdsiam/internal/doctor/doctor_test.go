@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -349,10 +350,8 @@ func TestCauses(t *testing.T) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
 		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role orders --endpoint " + ordersHost + " --user app --profile prod"},
-		{"credentials that are not accepted", postgres, nil, func(t *testing.T, s *stage) {
-			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"})
-			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		{"credentials that are not accepted", postgres, nil, notAccepted,
+			"log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
 		{"identity that AWS does not tell, without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "AccessDenied", Message: "explicit deny"})
 			mustDo(t, s.server.SetPolicies())
@@ -373,6 +372,31 @@ func TestCauses(t *testing.T) {
 			s.inRDS(nil)
 			s.User = `o"neil`
 		}, "log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "o""neil";`},
+		{"credentials that are not accepted, and a policy", postgres, nil, func(t *testing.T, s *stage) {
+			notAccepted(t, s)
+			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "App"), "policy.json", resourceID
+		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE"},
+		{"credentials that are not accepted, and a policy that allows", postgres, nil, func(t *testing.T, s *stage) {
+			notAccepted(t, s)
+			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "app"), "policy.json", resourceID
+		}, "log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		{"credentials that are not accepted, and a policy without an id", postgres, nil, func(t *testing.T, s *stage) {
+			notAccepted(t, s)
+			s.Policy, s.PolicyFile = policyFor(t, resourceID, "App"), "policy.json"
+		}, "log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		{"credentials that are not accepted, proxy", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
+			notAccepted(t, s)
+			s.Endpoint = proxyHost
+		}, "log-in", doctor.Failed, "the credentials that signed the token expired", "unset AWS_ACCESS_KEY_ID"},
+		{"error that nobody explains", postgres, nil, func(_ *testing.T, s *stage) {
+			dials := 0
+			s.network.dial = func(ctx context.Context, address string) (net.Conn, error) {
+				if dials++; dials > 2 { // after tcp and tls
+					return nil, errors.New("strange")
+				}
+				return s.server.DialContext(ctx, "tcp", address)
+			}
+		}, "log-in", doctor.Failed, "strange", "rdsiam doctor " + ordersHost + ":5432 --user app"},
 		{"connection is lost", postgres, nil, func(_ *testing.T, s *stage) {
 			dials := 0
 			s.network.dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -435,11 +459,81 @@ func TestCauses(t *testing.T) {
 	t.Run("commands of the AWS CLI", func(t *testing.T) { checkAWSCommands(t, ofAWS) })
 }
 
+// notAccepted has neither AWS nor the database take the credentials.
+func notAccepted(t *testing.T, s *stage) {
+	s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "ExpiredToken", Message: "The security token included in the request is expired"})
+	mustDo(t, s.server.SetPolicies())
+}
+
+// A mend says also what it brings about, and where it is to be done.
+func TestMendOfLogIn(t *testing.T) {
+	tests := []struct {
+		name   string
+		engine doctor.Engine
+		spoil  func(*stage)
+		want   string
+	}{
+		{"policy of a user", doctor.PostgreSQL, func(*stage) {}, "allow it on arn:aws:rds-db:eu-west-1:"},
+		{"policy of IAM Identity Center", doctor.PostgreSQL, func(s *stage) {
+			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
+				ARN: "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_dba_0123456789abcdef/ann"})
+		}, "put this into the permission set of the role"},
+		{"role", doctor.PostgreSQL, func(s *stage) { s.User = "legacy" }, "; a member takes no password any more"},
+		{"plugin", doctor.MySQL, func(s *stage) { s.User = "legacy" }, "; with the plugin an account takes no password any more"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, test.engine, rdsiamtest.WithPasswordUser("legacy", "secret"))
+			s.inRDS(nil)
+			mustDo(t, s.server.SetPolicies())
+			test.spoil(s)
+			got := result(t, s.examine(t), "log-in")
+			if !strings.HasPrefix(got.Mend, test.want) && !strings.HasSuffix(got.Mend, test.want) {
+				t.Errorf("mend %q, want one with %q", got.Mend, test.want)
+			}
+		})
+	}
+}
+
 // inCluster makes the database an instance of a cluster in that state.
 func inCluster(status string) func(*testing.T, *stage) {
 	return func(_ *testing.T, s *stage) {
 		s.aws.AddCluster(fakeaws.Cluster{DBClusterIdentifier: "prod", Engine: "aurora-postgresql", Status: status, IAMDatabaseAuthenticationEnabled: true})
 		s.inRDS(func(i *fakeaws.Instance) { i.DBClusterIdentifier, i.Engine = "prod", "aurora-postgresql" })
+	}
+}
+
+// What is found says where it comes from.
+func TestFound(t *testing.T) {
+	temporary := credentials
+	temporary.SessionToken, temporary.CanExpire, temporary.Expires = "session", true, time.Now().Add(time.Hour)
+	tests := []struct {
+		name  string
+		spoil func(*stage)
+		check string
+		found string
+	}{
+		{"dialled", func(s *stage) { s.Dial = "localhost:15432" }, "endpoint", "instance endpoint in eu-west-1, PostgreSQL on port 5432, dialled as localhost:15432"},
+		{"dialled, TLS", func(s *stage) { s.Dial = "localhost:15432" }, "tls", "TLS 1.3"},
+		{"long-term key", func(*stage) {}, "credentials", "long-term key AKIDEXAMPLE from EnvConfigCredentials"},
+		{"temporary key", func(s *stage) { s.setCredentials(temporary) }, "credentials",
+			"temporary key AKIDEXAMPLE from EnvConfigCredentials, until " + temporary.Expires.UTC().Format(time.RFC3339)},
+		{"region of the host name", func(*stage) {}, "region", "eu-west-1, from the host name"},
+		{"region given", func(s *stage) { s.Region = "eu-west-1" }, "region", "eu-west-1, from --region"},
+		{"proxy", func(s *stage) {
+			s.aws.AddProxy(fakeaws.Proxy{DBProxyName: "p", EngineFamily: "POSTGRESQL", DefaultAuthScheme: "IAM_AUTH"})
+			s.Endpoint = proxyHost
+		}, "database", "IAM authentication on"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := newStage(t, doctor.PostgreSQL)
+			s.inRDS(nil)
+			test.spoil(s)
+			if got := result(t, s.examine(t), test.check); got.Status != doctor.OK || !strings.Contains(got.Found, test.found) {
+				t.Errorf("%s is %s: %q; want ok: %q", test.check, got.Status, got.Found, test.found)
+			}
+		})
 	}
 }
 
@@ -660,8 +754,29 @@ func TestTokenStays(t *testing.T) {
 	}
 }
 
-// A server that hangs costs each check its time limit and no more, and an interrupt ends
-// everything at once.
+// A server that hangs costs each check its time limit and no more.
+func TestTimeLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hangs := func(ctx context.Context, _ string) (net.Conn, error) {
+			<-ctx.Done()
+			return nil, ctx.Err()
+		}
+		s := &stage{network: &network{dial: hangs, lookup: func(string) ([]string, error) { return []string{"10.0.3.17"}, nil }}}
+		s.setCredentials(credentials)
+		s.Case = doctor.Case{Endpoint: ordersHost, DefaultPort: 5432, Engine: doctor.PostgreSQL, User: "app", Network: s.network, Offline: true,
+			AWS: func(context.Context) (aws.Config, error) { return s.config, nil }}
+		started := time.Now()
+		got := result(t, s.examine(t), "tcp")
+		if taken := time.Since(started); taken != 5*time.Second || got.Milliseconds != taken.Milliseconds() {
+			t.Errorf("it took %v, and %d ms of that for tcp; want 5s", taken, got.Milliseconds)
+		}
+		if got.Status != doctor.Failed || !strings.Contains(got.Found, "does not answer") {
+			t.Errorf("tcp is %s: %s", got.Status, got.Found)
+		}
+	})
+}
+
+// An interrupt ends everything at once.
 func TestInterrupt(t *testing.T) {
 	s := newStage(t, doctor.PostgreSQL)
 	ctx, cancel := context.WithCancel(t.Context())

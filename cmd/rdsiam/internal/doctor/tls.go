@@ -131,7 +131,7 @@ func (c *chart) trustMend(shown *x509.Certificate) (mend, command string) {
 	case c.RootCAs != nil:
 		return c.RootCAsFile + " lacks the authority of this server: leave --root-cas out, or add it", c.withRootCAs("")
 	case strings.HasPrefix(issuer, "Amazon RDS ") && proxy:
-		return "that is an instance or cluster, and no proxy: name its own endpoint", c.listEndpoints()
+		return "that is an instance or cluster, and no proxy: name its own endpoint", c.awsCommand("rds describe-db-instances", "--query 'DBInstances[].Endpoint'")
 	case strings.HasPrefix(issuer, "Amazon "):
 		return "that is a public certificate, as RDS Proxy has: name the proxy's endpoint", c.awsCommand("rds describe-db-proxies", "--query 'DBProxies[].Endpoint'")
 	case proxy:
