@@ -74,6 +74,12 @@ func TestParseRefuses(t *testing.T) {
 		{"select on columns app.orders (a b)", `"b" is where ","`},
 		{"select on all things in app", "after \"all\" comes one of"},
 		{"select on future tables in app", `"in" is where "of"`},
+		{"select on table", "schema of the table is missing"},
+		{"select on columns orders (id)", "needs its schema or database"},
+		{"select on all tables of app", `"of" is where "in"`},
+		{"select on future things of owner in app", `after "future" comes one of`},
+		{"select on future tables of", "owner is missing"},
+		{"select on future tables of owner app", `"app" is where "in"`},
 		{"select on function app.f", "privilege on a routine is execute"},
 		{"select on all routines in app", "privilege on a routine is execute"},
 	} {
