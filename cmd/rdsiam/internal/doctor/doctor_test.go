@@ -17,6 +17,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
+	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -159,6 +160,13 @@ func TestCauses(t *testing.T) {
 		}, "tls", doctor.Failed, "not trusted", "apt-get install ca-certificates"},
 		{"connection is cut", mysql, nil, func(_ *testing.T, s *stage) { s.server.SetFaults(rdsiamtest.Faults{CutAfter: -1}) },
 			"tls", doctor.Failed, "the TLS handshake failed", "openssl s_client -connect " + ordersHost + ":3306 -starttls mysql"},
+		{"host that may not log in", mysql, nil, greets(1130, "Host '10.0.3.9' is not allowed to connect to this MySQL server"),
+			"tls", doctor.Failed, "before TLS: Error 1130 (HY000): Host '10.0.3.9' is not allowed to connect to this MySQL server: no account of this server may log in from this host",
+			"RENAME USER 'app'@'HOST' TO 'app'@'%';"},
+		{"too many connections", mysql, nil, greets(1040, "Too many connections"),
+			"tls", doctor.Failed, "Error 1040 (HY000): Too many connections: the server, or the account, has no connection left", "rdsiam doctor " + ordersHost},
+		{"greeting that nobody explains", mysql, nil, greets(9999, "Out of order"),
+			"tls", doctor.Failed, "the server ends the connection before TLS: Error 9999 (HY000): Out of order", "rdsiam doctor " + ordersHost},
 		{"another protocol", postgres, nil, func(t *testing.T, s *stage) { s.network.server = newStage(t, mysql).server },
 			"tls", doctor.Failed, "does not speak the protocol of PostgreSQL", "openssl s_client -connect " + ordersHost + ":5432 -starttls postgres"},
 
@@ -492,6 +500,21 @@ func TestMendOfLogIn(t *testing.T) {
 				t.Errorf("mend %q, want one with %q", got.Mend, test.want)
 			}
 		})
+	}
+}
+
+// greets has a MySQL server send an error in place of its greeting.
+func greets(number uint16, text string) func(*testing.T, *stage) {
+	return func(_ *testing.T, s *stage) {
+		s.network.dial = func(context.Context, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go func() {
+				defer server.Close()
+				packets := mysqlwire.Packets{Stream: server}
+				packets.Write(mysqlwire.Error{Number: number, SQLState: "HY000", Text: text}.Encode()) // fails where the client only connects
+			}()
+			return client, nil
+		}
 	}
 }
 

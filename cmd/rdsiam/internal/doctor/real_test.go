@@ -160,3 +160,21 @@ func TestRealMySQLNoSuchAccount(t *testing.T) {
 		}
 	}
 }
+
+// A server of MySQL or MariaDB that is full says so in place of its greeting, before TLS.
+func TestRealMySQLFull(t *testing.T) {
+	s, real := newRealStage(t, doctor.MySQL)
+	const most = 10 // the least that MariaDB takes
+	mustDo(t, real.Exec(t.Context(), "SET GLOBAL max_connections = 10", "SET GLOBAL connect_timeout = 60"))
+	for range most + 1 { // one more is for administrators
+		conn, err := net.Dial("tcp", real.Addr())
+		mustDo(t, err)
+		defer conn.Close()
+		_, err = conn.Read(make([]byte, 1)) // of the greeting
+		mustDo(t, err)
+	}
+	got := result(t, s.examine(t), "tls")
+	if got.Status != doctor.Failed || !strings.Contains(got.Found, "Error 1040") || !strings.Contains(got.Found, "no connection left") {
+		t.Errorf("tls is %s: %s; want that the server is full", got.Status, got.Found)
+	}
+}

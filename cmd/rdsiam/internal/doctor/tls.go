@@ -90,6 +90,10 @@ func (c *chart) explainTLS(err error) Result {
 	if errors.Is(err, errNoTLS) {
 		return c.explainNoTLS()
 	}
+	var refusal mysqlwire.Error
+	if errors.As(err, &refusal) {
+		return c.explainGreeting(refusal)
+	}
 	var described *rdsiam.CertificateError
 	if !errors.As(c.endpoint.DescribeCertificateError(err, nil), &described) {
 		return failed("the TLS handshake failed: %v", cause(err)).
@@ -118,6 +122,19 @@ func (c *chart) explainTLS(err error) Result {
 		result.Found += fmt.Sprintf("; shown is one by %q", shown.Issuer.CommonName)
 	}
 	return result.mend(c.trustMend(shown))
+}
+
+// explainGreeting says what an error of MySQL in place of its greeting means. All that it
+// knows then is where the client comes from, and how many there are.
+func (c *chart) explainGreeting(refusal mysqlwire.Error) Result {
+	result := failed("the server ends the connection before TLS: %v", refusal)
+	explanation := c.endpoint.Explain(refusal)
+	if len(explanation.Causes) == 0 {
+		return result.mend("try again; if it stays, see the log of the server", c.commandLine().String())
+	}
+	likeliest := explanation.Causes[0]
+	result.Found += ": " + flagwords.Replace(likeliest.Text)
+	return result.mend(flagwords.Replace(likeliest.Mend), c.command(likeliest, explanation.Code))
 }
 
 // trustMend tells what may be wrong with an authority from who it is.
