@@ -115,7 +115,7 @@ func TestCauses(t *testing.T) {
 			s.Endpoint = "reports.cluster-custom-abc123.eu-west-1.rds.amazonaws.com"
 		}, "endpoint", doctor.Failed, "custom endpoint", "CLUSTER.cluster-abc123.eu-west-1.rds.amazonaws.com:5432"},
 		{"global database", postgres, nil, func(_ *testing.T, s *stage) {
-			s.Endpoint = "shop.global-abc123.global.rds.amazonaws.com"
+			s.Endpoint = globalHost
 		}, "endpoint", doctor.Failed, "does not tell its region", "--region REGION"},
 		{"wrong region", postgres, nil, func(_ *testing.T, s *stage) { s.Region = "us-east-1" },
 			"endpoint", doctor.Failed, "contradicts the host name", "rdsiam doctor " + ordersHost + ":5432 --user app"},
@@ -303,6 +303,8 @@ func TestCauses(t *testing.T) {
 			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012:dbuser:" + resourceID + "/app", "rdsiam policy --endpoint " + ordersHost + " --user app"},
 		{"policy for another database", postgres, nil, withPolicy("db-RESTOREDFROM", "app"),
 			"policy", doctor.Failed, "does not allow", "rdsiam policy --endpoint"},
+		{"policy for another account", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:999999999999:dbuser:"+resourceID+"/app"),
+			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012", "rdsiam policy --endpoint"},
 		{"policy for rds instead of rds-db", postgres, nil, withPolicyText("rds:connect", "arn:aws:rds:eu-west-1:123456789012:dbuser:"+resourceID+"/app"),
 			"policy", doctor.Failed, "rds:connect", "rdsiam policy --endpoint"},
 		{"policy with a name", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:orders/app"),
@@ -396,6 +398,10 @@ func TestCauses(t *testing.T) {
 			notAccepted(t, s)
 			s.Endpoint = proxyHost
 		}, "log-in", doctor.Failed, "the credentials that signed the token expired", "unset AWS_ACCESS_KEY_ID"},
+		{"writer of a global database has moved", postgres, []rdsiamtest.Option{rdsiamtest.WithRegion("eu-west-1"), rdsiamtest.WithEndpoint(globalHost)}, func(t *testing.T, s *stage) {
+			s.Endpoint, s.Region = globalHost, "eu-west-1"
+			mustDo(t, s.server.SetPolicies())
+		}, "log-in", doctor.Failed, "the writer of the global database is in another region", "--region REGION"},
 		{"error that nobody explains", postgres, nil, func(_ *testing.T, s *stage) {
 			dials := 0
 			s.network.dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -541,6 +547,7 @@ func TestFound(t *testing.T) {
 		{"long-term key", func(*stage) {}, "credentials", "long-term key AKIDEXAMPLE from EnvConfigCredentials"},
 		{"temporary key", func(s *stage) { s.setCredentials(temporary) }, "credentials",
 			"temporary key AKIDEXAMPLE from EnvConfigCredentials, until " + temporary.Expires.UTC().Format(time.RFC3339)},
+		{"time without credentials", noCredentials, "clock", "of AWS's"},
 		{"region of the host name", func(*stage) {}, "region", "eu-west-1, from the host name"},
 		{"region given", func(s *stage) { s.Region = "eu-west-1" }, "region", "eu-west-1, from --region"},
 		{"proxy", func(s *stage) {
@@ -596,6 +603,8 @@ func TestRefusalLog(t *testing.T) {
 
 // proxyHost is the endpoint that the fake AWS gives the proxy p.
 const proxyHost = "p.proxy-abc123.eu-west-1.rds.amazonaws.com"
+
+const globalHost = "shop.global-abc123.global.rds.amazonaws.com"
 
 func noSuchHost(host string) ([]string, error) {
 	return nil, &net.DNSError{Err: "no such host", Name: host, IsNotFound: true}
@@ -703,6 +712,14 @@ func TestSkipped(t *testing.T) {
 		{"AWS is behind a log-in page", func(s *stage) {
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 200, Page: "<html>log in</html>"})
 		}, "database", "because of identity"},
+		{"something answers for AWS", func(s *stage) {
+			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 200, Page: "<GetCallerIdentityResponse><GetCallerIdentityResult/></GetCallerIdentityResponse>"})
+		}, "identity", "something else answers in its place"},
+		{"wrong region, TLS", func(s *stage) { s.Region = "us-east-1" }, "tls", "because of endpoint: there is no name to verify"},
+		{"address of another server, TLS", func(s *stage) {
+			s.Endpoint = "10.1.1.1"
+			s.server.SetFaults(rdsiamtest.Faults{TLSMode: rdsiamtest.WrongName})
+		}, "tls", "because of endpoint: there is no name to verify"},
 		{"the API does not know the endpoint", func(s *stage) { s.Endpoint = "s.shardgrp-abc123.eu-west-1.rds.amazonaws.com" },
 			"database", "because the API of RDS does not know this kind of endpoint"},
 		{"the API fails", func(s *stage) {
@@ -736,6 +753,17 @@ func noCredentials(s *stage) {
 	s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{}, errors.New("none")
 	})
+}
+
+// A name that no policy can have is to be changed, which no command does for everybody.
+func TestNameOfNoPolicy(t *testing.T) {
+	s := newStage(t, doctor.PostgreSQL)
+	withPolicy(resourceID, "app")(t, s)
+	s.User = "łukasz"
+	got := result(t, s.examine(t), "policy")
+	if got.Status != doctor.Failed || !strings.Contains(got.Found, `no policy can name the user "łukasz"`) || got.Mend != "rename the account" {
+		t.Errorf("policy is %s: %s, %s", got.Status, got.Found, got.Mend)
+	}
 }
 
 // Without any right in AWS everything that needs none still runs, and the policy is
