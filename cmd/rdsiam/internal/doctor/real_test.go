@@ -2,6 +2,7 @@ package doctor_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"net"
 	"os"
@@ -176,5 +177,41 @@ func TestRealMySQLFull(t *testing.T) {
 	got := result(t, s.examine(t), "tls")
 	if got.Status != doctor.Failed || !strings.Contains(got.Found, "Error 1040") || !strings.Contains(got.Found, "no connection left") {
 		t.Errorf("tls is %s: %s; want that the server is full", got.Status, got.Found)
+	}
+}
+
+// Behind a proxy the account has a password, and that is well there only.
+func TestRealAccountWithPassword(t *testing.T) {
+	for _, engine := range []struct {
+		engine                doctor.Engine
+		proxy, found, command string
+	}{
+		{doctor.PostgreSQL, "not in rds_iam: the proxy logs in to the database with a password",
+			"not in rds_iam, and logged in all the same", `GRANT rds_iam TO "app";`},
+		{doctor.MySQL, "legacy@% with a password, which the proxy knows",
+			"legacy@% does not use AWSAuthenticationPlugin, and logged in all the same", "ALTER USER 'legacy'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"},
+	} {
+		behind, real := newRealStage(t, engine.engine)
+		upstream := rdsiamtest.Upstream{
+			Address: real.Addr(), User: "legacy", Password: "secret",
+			TLS: &tls.Config{RootCAs: behind.server.RootCAs(), ServerName: ordersHost},
+		}
+		for _, test := range []struct {
+			host           string
+			status         doctor.Status
+			found, command string
+		}{
+			{proxyHost, doctor.OK, engine.proxy, ""},
+			{ordersHost, doctor.Warning, engine.found, engine.command},
+		} {
+			t.Run(string(engine.engine)+" "+test.host, func(t *testing.T) {
+				s := newStage(t, engine.engine, rdsiamtest.WithEndpoint(test.host), rdsiamtest.WithUpstream(upstream))
+				s.Endpoint, s.Offline = test.host, true
+				got := result(t, s.examine(t), "account")
+				if got.Status != test.status || !strings.HasPrefix(got.Found, test.found) || got.Command != test.command {
+					t.Errorf("account is %s: %q, %q; want %s: %q, %q", got.Status, got.Found, got.Command, test.status, test.found, test.command)
+				}
+			})
+		}
 	}
 }
