@@ -324,7 +324,7 @@ func TestCauses(t *testing.T) {
 		{"policy for another user, offline", postgres, nil, func(t *testing.T, s *stage) {
 			withPolicy(resourceID, "App")(t, s)
 			s.Offline, s.ResourceID = true, resourceID
-		}, "policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:000000000000:dbuser:" + resourceID + "/app",
+		}, "policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:ACCOUNT:dbuser:" + resourceID + "/app",
 			"rdsiam policy --resource " + resourceID + " --region eu-west-1 --account ACCOUNT --user app"},
 		{"policy that opens too much", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:*/app"),
 			"policy", doctor.Warning, "allows arn:aws:rds-db", "rdsiam policy lint policy.json"},
