@@ -672,6 +672,17 @@ func TestRuledOut(t *testing.T) {
 	}
 }
 
+// An account whose plugin seems to be the right one is the last thing to look at.
+func TestPluginSeemsRight(t *testing.T) {
+	s := newStage(t, doctor.MySQL)
+	s.inRDS(nil)
+	mustDo(t, s.server.SetPolicies())
+	others := result(t, s.examine(t), "log-in").Otherwise
+	if len(others) < 2 || !strings.Contains(others[len(others)-1].Text, "does not use the plugin") {
+		t.Errorf("other causes are %+v; want that of the plugin last", others)
+	}
+}
+
 // A check that could not run says because of what, and is no failure.
 func TestSkipped(t *testing.T) {
 	tests := []struct {

@@ -57,6 +57,7 @@ type realTest struct {
 	status     doctor.Status
 	found      string
 	command    string
+	mend       string
 }
 
 func runReal(t *testing.T, engine doctor.Engine, tests []realTest) {
@@ -71,8 +72,8 @@ func runReal(t *testing.T, engine doctor.Engine, tests []realTest) {
 			mustDo(t, real.Exec(t.Context(), test.statements...))
 			defer func() { mustDo(t, real.Exec(t.Context(), test.undo...)) }()
 			got := result(t, s.examine(t), test.check)
-			if got.Status != test.status || !strings.Contains(got.Found, test.found) || !strings.Contains(got.Command, test.command) {
-				t.Errorf("%s is %s: %q, %q; want %s: %q, %q", test.check, got.Status, got.Found, got.Command, test.status, test.found, test.command)
+			if got.Status != test.status || !strings.Contains(got.Found, test.found) || !strings.Contains(got.Command, test.command) || !strings.Contains(got.Mend, test.mend) {
+				t.Errorf("%s is %s: %q, %q, %q; want %s: %q, %q, %q", test.check, got.Status, got.Found, got.Command, got.Mend, test.status, test.found, test.command, test.mend)
 			}
 			if got.Status != doctor.Failed || !strings.HasSuffix(got.Command, ";") {
 				return
@@ -132,7 +133,8 @@ func TestRealMySQL(t *testing.T) {
 		{name: "locked", statements: []string{"ALTER USER 'app'@'%' ACCOUNT LOCK"}, undo: []string{"ALTER USER 'app'@'%' ACCOUNT UNLOCK"},
 			check: "log-in", status: doctor.Failed, found: "the account is locked", command: "ALTER USER 'app'@'%' ACCOUNT UNLOCK;"},
 		{name: "no such database", spoil: func(s *stage) { s.Database = "shop" }, first: []string{"CREATE DATABASE shop"}, undo: []string{"DROP DATABASE shop"},
-			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `shop`.* TO 'app'@'%';"},
+			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `shop`.* TO 'app'@'%';",
+			mend: "or correct the name: the server does not tell whether there is such a database"},
 		{name: "no right in the database", statements: []string{"CREATE DATABASE private"}, undo: []string{"DROP DATABASE private"},
 			spoil: func(s *stage) { s.Database = "private" },
 			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `private`.* TO 'app'@'%';"},
@@ -213,5 +215,16 @@ func TestRealAccountWithPassword(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TLS that ends at a tunnel or proxy is seen from the inside alone.
+func TestRealSessionWithoutTLS(t *testing.T) {
+	_, real := newRealStage(t, doctor.MySQL)
+	s := newStage(t, doctor.MySQL, rdsiamtest.WithUpstream(rdsiamtest.Upstream{Address: real.Addr(), User: "legacy", Password: "secret"}))
+	s.inRDS(nil)
+	got := result(t, s.examine(t), "session")
+	if got.Status != doctor.Warning || !strings.Contains(got.Found, "none from there to the server") || got.Command != "rdsiam status "+ordersHost {
+		t.Errorf("session is %s: %q, %q", got.Status, got.Found, got.Command)
 	}
 }
