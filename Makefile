@@ -56,7 +56,7 @@ bench:
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Splice|Memory' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 0 ./internal/bench
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Token|Sign|OwnPart|LogIn|FirstUse' -benchtime $(BENCHTIME_LONG) -count $(COUNT) -timeout 0 ./internal/bench
 
-# The main job, shown: RDS-like servers, log-ins, an expiry, three refusals.
+# The main job, shown: RDS-like servers, logins, an expiry, three refusals.
 demo:
 	@cd examples && $(GO) run ./demo
 

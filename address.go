@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// parseAddress returns the normalised host and the port of address.
+// parseAddress returns the normalized host and the port of address.
 func parseAddress(setting, address string, defaultPort uint16) (host string, port uint16, err error) {
 	rawHost, rawPort, ok := splitAddress(address)
 	host = normalName(rawHost)
@@ -17,7 +17,7 @@ func parseAddress(setting, address string, defaultPort uint16) (host string, por
 		return "", 0, &ConfigError{
 			Setting: setting, Value: shownAddress(address),
 			Problem: "not a host name with an optional port (letters, digits and hyphens; labels of at most 63 and names of at most 253 characters)",
-			Mend:    "give host or host:port, not a URL or DSN",
+			Fix:     "give host or host:port, not a URL or DSN",
 		}
 	}
 	if rawPort == "" && defaultPort != 0 {
@@ -28,7 +28,7 @@ func parseAddress(setting, address string, defaultPort uint16) (host string, por
 		return "", 0, &ConfigError{
 			Setting: setting, Value: shownAddress(address),
 			Problem: "the port is part of what is signed and must be a number from 1 to 65535",
-			Mend:    "give host:port",
+			Fix:     "give host:port",
 		}
 	}
 	return host, uint16(number), nil
@@ -50,7 +50,7 @@ func splitAddress(address string) (host, port string, ok bool) {
 }
 
 func emptyHostError(setting, address string) error {
-	return &ConfigError{Setting: setting, Value: address, Problem: "the host is empty", Mend: "give the RDS endpoint as host or host:port"}
+	return &ConfigError{Setting: setting, Value: address, Problem: "the host is empty", Fix: "give the RDS endpoint as host or host:port"}
 }
 
 // shownAddress is what an error may show of an address: not what looks

@@ -34,7 +34,7 @@ type UserARN struct {
 	user     string // as a policy spells it
 }
 
-// User returns the ARN of one database user, spelt exactly as in the database.
+// User returns the ARN of one database user, spelled exactly as in the database.
 // Characters that mean something in policies stand for themselves. IAM cannot
 // express names with characters outside Latin-1 or with control characters;
 // these are refused, and so are names that no database keeps as they are: with
@@ -57,7 +57,7 @@ func (r Resource) UserPattern(pattern string) (UserARN, error) {
 		return UserARN{}, &ConfigError{
 			Setting: "user pattern", Value: pattern,
 			Problem: err.Error(),
-			Mend:    "write variables as ${aws:username}, and a dollar sign as ${$}",
+			Fix:     "write variables as ${aws:username}, and a dollar sign as ${$}",
 		}
 	}
 	if text.IsLiteral() {
@@ -95,7 +95,7 @@ func ParseUserARN(text string) (UserARN, error) {
 
 // String returns the ARN as a policy spells it, with the characters *, ? and $ of a
 // name escaped, and "" for the zero UserARN.
-func (a UserARN) String() string { return a.spelt(a.user) }
+func (a UserARN) String() string { return a.spelled(a.user) }
 
 // Resource returns the instance, cluster or proxy, with its partition.
 func (a UserARN) Resource() Resource { return a.resource }
@@ -107,7 +107,7 @@ func (a UserARN) User() (name string, ok bool) {
 	return text.Literal, err == nil && text.Literal != ""
 }
 
-func (a UserARN) spelt(user string) string {
+func (a UserARN) spelled(user string) string {
 	if a == (UserARN{}) {
 		return ""
 	}
@@ -125,14 +125,14 @@ const (
 
 // cutUserARN takes an ARN apart without looking into the parts that vary.
 func cutUserARN(text string) (r Resource, user string, problem *ConfigError) {
-	problem = &ConfigError{Setting: "ARN", Value: text, Mend: "write arn:aws:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER"}
+	problem = &ConfigError{Setting: "ARN", Value: text, Fix: "write arn:aws:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER"}
 	parts := cutARN(text)
 	if len(parts) != arnParts || parts[0] != "arn" {
 		problem.Problem = "not an ARN, which has six parts between colons and begins with arn"
 		return r, "", problem
 	}
 	if parts[2] != service {
-		problem.Problem = "an ARN of the service " + parts[2] + ", but log-ins are allowed on those of " + service
+		problem.Problem = "an ARN of the service " + parts[2] + ", but logins are allowed on those of " + service
 		return r, "", problem
 	}
 	rest, ok := strings.CutPrefix(parts[5], dbuser+":")
@@ -172,7 +172,7 @@ func checkRegion(region string) *ConfigError {
 	return &ConfigError{
 		Setting: "Resource.Region", Value: region,
 		Problem: "not the name of a region, which looks like us-east-1",
-		Mend:    "give the region of the database",
+		Fix:     "give the region of the database",
 	}
 }
 
@@ -183,13 +183,13 @@ func checkPartition(partition, region string) *ConfigError {
 		return &ConfigError{
 			Setting: "Resource.Partition", Value: partition,
 			Problem: "the region " + region + " is in the partition " + known,
-			Mend:    "correct one of them",
+			Fix:     "correct one of them",
 		}
 	case !isPartition(partition):
 		return &ConfigError{
 			Setting: "Resource.Partition", Value: partition,
 			Problem: "not a partition of AWS, such as aws, aws-cn or aws-us-gov",
-			Mend:    "give the partition of the region",
+			Fix:     "give the partition of the region",
 		}
 	}
 	return nil
@@ -207,7 +207,7 @@ func checkAccountID(id string) *ConfigError {
 	return &ConfigError{
 		Setting: "Resource.AccountID", Value: id,
 		Problem: "not 12 digits",
-		Mend:    "give the id of the AWS account that owns the database",
+		Fix:     "give the id of the AWS account that owns the database",
 	}
 }
 
@@ -219,7 +219,7 @@ func checkResourceID(text string) *ConfigError {
 	return &ConfigError{
 		Setting: "Resource.ID", Value: text,
 		Problem: "not of the form db-…, cluster-… or prx-… followed by letters and digits",
-		Mend:    "give DbiResourceId, DbClusterResourceId or the last part of DBProxyArn, not the name of the database",
+		Fix:     "give DbiResourceId, DbClusterResourceId or the last part of DBProxyArn, not the name of the database",
 	}
 }
 
@@ -235,21 +235,21 @@ func checkUserName(name string) *ConfigError {
 		return &ConfigError{
 			Setting: "user", Value: string([]rune(name)[:maxUserName]) + "…",
 			Problem: "longer than 128 characters, which no database has",
-			Mend:    "give the name of the database user",
+			Fix:     "give the name of the database user",
 		}
 	}
 	return checkUserText("user", name)
 }
 
 func checkUserText(setting, text string) *ConfigError {
-	problem := &ConfigError{Setting: setting, Value: text, Mend: "use a database user with a plainer name"}
+	problem := &ConfigError{Setting: setting, Value: text, Fix: "use a database user with a plainer name"}
 	switch {
 	case text == "":
-		problem.Problem, problem.Mend = "the database user is empty", "name the user"
+		problem.Problem, problem.Fix = "the database user is empty", "name the user"
 	case strings.ContainsFunc(text, isOutsidePolicies):
 		problem.Problem = "has a character that IAM policies cannot hold (allowed: U+0020 to U+00FF without control characters)"
 	case strings.HasPrefix(text, " ") || strings.HasSuffix(text, " "):
-		problem.Problem, problem.Mend = "begins or ends with a space, which databases drop and policies do not", "leave the space out"
+		problem.Problem, problem.Fix = "begins or ends with a space, which databases drop and policies do not", "leave the space out"
 	default:
 		return nil
 	}

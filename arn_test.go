@@ -146,7 +146,7 @@ func checkConfigError(t *testing.T, err error, setting string) {
 	if !errors.As(err, &config) {
 		t.Fatalf("got %v, want a ConfigError", err)
 	}
-	if config.Setting != setting || config.Problem == "" || config.Mend == "" {
+	if config.Setting != setting || config.Problem == "" || config.Fix == "" {
 		t.Errorf("got %+v, want setting %q", config, setting)
 	}
 }
@@ -212,7 +212,7 @@ func TestParseUserARNErrors(t *testing.T) {
 	}
 }
 
-// What is read is written so that it is read as the same; a literal user is spelt
+// What is read is written so that it is read as the same; a literal user is spelled
 // without a wildcard or variable of the user's making.
 func FuzzParseUserARN(f *testing.F) {
 	for _, user := range []string{"david_lu", "a*b?c${aws:username}$$", "a${*}", "$${*}", "${aws:PrincipalTag/a:b, 'c'}", "a/b:c", `<"\>`} {
@@ -241,7 +241,7 @@ func FuzzParseUserARN(f *testing.F) {
 		}
 		rest := strings.NewReplacer("${*}", "", "${?}", "", "${$}", "").Replace(arn.String())
 		if strings.ContainsAny(rest, "*?$") {
-			t.Fatalf("the user %q is spelt %q", name, arn)
+			t.Fatalf("the user %q is spelled %q", name, arn)
 		}
 	})
 }

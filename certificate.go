@@ -12,7 +12,7 @@ import (
 type CertificateError struct {
 	Endpoint Endpoint
 	Roots    string // where the trusted roots came from, in words
-	Mend     string // what to change
+	Fix      string // what to change
 	Err      error  // the driver's error; its tree holds the x509 error
 }
 
@@ -20,8 +20,8 @@ type CertificateError struct {
 // came from and what to change.
 func (e *CertificateError) Error() string {
 	text := "rdsiam: the certificate of " + e.Endpoint.String()
-	if dialled := shownAddress(e.Endpoint.dialledHost); dialled != "" && dialled != e.Endpoint.host {
-		text += " (dialled as " + dialled + ")"
+	if dialed := shownAddress(e.Endpoint.dialedHost); dialed != "" && dialed != e.Endpoint.host {
+		text += " (dialed as " + dialed + ")"
 	}
 	text += " does not verify"
 	// Only the x509 error is printed: what a driver puts around it may show its
@@ -30,8 +30,8 @@ func (e *CertificateError) Error() string {
 		text += ": " + cause.Error()
 	}
 	text += "; expected the name " + strconv.Quote(e.Endpoint.host) + "; trusted: " + e.Roots
-	if e.Mend != "" {
-		text += "; " + e.Mend
+	if e.Fix != "" {
+		text += "; " + e.Fix
 	}
 	return text
 }
@@ -52,7 +52,7 @@ func (e Endpoint) DescribeCertificateError(err error, base *tls.Config) error {
 		return err
 	}
 	origin := e.rootsOrigin(base)
-	return &CertificateError{Endpoint: e, Roots: e.describeRoots(origin), Mend: e.certificateMend(cause, origin), Err: err}
+	return &CertificateError{Endpoint: e, Roots: e.describeRoots(origin), Fix: e.certificateFix(cause, origin), Err: err}
 }
 
 // certificateCause finds the error of the verification in the tree of err.
@@ -102,24 +102,24 @@ func (e Endpoint) describeRoots(origin rootsOrigin) string {
 	return "the roots of the system"
 }
 
-func (e Endpoint) certificateMend(cause error, origin rootsOrigin) string {
+func (e Endpoint) certificateFix(cause error, origin rootsOrigin) string {
 	var invalid x509.CertificateInvalidError
 	switch {
 	case origin == originCallback:
 		return ""
 	case errors.As(cause, new(x509.HostnameError)):
-		return e.nameMend()
+		return e.nameFix()
 	case errors.As(cause, new(x509.UnknownAuthorityError)), errors.As(cause, new(x509.SystemRootsError)):
-		return e.authorityMend(origin)
+		return e.authorityFix(origin)
 	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:
 		return "check the clock of this machine, and if it is right, let RDS issue a new server certificate (Certificate authority in the RDS console)"
 	}
 	return ""
 }
 
-func (e Endpoint) nameMend() string {
+func (e Endpoint) nameFix() string {
 	switch {
-	case e.dialledHost != e.host:
+	case e.dialedHost != e.host:
 		return "make the tunnel or alias lead to " + e.host + ", or name the endpoint that it leads to with WithEndpoint"
 	case e.kind == KindOther:
 		return "name the RDS endpoint behind this name with WithEndpoint"
@@ -127,7 +127,7 @@ func (e Endpoint) nameMend() string {
 	return "check where the name resolves to from here: another server answers"
 }
 
-func (e Endpoint) authorityMend(origin rootsOrigin) string {
+func (e Endpoint) authorityFix(origin rootsOrigin) string {
 	const intercepted = "; something between here and RDS that opens TLS gives the same error"
 	switch origin {
 	case originOption:

@@ -47,7 +47,7 @@ func TestDescribeCertificateError(t *testing.T) {
 			"valid for " + clusterHost + ", not " + instanceHost, "another server answers",
 		}},
 		{"another name behind a tunnel", mustResolve(t, "127.0.0.1:5433", roots, rdsiam.WithEndpoint(instanceHost)), nil, right.issue(clusterHost), []string{
-			instanceHost + ":5432 (dialled as 127.0.0.1)", "make the tunnel or alias lead to " + instanceHost,
+			instanceHost + ":5432 (dialed as 127.0.0.1)", "make the tunnel or alias lead to " + instanceHost,
 		}},
 		{"another name behind an alias", mustResolve(t, "db.example.org", roots, rdsiam.WithRegion("us-east-1")), nil, right.issue(instanceHost), []string{
 			`expected the name "db.example.org"`, "name the RDS endpoint behind this name with WithEndpoint",
@@ -125,7 +125,7 @@ func TestDescribeCertificateErrorOfCallerVerification(t *testing.T) {
 	endpoint := mustResolve(t, instanceHost, rdsiam.WithCallerVerification())
 	base := &tls.Config{InsecureSkipVerify: true, VerifyConnection: func(tls.ConnectionState) error { return nil }}
 	var described *rdsiam.CertificateError
-	if err := endpoint.DescribeCertificateError(x509.UnknownAuthorityError{}, base); !errors.As(err, &described) || described.Mend != "" {
+	if err := endpoint.DescribeCertificateError(x509.UnknownAuthorityError{}, base); !errors.As(err, &described) || described.Fix != "" {
 		t.Errorf("got %v", err)
 	}
 }

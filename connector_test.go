@@ -21,7 +21,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// fakeDriver asks for the tokens of its log-ins, and ends with err.
+// fakeDriver asks for the tokens of its logins, and ends with err.
 type fakeDriver struct {
 	logins  []rdsiam.Login
 	took    time.Duration
@@ -142,7 +142,7 @@ func TestLoginErrorMasksAnEchoedToken(t *testing.T) {
 	}
 }
 
-func TestErrorsThatAreNoLogInStayThemselves(t *testing.T) {
+func TestErrorsThatAreNoLoginStayThemselves(t *testing.T) {
 	down := errors.New("sts is down")
 	for name, test := range map[string]struct {
 		source rdsiam.TokenSource
@@ -230,7 +230,7 @@ func TestRefusalOfOneHostCounts(t *testing.T) {
 		}
 		return rdsiam.NewToken("second token", time.Time{}), nil
 	})
-	cancelled, cancel := context.WithCancel(t.Context())
+	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, test := range map[string]struct {
 		ctx context.Context
@@ -238,7 +238,7 @@ func TestRefusalOfOneHostCounts(t *testing.T) {
 	}{
 		"settings":    {t.Context(), &rdsiam.ConfigError{Setting: "x", Problem: "is y"}},
 		"credentials": {t.Context(), &rdsiam.CredentialsError{}},
-		"given up":    {cancelled, io.EOF},
+		"given up":    {canceled, io.EOF},
 		"echo":        {t.Context(), errors.New("bad passwords " + firstToken.Reveal() + " and second token")},
 	} {
 		d := refusesFirst{&fakeDriver{logins: []rdsiam.Login{first, second}, err: test.err, code: "28000", refused: true}}
@@ -318,7 +318,7 @@ func TestLoginErrorOfNoConnector(t *testing.T) {
 	}
 }
 
-// A CertificateError names cause and mend itself, so that the table adds nothing.
+// A CertificateError names cause and fix itself, so that the table adds nothing.
 func TestLoginErrorOfACertificate(t *testing.T) {
 	at := login(t)
 	d := &fakeDriver{logins: []rdsiam.Login{at}, err: at.Endpoint.DescribeCertificateError(x509.UnknownAuthorityError{}, nil)}
@@ -390,19 +390,19 @@ func TestObserver(t *testing.T) {
 		want   []string
 	}{
 		{"succeeds", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in succeeded 1s AKID1 age 1s"}},
+			[]string{"login started 0s", "token signed 0s AKID1", "login succeeded 1s AKID1 age 1s"}},
 		{"reuses", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second}, forever, true,
-			[]string{"log-in started 0s", "token reused 0s AKID1", "log-in succeeded 1s AKID1 age 1s"}},
+			[]string{"login started 0s", "token reused 0s AKID1", "login succeeded 1s AKID1 age 1s"}},
 		{"two hosts", &fakeDriver{logins: []rdsiam.Login{at, second}, took: time.Second}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "token signed 0s AKID1", "log-in succeeded 2s AKID1 age 1s"}},
+			[]string{"login started 0s", "token signed 0s AKID1", "token signed 0s AKID1", "login succeeded 2s AKID1 age 1s"}},
 		{"refused", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second, err: pam, code: "28000", refused: true}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in refused 1s AKID1 age 1s error"}},
+			[]string{"login started 0s", "token signed 0s AKID1", "login refused 1s AKID1 age 1s error"}},
 		{"fails", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second, err: io.EOF}, forever, false,
-			[]string{"log-in started 0s", "token signed 0s AKID1", "log-in failed 1s AKID1 age 1s error"}},
+			[]string{"login started 0s", "token signed 0s AKID1", "login failed 1s AKID1 age 1s error"}},
 		{"slow credentials", &fakeDriver{logins: []rdsiam.Login{at}, took: time.Second}, slow(forever), false,
-			[]string{"log-in started 0s", "token signed 1s AKID1", "log-in succeeded 2s AKID1 age 1s"}},
+			[]string{"login started 0s", "token signed 1s AKID1", "login succeeded 2s AKID1 age 1s"}},
 		{"no credentials", &fakeDriver{logins: []rdsiam.Login{at}}, slow(failing(down)), false,
-			[]string{"log-in started 0s", "no token 1s error", "log-in failed 1s error"}},
+			[]string{"login started 0s", "no token 1s error", "login failed 1s error"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -421,7 +421,7 @@ func TestObserver(t *testing.T) {
 						line += " error"
 					}
 					if !slices.Contains(test.driver.logins, e.Login) {
-						t.Errorf("%v is of log-in %v", e.Kind, e.Login)
+						t.Errorf("%v is of login %v", e.Kind, e.Login)
 					}
 					got = append(got, line)
 				}

@@ -18,12 +18,12 @@ const (
 	KindInstance                          // DB instance
 	KindCluster                           // writer endpoint of an Aurora or Multi-AZ DB cluster
 	KindReader                            // reader endpoint of a cluster
-	KindCustom                            // Aurora custom endpoint: can be dialled, never signed
+	KindCustom                            // Aurora custom endpoint: can be dialed, never signed
 	KindShardGroup                        // Aurora Limitless shard group
 	KindProxy                             // RDS Proxy
 	KindProxyEndpoint                     // additional endpoint of an RDS Proxy
 	KindGlobalWriter                      // writer endpoint of an Aurora global database: names no region
-	KindDSQL                              // Aurora DSQL: recognised in order to be refused
+	KindDSQL                              // Aurora DSQL: recognized in order to be refused
 )
 
 // String returns the kind in the words of the RDS documentation, such as
@@ -54,7 +54,7 @@ func (k EndpointKind) String() string {
 	return "EndpointKind(" + strconv.Itoa(int(k)) + ")"
 }
 
-// Endpoint is the database endpoint that a log-in is for: the host, port and
+// Endpoint is the database endpoint that a login is for: the host, port and
 // region that are signed into the token, and the rules for verifying the server
 // that answers. Endpoints are comparable values and safe for concurrent use.
 // The zero Endpoint is not valid; [ResolveEndpoint] makes valid ones.
@@ -64,7 +64,7 @@ type Endpoint struct {
 	region         string
 	partition      string
 	kind           EndpointKind
-	dialledHost    string         // normalised; differs from host behind a tunnel or CNAME
+	dialedHost     string         // normalized; differs from host behind a tunnel or CNAME
 	rootCAs        *x509.CertPool // from WithRootCAs; nil: chosen by kind and region
 	callerVerifies bool           // WithCallerVerification
 }
@@ -96,7 +96,7 @@ func (e Endpoint) String() string {
 	return net.JoinHostPort(e.host, strconv.Itoa(int(e.port)))
 }
 
-// ResolveEndpoint tells from the address that is about to be dialled, "host",
+// ResolveEndpoint tells from the address that is about to be dialed, "host",
 // "host:port" or "[ipv6]:port", which endpoint a token has to be signed for. The
 // case of the host and a trailing dot do not matter; a missing port is
 // defaultPort (5432 for PostgreSQL, 3306 for MySQL). It does no I/O.
@@ -109,36 +109,36 @@ func (e Endpoint) String() string {
 //
 // See "Connecting to your DB instance using IAM authentication" in the Amazon
 // RDS and Aurora user guides for what may be signed.
-func ResolveEndpoint(dialled string, defaultPort uint16, options ...EndpointOption) (Endpoint, error) {
+func ResolveEndpoint(dialed string, defaultPort uint16, options ...EndpointOption) (Endpoint, error) {
 	settings, err := newEndpointSettings(options)
 	if err != nil {
 		return Endpoint{}, err
 	}
-	if strings.HasPrefix(dialled, "/") || strings.HasPrefix(dialled, "@") {
+	if strings.HasPrefix(dialed, "/") || strings.HasPrefix(dialed, "@") {
 		return Endpoint{}, &ConfigError{
-			Setting: "endpoint", Value: shownAddress(dialled),
+			Setting: "endpoint", Value: shownAddress(dialed),
 			Problem: "a unix socket has no TLS, and the token may travel only inside verified TLS",
-			Mend:    "connect over TCP to the RDS endpoint",
+			Fix:     "connect over TCP to the RDS endpoint",
 		}
 	}
 	if settings.endpoint == "" {
-		return settings.resolve("endpoint", dialled, defaultPort)
+		return settings.resolve("endpoint", dialed, defaultPort)
 	}
-	// Tunnels are dialled by names of their own; only the signed endpoint has to
+	// Tunnels are dialed by names of their own; only the signed endpoint has to
 	// be well-formed.
-	dialledHost, _, ok := splitAddress(dialled)
+	dialedHost, _, ok := splitAddress(dialed)
 	if !ok {
-		dialledHost = dialled
+		dialedHost = dialed
 	}
-	dialledHost = normalName(dialledHost)
-	if dialledHost == "" {
-		return Endpoint{}, emptyHostError("endpoint", dialled)
+	dialedHost = normalName(dialedHost)
+	if dialedHost == "" {
+		return Endpoint{}, emptyHostError("endpoint", dialed)
 	}
 	endpoint, err := settings.resolve("WithEndpoint", settings.endpoint, defaultPort)
 	if err != nil {
 		return Endpoint{}, err
 	}
-	endpoint.dialledHost = dialledHost
+	endpoint.dialedHost = dialedHost
 	return endpoint, nil
 }
 
@@ -149,7 +149,7 @@ func (s endpointSettings) resolve(setting, address string, defaultPort uint16) (
 	if err != nil {
 		return Endpoint{}, err
 	}
-	endpoint := Endpoint{host: host, port: port, dialledHost: host, rootCAs: s.rootCAs, callerVerifies: s.callerVerifies}
+	endpoint := Endpoint{host: host, port: port, dialedHost: host, rootCAs: s.rootCAs, callerVerifies: s.callerVerifies}
 	name, known := parseRDSName(host)
 	if err := refuseUnsignable(setting, host, name, known); err != nil {
 		return Endpoint{}, err
@@ -169,19 +169,19 @@ func refuseUnsignable(setting, host string, name rdsName, known bool) error {
 		return &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "a token is signed for the name of an RDS endpoint, not for an IP address or a local name",
-			Mend:    "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint",
+			Fix:     "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint",
 		}
 	case known && name.kind == KindDSQL:
 		return &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet",
-			Mend:    "use AWS's connector for Aurora DSQL",
+			Fix:     "use AWS's connector for Aurora DSQL",
 		}
 	case known && name.kind == KindCustom:
 		return &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "AWS does not accept tokens that are signed for an Aurora custom endpoint",
-			Mend:    "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one",
+			Fix:     "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one",
 		}
 	}
 	return nil
@@ -194,7 +194,7 @@ func (s endpointSettings) regionOf(setting, host string, name rdsName, known boo
 		return "", "", &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "not the name of an RDS endpoint, so its region and the name to sign are unknown",
-			Mend:    "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
+			Fix:     "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
 		}
 	case !known:
 		partition = partitionOf(s.region)
@@ -206,7 +206,7 @@ func (s endpointSettings) regionOf(setting, host string, name rdsName, known boo
 		return "", "", &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "the writer endpoint of a global database does not tell its region",
-			Mend:    "give the region of the current writer with WithRegion, or its cluster endpoint with WithEndpoint",
+			Fix:     "give the region of the current writer with WithRegion, or its cluster endpoint with WithEndpoint",
 		}
 	case name.region == "":
 		partition, ok := partitionIn(name.domain, s.region)
@@ -214,7 +214,7 @@ func (s endpointSettings) regionOf(setting, host string, name rdsName, known boo
 			return "", "", &ConfigError{
 				Setting: "WithRegion", Value: s.region,
 				Problem: "contradicts the host name " + strconv.Quote(host) + ": regions of that partition are not in " + name.domain,
-				Mend:    "give the region of the current writer",
+				Fix:     "give the region of the current writer",
 			}
 		}
 		return s.region, partition, nil
@@ -222,7 +222,7 @@ func (s endpointSettings) regionOf(setting, host string, name rdsName, known boo
 		return "", "", &ConfigError{
 			Setting: "WithRegion", Value: s.region,
 			Problem: "contradicts the host name " + strconv.Quote(host) + ", which is in " + name.region,
-			Mend:    "correct one of them, or leave WithRegion out",
+			Fix:     "correct one of them, or leave WithRegion out",
 		}
 	}
 	return name.region, name.partition, nil

@@ -2,7 +2,7 @@ package rdsiam
 
 import "crypto/x509"
 
-// EndpointOption changes how [ResolveEndpoint] reads a dialled address, or how
+// EndpointOption changes how [ResolveEndpoint] reads a dialed address, or how
 // the TLS configuration of the endpoint is made. Of two options of the same
 // kind the last one counts.
 type EndpointOption func(*endpointSettings) error
@@ -25,7 +25,7 @@ func WithRegion(region string) EndpointOption {
 			return &ConfigError{
 				Setting: "WithRegion", Value: region,
 				Problem: "not the name of a region, which looks like us-east-1 (us-east-1a is an availability zone)",
-				Mend:    "give the region of the database, or leave WithRegion out where the host name tells it",
+				Fix:     "give the region of the database, or leave WithRegion out where the host name tells it",
 			}
 		}
 		s.region = region
@@ -34,9 +34,9 @@ func WithRegion(region string) EndpointOption {
 }
 
 // WithEndpoint gives the endpoint that is signed and that the server must prove
-// to be, as "host" or "host:port", when another address is dialled: a tunnel, a
+// to be, as "host" or "host:port", when another address is dialed: a tunnel, a
 // CNAME, an IP address, an Aurora custom endpoint. Without a port it takes the
-// default port of the driver, not the port that is dialled. It does not fit
+// default port of the driver, not the port that is dialed. It does not fit
 // configurations of several hosts, which are different endpoints.
 func WithEndpoint(hostport string) EndpointOption {
 	return func(s *endpointSettings) error {
@@ -57,7 +57,7 @@ func WithRootCAs(pool *x509.CertPool) EndpointOption {
 			return &ConfigError{
 				Setting: "WithRootCAs",
 				Problem: "the certificate pool is nil",
-				Mend:    "give a pool with the root certificates, or leave WithRootCAs out",
+				Fix:     "give a pool with the root certificates, or leave WithRootCAs out",
 			}
 		}
 		s.rootCAs = pool
@@ -85,7 +85,7 @@ func newEndpointSettings(options []EndpointOption) (endpointSettings, error) {
 	s := new(endpointSettings)
 	for _, option := range options {
 		if option == nil {
-			return *s, &ConfigError{Setting: "EndpointOption", Problem: "an option is nil", Mend: "leave it out"}
+			return *s, &ConfigError{Setting: "EndpointOption", Problem: "an option is nil", Fix: "leave it out"}
 		}
 		if err := option(s); err != nil {
 			return *s, err

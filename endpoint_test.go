@@ -293,8 +293,8 @@ func TestResolveEndpointErrors(t *testing.T) {
 			if config.Setting != tt.setting {
 				t.Errorf("got setting %q, want %q", config.Setting, tt.setting)
 			}
-			if config.Problem == "" || config.Mend == "" {
-				t.Errorf("problem %q or mend %q is empty", config.Problem, config.Mend)
+			if config.Problem == "" || config.Fix == "" {
+				t.Errorf("problem %q or fix %q is empty", config.Problem, config.Fix)
 			}
 			for _, text := range tt.texts {
 				if !strings.Contains(err.Error(), text) {
@@ -314,7 +314,7 @@ func TestResolveEndpointErrorsHideDSNs(t *testing.T) {
 		"password=s3cret",
 	} {
 		for name, resolve := range map[string]func() (rdsiam.Endpoint, error){
-			"dialled":      func() (rdsiam.Endpoint, error) { return rdsiam.ResolveEndpoint(dsn, 5432) },
+			"dialed":       func() (rdsiam.Endpoint, error) { return rdsiam.ResolveEndpoint(dsn, 5432) },
 			"WithEndpoint": func() (rdsiam.Endpoint, error) { return rdsiam.ResolveEndpoint("h", 5432, rdsiam.WithEndpoint(dsn)) },
 		} {
 			if _, err := resolve(); err == nil || strings.Contains(err.Error(), "s3cret") {
@@ -346,7 +346,7 @@ func TestEndpointIsComparable(t *testing.T) {
 		t.Error("the same roots make different endpoints")
 	}
 	if mustResolve(t, host, rdsiam.WithEndpoint(host)) != plain {
-		t.Error("WithEndpoint of the dialled host makes a different endpoint")
+		t.Error("WithEndpoint of the dialed host makes a different endpoint")
 	}
 }
 
@@ -390,12 +390,12 @@ func FuzzResolveEndpoint(f *testing.F) {
 		f.Add(seed, "us-east-1")
 		f.Add(seed, "")
 	}
-	f.Fuzz(func(t *testing.T, dialled, region string) {
+	f.Fuzz(func(t *testing.T, dialed, region string) {
 		var options []rdsiam.EndpointOption
 		if region != "" {
 			options = append(options, rdsiam.WithRegion(region))
 		}
-		endpoint, err := rdsiam.ResolveEndpoint(dialled, 5432, options...)
+		endpoint, err := rdsiam.ResolveEndpoint(dialed, 5432, options...)
 		if err != nil {
 			var config *rdsiam.ConfigError
 			if !errors.As(err, &config) || !endpoint.IsZero() {
@@ -405,21 +405,21 @@ func FuzzResolveEndpoint(f *testing.F) {
 		}
 		again, err := rdsiam.ResolveEndpoint(endpoint.String(), 0, options...)
 		if err != nil || again != endpoint {
-			t.Fatalf("%q resolves to %q, and that to %q, %v", dialled, endpoint, again, err)
+			t.Fatalf("%q resolves to %q, and that to %q, %v", dialed, endpoint, again, err)
 		}
 		if endpoint.Region() == "" || endpoint.Partition() == "" || endpoint.Port() == 0 {
-			t.Fatalf("%q: incomplete %+v", dialled, describe(endpoint))
+			t.Fatalf("%q: incomplete %+v", dialed, describe(endpoint))
 		}
 		certificate := &x509.Certificate{DNSNames: []string{endpoint.Host()}}
 		if err := certificate.VerifyHostname(endpoint.Host()); err != nil {
-			t.Fatalf("%q: TLS could never verify it: %v", dialled, err)
+			t.Fatalf("%q: TLS could never verify it: %v", dialed, err)
 		}
 	})
 }
 
-func mustResolve(t testing.TB, dialled string, options ...rdsiam.EndpointOption) rdsiam.Endpoint {
+func mustResolve(t testing.TB, dialed string, options ...rdsiam.EndpointOption) rdsiam.Endpoint {
 	t.Helper()
-	endpoint, err := rdsiam.ResolveEndpoint(dialled, 5432, options...)
+	endpoint, err := rdsiam.ResolveEndpoint(dialed, 5432, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

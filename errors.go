@@ -13,18 +13,18 @@ type ConfigError struct {
 	Setting string // the setting as the caller spells it, such as "sslmode" or "WithRegion"
 	Value   string // the value seen; never a password or token
 	Problem string // the rule that it breaks, and why
-	Mend    string // what to change
+	Fix     string // what to change
 }
 
-// Error returns setting, value, problem and mend in one line.
+// Error returns setting, value, problem and fix in one line.
 func (e *ConfigError) Error() string {
 	text := "rdsiam: " + e.Setting
 	if e.Value != "" {
 		text += " " + strconv.Quote(e.Value)
 	}
 	text += ": " + e.Problem
-	if e.Mend != "" {
-		text += "; " + e.Mend
+	if e.Fix != "" {
+		text += "; " + e.Fix
 	}
 	return text
 }
@@ -39,7 +39,7 @@ type CredentialsError struct {
 	Expires     time.Time // when they expire, zero where that is unknown
 
 	problem string
-	mend    string
+	fix     string
 	err     error
 }
 
@@ -55,8 +55,8 @@ func (e *CredentialsError) Error() string {
 	if e.err != nil {
 		text += ": " + strings.TrimSpace(e.err.Error())
 	}
-	if e.mend != "" {
-		text += "; " + e.mend
+	if e.fix != "" {
+		text += "; " + e.fix
 	}
 	return oneLine.Replace(text)
 }
@@ -71,10 +71,10 @@ func (e *CredentialsError) Unwrap() error { return e.err }
 type LoginError struct {
 	Endpoint    Endpoint
 	User        string
-	TokenAge    time.Duration // when the log-in ended; zero where no token was asked for
+	TokenAge    time.Duration // when the login ended; zero where no token was asked for
 	AccessKeyID string        // of the key that signed the token, "" where none was asked for
 	Code        string        // SQLSTATE of PostgreSQL or error number of MySQL; "" where the server did not answer
-	Refused     bool          // the server refused the log-in
+	Refused     bool          // the server refused the login
 
 	tokens []Token // of every host that was tried
 	err    error
@@ -120,9 +120,9 @@ var oneLine = strings.NewReplacer(":\n\t", ": ", "\r\n", "; ", "\n\t", "; ", "\n
 // *mysql.MySQLError, without the token. It is nil for a LoginError that no Connector made.
 func (e *LoginError) Unwrap() error { return e.err }
 
-// Retryable reports whether the same log-in may succeed later: the network failed,
-// the server was starting, or too many log-ins were under way. It is false for
+// Retryable reports whether the same login may succeed later: the network failed,
+// the server was starting, or too many logins were under way. It is false for
 // refusals, since a retry with the same account and policy ends the same way and
-// counts against the throttle, and where the caller cancelled the context. After a
-// deadline it is true: a later log-in, with a context of its own, may be quicker.
+// counts against the throttle, and where the caller canceled the context. After a
+// deadline it is true: a later login, with a context of its own, may be quicker.
 func (e *LoginError) Retryable() bool { return Explain(e).Retryable }

@@ -17,7 +17,7 @@ func ExampleResolveEndpoint() {
 	// Output: prod.cluster-abc123.eu-west-1.rds.amazonaws.com:5432 eu-west-1 cluster endpoint
 }
 
-// Behind a tunnel the dialled address is this machine's; the token is signed for the
+// Behind a tunnel the dialed address is this machine's; the token is signed for the
 // database, and its certificate must be the database's.
 func ExampleWithEndpoint() {
 	endpoint, err := rdsiam.ResolveEndpoint("127.0.0.1:15432", 5432,
@@ -37,7 +37,7 @@ func ExampleWithEndpoint() {
 }
 
 func ExampleExplain() {
-	// What go-sql-driver/mysql returns when RDS refuses a log-in by a hook.
+	// What go-sql-driver/mysql returns when RDS refuses a login by a hook.
 	err := errors.New("Error 1524 (HY000): Plugin 'AWSAuthenticationPlugin' is not loaded")
 	fmt.Print(rdsiam.Explain(err))
 	// Output: 1. IAM database authentication is off or still pending: see IAMDatabaseAuthenticationEnabled and PendingModifiedValues of the instance or cluster
@@ -104,7 +104,7 @@ func ExamplePolicy_Lint() {
 		log.Fatal(err)
 	}
 	for _, finding := range policy.Lint() {
-		fmt.Println(finding.Severity, finding.Code, "-", finding.Mend)
+		fmt.Println(finding.Severity, finding.Code, "-", finding.Fix)
 	}
 	// Output: error resource-id - give DbiResourceId, DbClusterResourceId or the last part of DBProxyArn, not the name of the database
 }

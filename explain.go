@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// Explanation says what a failed log-in usually means. RDS tells clients next to
+// Explanation says what a failed login usually means. RDS tells clients next to
 // nothing: a missing policy, an expired token and a wrong host all read alike.
 type Explanation struct {
 	Code      string  // SQLSTATE or MySQL error number that it goes by, "" where there was none
 	Causes    []Cause // the likeliest first; empty for an error that is not known or says enough itself
-	Retryable bool    // whether the same log-in may succeed later
+	Retryable bool    // whether the same login may succeed later
 }
 
-// Cause is one thing that a failed log-in can mean.
+// Cause is one thing that a failed login can mean.
 type Cause struct {
 	Text string // what is wrong
-	Mend string // what to look at or change
+	Fix  string // what to look at or change
 }
 
 // Explain says what err usually means and what to change. It takes the errors of a
@@ -39,14 +39,14 @@ func Explain(err error) Explanation {
 	return explain(Login{}, err)
 }
 
-// Explain is like the function [Explain], for a log-in to this endpoint.
+// Explain is like the function [Explain], for a login to this endpoint.
 func (e Endpoint) Explain(err error) Explanation { return explain(Login{Endpoint: e}, err) }
 
-// String lists the causes and mends, one to a line.
+// String lists the causes and fixes, one to a line.
 func (e Explanation) String() string {
 	var b strings.Builder
 	for i, cause := range e.Causes {
-		b.WriteString(strconv.Itoa(i+1) + ". " + cause.Text + ": " + cause.Mend + "\n")
+		b.WriteString(strconv.Itoa(i+1) + ". " + cause.Text + ": " + cause.Fix + "\n")
 	}
 	return b.String()
 }
@@ -67,7 +67,7 @@ func (e Explanation) line() string {
 		if len(e.Causes) > 1 {
 			b.WriteString("(" + strconv.Itoa(i+1) + ") ")
 		}
-		b.WriteString(cause.Text + ": " + cause.Mend)
+		b.WriteString(cause.Text + ": " + cause.Fix)
 	}
 	return b.String()
 }
@@ -89,7 +89,7 @@ func explain(login Login, err error) Explanation {
 	if n := row(seen); n >= 0 {
 		rule := explanations[n]
 		causes := rule.causes
-		if e := login.Endpoint; e.dialledHost != e.host && slices.Contains(causes, causePolicy) {
+		if e := login.Endpoint; e.dialedHost != e.host && slices.Contains(causes, causePolicy) {
 			causes = append([]Cause{causeTunnel}, causes...)
 		}
 		return Explanation{Code: seen.code(rule.codes), Causes: login.fillIn(causes), Retryable: rule.retryable}
@@ -107,7 +107,7 @@ func isHungUp(err error) bool {
 	return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
-// fillIn puts what is known of the log-in in place of the words in capitals.
+// fillIn puts what is known of the login in place of the words in capitals.
 func (l Login) fillIn(causes []Cause) []Cause {
 	var known []string
 	if !l.Endpoint.IsZero() {
@@ -119,7 +119,7 @@ func (l Login) fillIn(causes []Cause) []Cause {
 	replacer := strings.NewReplacer(known...)
 	filled := make([]Cause, len(causes))
 	for i, cause := range causes {
-		filled[i] = Cause{cause.Text, replacer.Replace(cause.Mend)}
+		filled[i] = Cause{cause.Text, replacer.Replace(cause.Fix)}
 	}
 	return filled
 }
@@ -175,7 +175,7 @@ func (s *symptom) look(err error) {
 		return
 	}
 	if _, ok := err.(*CredentialsError); ok {
-		return // what a token source was told, by a database of its own, say, is not of this log-in
+		return // what a token source was told, by a database of its own, say, is not of this login
 	}
 	if state, ok := err.(interface{ SQLState() string }); ok {
 		s.codes = append(s.codes, state.SQLState())

@@ -62,7 +62,7 @@ var symptoms = []struct {
 	{"MySQL full", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1040 (08004): Too many connections")},
 	{"MySQL account's limit", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1226 (42000): User 'u' has exceeded the 'max_user_connections' resource (current value: 1)")},
 	{"MySQL stopping", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1053 (08S01): Server shutdown in progress")},
-	{"reader in place of the writer, MySQL", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("log-in given up, as RejectReadOnly does on a read-only server: driver: bad connection")},
+	{"reader in place of the writer, MySQL", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("login given up, as RejectReadOnly does on a read-only server: driver: bad connection")},
 	{"host blocked", "i.abc123.us-east-1.rds.amazonaws.com", answer("Error 1129 (HY000): Host '10.0.0.1' is blocked because of many connection errors")},
 	{"clear text off", "i.abc123.us-east-1.rds.amazonaws.com", answer("this user requires clear text authentication. If you still want to use it, please add 'allowCleartextPasswords=1' to your DSN")},
 
@@ -94,7 +94,7 @@ var symptoms = []struct {
 	{"exhausted pool", "i.abc123.us-east-1.rds.amazonaws.com", context.DeadlineExceeded},
 	{"forgotten hook", "i.abc123.us-east-1.rds.amazonaws.com", errors.Join(pam, stateError{"28000", `pg_hba.conf rejects connection for host "h", user "u", database "d", no encryption`})},
 	{"given up", "i.abc123.us-east-1.rds.amazonaws.com", context.Canceled},
-	{"given up while dialling", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "dial", Net: "tcp", Err: context.Canceled}},
+	{"given up while dialing", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "dial", Net: "tcp", Err: context.Canceled}},
 	{"other network error", "i.abc123.us-east-1.rds.amazonaws.com", &net.OpError{Op: "read", Net: "tcp", Err: errors.New("connection reset by peer")}},
 	{"database with a telling name", "i.abc123.us-east-1.rds.amazonaws.com", errors.New("failed to connect to `user=u database=certificates`: broken pipe")},
 	{"no credentials", "i.abc123.us-east-1.rds.amazonaws.com", fmt.Errorf("hook: %w", noCredentials())},
@@ -201,7 +201,7 @@ func TestExplainFindsTheNumberOfMySQL(t *testing.T) {
 	}
 }
 
-// A source may keep its tokens in a database, and what that answers is not about the log-in.
+// A source may keep its tokens in a database, and what that answers is not about the login.
 func TestExplainRefusedTokenSource(t *testing.T) {
 	login := rdsiam.Login{Endpoint: endpoint(t, "i.abc123.us-east-1.rds.amazonaws.com"), User: "u"}
 	for _, refusal := range []error{pam, answer("Error 1045 (28000): Access denied for user 'vault'@'10.0.0.1' (using password: YES)")} {

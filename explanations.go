@@ -1,7 +1,7 @@
 package rdsiam
 
-// The causes that several rows share. PARTITION, REGION and USER in mends are replaced by
-// those of the log-in where they are known.
+// The causes that several rows share. PARTITION, REGION and USER in fixes are replaced by
+// those of the login where they are known.
 var (
 	causePolicy = Cause{"the identity lacks rds-db:connect for this database user",
 		"allow it on arn:PARTITION:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER, where RESOURCE_ID is the db-… id of an RDS instance or the cluster-… id of a cluster, never a name, and the user has the case of the database"}
@@ -17,7 +17,7 @@ var (
 		"behind a CNAME, custom endpoint or tunnel name the instance or cluster endpoint and its port with rdsiam.WithEndpoint"}
 	causeClock = Cause{"the clock of this machine is wrong",
 		"compare it with the Date header of any AWS response"}
-	causeThrottle = Cause{"log-ins with new tokens are throttled (about 200 a second)",
+	causeThrottle = Cause{"logins with new tokens are throttled (about 200 a second)",
 		"see the CloudWatch metric IamDbAuthConnectionFailureThrottling; keep connections for longer"}
 	causeServerLog = Cause{"something that only the server knows",
 		"turn on the log type iam-db-auth-error, which names the reason"}
@@ -30,10 +30,10 @@ var (
 	causeNoPlugin = Cause{"there is no such account, or it does not use the plugin AWSAuthenticationPlugin",
 		"see SELECT user, host, plugin FROM mysql.user; \"using password\" says nothing here"}
 	causeCut = Cause{"the server, or something on the way, cut the connection",
-		"retry with growing pauses, as after a failover; if every log-in ends so, see the server's log, and what stands between: a tunnel, proxy or load balancer"}
+		"retry with exponential backoff, as after a failover; if every login ends so, see the server's log, and what stands between: a tunnel, proxy or load balancer"}
 	causeStalled = Cause{"the server took the connection and did not answer in time",
 		"see its load and free memory, and whether it is starting or failing over"}
-	causeFailover     = Cause{"the server is starting, stopping or failing over", "retry with growing pauses"}
+	causeFailover     = Cause{"the server is starting, stopping or failing over", "retry with exponential backoff"}
 	causeGlobalRegion = Cause{"the writer of the global database is in another region than the token was signed for",
 		"give the region of the current writer with rdsiam.WithRegion"}
 )
@@ -46,8 +46,8 @@ var explanations = []explanationRule{
 	// RDS Proxy words its refusals.
 	{
 		texts: []string{"too many competing requests", "iam authentication rate limit exceeded"},
-		causes: []Cause{{"the proxy throttles IAM log-ins",
-			"retry with growing pauses; keep connections for longer"}},
+		causes: []Cause{{"the proxy throttles IAM logins",
+			"retry with exponential backoff; keep connections for longer"}},
 		retryable: true,
 	},
 	{
@@ -84,7 +84,7 @@ var explanations = []explanationRule{
 	},
 	{
 		codes: []string{"28000"}, texts: []string{"no pg_hba.conf entry"},
-		causes: []Cause{{"the server takes no log-in of this user to this database from here",
+		causes: []Cause{{"the server takes no login of this user to this database from here",
 			"see the database name, and pg_hba_file_rules on the server"}},
 	},
 	{
@@ -154,7 +154,7 @@ var explanations = []explanationRule{
 		texts: []string{"validateconnect failed: read only connection", "validateconnect failed: connection is not read only",
 			"validateconnect failed: server is in standby mode", "validateconnect failed: server is not in hot standby mode"},
 		causes: []Cause{{"the server is not what target_session_attrs asks for",
-			"retry with growing pauses: after a failover its name leads to the old server for a while; if it stays so, dial the endpoint of the writer, or of the readers"}},
+			"retry with exponential backoff: after a failover its name leads to the old server for a while; if it stays so, dial the endpoint of the writer, or of the readers"}},
 		retryable: true,
 	},
 
@@ -211,7 +211,7 @@ var explanations = []explanationRule{
 	{
 		texts: []string{"rejectreadonly"}, // in the words of rdsmysql
 		causes: []Cause{{"the server is read-only, and the configuration has RejectReadOnly",
-			"retry with growing pauses: after a failover its name leads to the old server for a while; if it stays so, dial the endpoint of the writer"}},
+			"retry with exponential backoff: after a failover its name leads to the old server for a while; if it stays so, dial the endpoint of the writer"}},
 		retryable: true,
 	},
 	{

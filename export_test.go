@@ -14,7 +14,7 @@ func ReusedTokens(source TokenSource) (n int) {
 	return n
 }
 
-// DropSlot takes the slot of a log-in, as a sweep does, and returns what drops it.
+// DropSlot takes the slot of a login, as a sweep does, and returns what drops it.
 func DropSlot(source TokenSource, login Login) func() {
 	s := source.(*signingSource)
 	slot := s.lockSlot(keyOf(login))

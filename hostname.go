@@ -112,7 +112,7 @@ func parseOwner(labels []string) (EndpointKind, bool) {
 }
 
 // isDSQLName is lenient about what stands in front of the service label, because
-// the name is only recognised in order to be refused.
+// the name is only recognized in order to be refused.
 func isDSQLName(host string) bool {
 	if !strings.HasSuffix(host, ".aws") {
 		return false

@@ -36,7 +36,7 @@ func NewPolicy(users ...UserARN) (*Policy, error) {
 		return nil, &ConfigError{
 			Setting: "NewPolicy",
 			Problem: "no user is given, and IAM refuses a statement without a resource",
-			Mend:    "give at least one UserARN",
+			Fix:     "give at least one UserARN",
 		}
 	}
 	resources := make([]string, len(users))
@@ -45,11 +45,11 @@ func NewPolicy(users ...UserARN) (*Policy, error) {
 		switch {
 		case user == UserARN{}:
 			problem.Problem = "UserARN " + strconv.Itoa(i+1) + " of " + strconv.Itoa(len(users)) + " is the zero UserARN, which names nobody"
-			problem.Mend = "make it with Resource.User"
+			problem.Fix = "make it with Resource.User"
 			return nil, problem
 		case user.resource.Partition != users[0].resource.Partition:
 			problem.Problem = "in another partition than " + users[0].String() + ", and IAM refuses a policy with both"
-			problem.Mend = "make a policy for each partition"
+			problem.Fix = "make a policy for each partition"
 			return nil, problem
 		}
 		resources[i] = user.String()
@@ -89,7 +89,7 @@ func ParsePolicy(text string) (*Policy, error) {
 	if _, err := iampolicy.Parse(text); err != nil {
 		return nil, policyError(strings.TrimPrefix(err.Error(), "IAM policy: "))
 	}
-	// What iampolicy.Parse took has every element once, spelt exactly.
+	// What iampolicy.Parse took has every element once, spelled exactly.
 	var document policyDocument
 	if err := json.Unmarshal([]byte(text), &document); err != nil {
 		return nil, policyError(err.Error())
@@ -98,7 +98,7 @@ func ParsePolicy(text string) (*Policy, error) {
 }
 
 func policyError(problem string) *ConfigError {
-	return &ConfigError{Setting: "policy", Problem: problem, Mend: "correct the document"}
+	return &ConfigError{Setting: "policy", Problem: problem, Fix: "correct the document"}
 }
 
 // JSON returns the policy as indented JSON text that ends with a line feed. The same
@@ -120,6 +120,6 @@ func (p *Policy) Allows(user UserARN) bool {
 	if !ok {
 		return false
 	}
-	request := iampolicy.Request{Action: connectAction, Resource: user.spelt(name)}
+	request := iampolicy.Request{Action: connectAction, Resource: user.spelled(name)}
 	return iampolicy.Evaluate(p.rules, request).Allowed
 }

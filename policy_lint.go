@@ -18,17 +18,17 @@ type Finding struct {
 	Path     string // the element, such as Statement[0].Resource; "" for the document
 	Value    string // the text seen, such as an ARN
 	Problem  string // what it means to IAM
-	Mend     string // what to change
+	Fix      string // what to change
 }
 
-// Severity tells whether a log-in is at stake or safety.
+// Severity tells whether a login is at stake or safety.
 type Severity uint8
 
 const (
 	// SeverityWarning is for what works, but opens more or is more fragile
 	// than it looks.
 	SeverityWarning Severity = iota + 1
-	// SeverityError is for what does not work: the log-in that it is there for
+	// SeverityError is for what does not work: the login that it is there for
 	// will be refused.
 	SeverityError
 )
@@ -53,10 +53,10 @@ func (f Finding) String() string {
 	if f.Value != "" {
 		text += strconv.Quote(f.Value) + " "
 	}
-	return strings.TrimSuffix(text, " ") + ": " + f.Problem + "; " + f.Mend
+	return strings.TrimSuffix(text, " ") + ": " + f.Problem + "; " + f.Fix
 }
 
-// Lint looks for the mistakes that are made in policies for database log-ins. It
+// Lint looks for the mistakes that are made in policies for database logins. It
 // looks only at what allows or means to allow rds-db:connect; other statements and
 // those that deny are left alone. No findings means that it knows of nothing wrong,
 // not that somebody may log in: see [Policy.Allows].
@@ -80,16 +80,16 @@ type linter struct {
 	path     string
 }
 
-func (l *linter) add(severity Severity, code, element, value, problem, mend string) {
-	l.findings = append(l.findings, Finding{code, severity, element, value, problem, mend})
+func (l *linter) add(severity Severity, code, element, value, problem, fix string) {
+	l.findings = append(l.findings, Finding{code, severity, element, value, problem, fix})
 }
 
-func (l *linter) warn(code, element, value, problem, mend string) {
-	l.add(SeverityWarning, code, l.path+"."+element, value, problem, mend)
+func (l *linter) warn(code, element, value, problem, fix string) {
+	l.add(SeverityWarning, code, l.path+"."+element, value, problem, fix)
 }
 
-func (l *linter) fail(code, element, value, problem, mend string) {
-	l.add(SeverityError, code, l.path+"."+element, value, problem, mend)
+func (l *linter) fail(code, element, value, problem, fix string) {
+	l.add(SeverityError, code, l.path+"."+element, value, problem, fix)
 }
 
 func (l *linter) lintDocument(p *Policy) {
@@ -125,12 +125,12 @@ func (l *linter) lintStatement(s policyStatement) {
 }
 
 func (l *linter) lintActions(s policyStatement) {
-	misspelt := false
+	misspelled := false
 	for _, action := range s.Action {
 		switch {
 		case isMisspelt(action):
-			misspelt = true
-			l.fail("wrong-action", "Action", action, "is no action of database log-ins", "write rds-db:connect")
+			misspelled = true
+			l.fail("wrong-action", "Action", action, "is no action of database logins", "write rds-db:connect")
 		case isConnect(action) && !strings.EqualFold(action, connectAction):
 			l.warn("any-action", "Action", action, "allows more than rds-db:connect, or will when there is more", "write rds-db:connect")
 		}
@@ -139,7 +139,7 @@ func (l *linter) lintActions(s policyStatement) {
 	case s.allowsConnect() && s.NotAction != nil:
 		l.warn("not-action", "NotAction", strings.Join(s.NotAction, ", "),
 			"allows every action but these, rds-db:connect among them", "write Action with rds-db:connect")
-	case !s.allowsConnect() && !misspelt:
+	case !s.allowsConnect() && !misspelled:
 		l.fail("wrong-action", "Action", strings.Join(s.Action, ", "),
 			"the resources are database users, but no action lets anybody log in", "write rds-db:connect")
 	}
@@ -154,13 +154,13 @@ func (l *linter) lintConditions(s policyStatement) {
 }
 
 func (l *linter) lintCondition(operator, key string) {
-	const mend = "leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses"
+	const fix = "leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses"
 	element := "Condition." + operator
 	switch {
 	case iampolicy.RefusesKey(key):
-		l.fail("condition", element, key, "log-ins to databases do not have this key, so the condition does not do what it says", mend)
+		l.fail("condition", element, key, "logins to databases do not have this key, so the condition does not do what it says", fix)
 	case !iampolicy.KnowsKey(key):
-		l.warn("condition", element, key, "AWS does not say whether log-ins to databases have this key; Allows takes it that they do not", mend)
+		l.warn("condition", element, key, "AWS does not say whether logins to databases have this key; Allows takes it that they do not", fix)
 	case !iampolicy.KnowsOperator(operator):
 		l.warn("condition", element, key, "Allows does not know this operator, and takes it that the condition never holds", "use StringEquals, StringLike, ArnLike, their negations, or Null")
 	}
@@ -174,7 +174,7 @@ func (s policyStatement) path(i int) string {
 	return "Statement[" + strconv.Itoa(i) + "]"
 }
 
-// isAboutConnect reports whether the statement allows log-ins or was meant to.
+// isAboutConnect reports whether the statement allows logins or was meant to.
 func (s policyStatement) isAboutConnect() bool {
 	return s.allowsConnect() || slices.ContainsFunc(s.Action, isMisspelt) || slices.ContainsFunc(s.Resource, namesUsers)
 }
@@ -202,7 +202,7 @@ func isMisspelt(action string) bool {
 	return !isConnect(action) && (strings.HasPrefix(action, service+":") || action == "rds:connect")
 }
 
-// namesUsers tells of ARNs of database users, also misspelt ones. Those of Redshift look
+// namesUsers tells of ARNs of database users, also misspelled ones. Those of Redshift look
 // alike and are none.
 func namesUsers(resource string) bool {
 	return strings.Contains(resource, ":"+service+":") ||

@@ -42,7 +42,7 @@ func (l *linter) lintShape(text string, problem *ConfigError) {
 		l.warn("any-database", resourceElement, text, "the wildcard stands for resource ids and users alike: it allows every user", "write dbuser:RESOURCE_ID/USER")
 		return
 	}
-	l.fail("arn", resourceElement, text, problem.Problem, problem.Mend)
+	l.fail("arn", resourceElement, text, problem.Problem, problem.Fix)
 }
 
 // endsInWildcard tells of ARNs that are cut short before the user by a wildcard.
@@ -128,7 +128,7 @@ func (l *linter) lintVariables(code, text, part string) {
 	}
 	for _, key := range read.Undefined {
 		if !iampolicy.KnowsKey(key) {
-			l.fail(code, resourceElement, text, "log-ins to databases do not have the variable "+key+", so it matches no user",
+			l.fail(code, resourceElement, text, "logins to databases do not have the variable "+key+", so it matches no user",
 				"use aws:username or aws:PrincipalTag/…, or fill the template in")
 		}
 	}
@@ -142,7 +142,7 @@ func isSpeltAsInSQL(name string) bool {
 // report adds what a check of [Resource.User] found, if anything.
 func (l *linter) report(code, text string, problem *ConfigError) {
 	if problem != nil {
-		l.fail(code, resourceElement, text, problem.Problem, problem.Mend)
+		l.fail(code, resourceElement, text, problem.Problem, problem.Fix)
 	}
 }
 

@@ -18,9 +18,9 @@ func TestLintFindsExactly(t *testing.T) {
 	withUser := func(user string) string { return strings.Replace(appARN, "/app", "/"+user, 1) }
 	tests := []struct{ name, document, want string }{
 		{"named statement", allowing(`"Sid":"Log in",` + connect + `"Resource":"*"`), "Statement[Log in].Resource any-resource"},
-		{"misspelt action on the wrong service", allowing(`"Action":"rds:connect","Resource":"arn:aws:rds:us-west-2:123456789012:db:orders"`),
+		{"misspelled action on the wrong service", allowing(`"Action":"rds:connect","Resource":"arn:aws:rds:us-west-2:123456789012:db:orders"`),
 			"Statement[0].Action wrong-action, Statement[0].Resource arn"},
-		{"misspelt action in capitals", allowing(`"Action":"RDS:Connect","Resource":"arn:aws:rds:us-west-2:123456789012:db:orders"`),
+		{"misspelled action in capitals", allowing(`"Action":"RDS:Connect","Resource":"arn:aws:rds:us-west-2:123456789012:db:orders"`),
 			"Statement[0].Action wrong-action, Statement[0].Resource arn"},
 		{"everything but, on something else", allowing(`"NotAction":"iam:*","Resource":["arn:aws:s3:::b","` + appARN + `"]`), "Statement[0].NotAction not-action"},
 		{"users of a database without dbuser", allowing(`"Action":"s3:GetObject","Resource":"arn:aws:rds-db:us-west-2:123456789012:db-ABC/app"`),

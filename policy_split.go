@@ -54,7 +54,7 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 		return nil, &ConfigError{
 			Setting: "policy", Value: strconv.Itoa(p.Size()) + " characters",
 			Problem: "longer than " + strconv.Itoa(int(limit)) + ", and the inline policies of a user, group or role share one limit, so that dividing does not help",
-			Mend:    "use managed policies, split by ManagedPolicyLimit",
+			Fix:     "use managed policies, split by ManagedPolicyLimit",
 		}
 	}
 	resources, problem := p.divisible()
@@ -72,7 +72,7 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 			return nil, &ConfigError{
 				Setting: "policy", Value: strconv.Itoa(policy.Size()) + " characters",
 				Problem: "one resource alone is too long for a policy",
-				Mend:    "see whether it is the ARN of a database user",
+				Fix:     "see whether it is the ARN of a database user",
 			}
 		}
 		parts = append(parts, policy)
@@ -86,7 +86,7 @@ func (p *Policy) divisible() (resources []string, problem *ConfigError) {
 		return nil, &ConfigError{
 			Setting: "policy", Value: p.document.Version,
 			Problem: "of an old version of the policy language, in which ${*} means something else than in the parts",
-			Mend:    "write Version " + policyVersion + " and see what Lint says",
+			Fix:     "write Version " + policyVersion + " and see what Lint says",
 		}
 	}
 	for i, s := range p.document.Statement {
@@ -94,7 +94,7 @@ func (p *Policy) divisible() (resources []string, problem *ConfigError) {
 			return nil, &ConfigError{
 				Setting: "policy", Value: s.path(i),
 				Problem: "cannot be divided: more than an Allow of rds-db:connect on resources",
-				Mend:    "put it into a policy of its own",
+				Fix:     "put it into a policy of its own",
 			}
 		}
 		resources = append(resources, s.Resource...)

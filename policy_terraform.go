@@ -17,17 +17,17 @@ func (p *Policy) Terraform(name string) (string, error) {
 		return "", &ConfigError{
 			Setting: "name of the data source", Value: name,
 			Problem: "not an identifier of Terraform: letters, digits, _ and -, with a letter or _ first",
-			Mend:    "correct it",
+			Fix:     "correct it",
 		}
 	}
 	if p.document.Statement == nil {
-		return "", &ConfigError{Setting: "policy", Problem: "the zero Policy is no document", Mend: "make it with NewPolicy"}
+		return "", &ConfigError{Setting: "policy", Problem: "the zero Policy is no document", Fix: "make it with NewPolicy"}
 	}
 	if strings.Contains(string(p.document.compact()), "&{") {
 		return "", &ConfigError{
 			Setting: "policy",
 			Problem: "has the characters &{, which Terraform's AWS provider turns into ${",
-			Mend:    "use the JSON text",
+			Fix:     "use the JSON text",
 		}
 	}
 	version := p.document.Version

@@ -192,7 +192,7 @@ func TestParsePolicyErrors(t *testing.T) {
 	}
 }
 
-// Allows decides as the servers of rdsiamtest do, which ask for the whole log-in.
+// Allows decides as the servers of rdsiamtest do, which ask for the whole login.
 func TestAllowsAgreesWithServers(t *testing.T) {
 	users := []string{"app", "App", "app2", "a*", "a?p", "a${aws:username}", "$", "sp ace", "é/:<&>"}
 	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithEndpoint("orders.abc123.us-west-2.rds.amazonaws.com"),
@@ -235,7 +235,7 @@ func TestAllowsAgreesWithServers(t *testing.T) {
 		}
 	}
 	if allowed <= len(users) || allowed >= len(documents)*len(users) {
-		t.Errorf("%d log-ins were allowed: the test proves nothing", allowed)
+		t.Errorf("%d logins were allowed: the test proves nothing", allowed)
 	}
 	for _, user := range users {
 		policy := mustPolicy(t, mustUser(t, database(nil), user))

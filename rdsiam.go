@@ -31,7 +31,7 @@
 //
 // A token lives 15 minutes or as long as the credentials that signed it. It is made
 // when a connection is opened, and given out again for a minute, because RDS
-// throttles log-ins with new tokens. Nothing runs in the background. See
+// throttles logins with new tokens. Nothing runs in the background. See
 // [NewTokenSource].
 //
 // # Errors
@@ -69,7 +69,7 @@ type Driver interface {
 
 	// Refused returns the code that the server answered with, if err, an error of
 	// Open, holds one: the SQLSTATE of PostgreSQL, the error number of MySQL. ok
-	// reports whether it refused the log-in with it.
+	// reports whether it refused the login with it.
 	Refused(err error) (code string, ok bool)
 
 	// Driver returns the underlying driver, for [database/sql.DB.Driver].
@@ -89,7 +89,7 @@ var _ driver.Connector = (*Connector)(nil)
 // ConnectorOption changes what [NewConnector] makes.
 type ConnectorOption func(*Connector)
 
-// WithObserver has observe called for every step of a log-in, in the goroutine that
+// WithObserver has observe called for every step of a login, in the goroutine that
 // logs in: it must return soon, and be safe for concurrent use. See [Event].
 func WithObserver(observe func(context.Context, Event)) ConnectorOption {
 	return func(c *Connector) { c.observe = observe }
@@ -136,7 +136,7 @@ func (c *Connector) check() error {
 	switch {
 	case isNil(c.driver):
 		return &ConfigError{Setting: "driver", Problem: "is nil",
-			Mend: "check the error of ParseDSN or New, and pass the driver that it returned"}
+			Fix: "check the error of ParseDSN or New, and pass the driver that it returned"}
 	case isNil(c.tokens):
 		return errNilSource()
 	}
@@ -264,12 +264,12 @@ func contextError(ctx context.Context, err error) error {
 	return err
 }
 
-// Event is a step of a log-in, for metrics and logs. It never holds a token.
+// Event is a step of a login, for metrics and logs. It never holds a token.
 type Event struct {
 	Kind  EventKind
 	Login Login // whom and where, as far as known at this step
 
-	// Duration is that of the whole log-in for LoginSucceeded, LoginRefused and
+	// Duration is that of the whole login for LoginSucceeded, LoginRefused and
 	// LoginFailed, that of getting the token for TokenSigned, TokenReused and
 	// TokenFailed, and zero for LoginStarted.
 	Duration time.Duration
@@ -279,10 +279,10 @@ type Event struct {
 	Err         error         // what Connect or the token source returned
 }
 
-// EventKind says which step of a log-in an [Event] tells of.
+// EventKind says which step of a login an [Event] tells of.
 type EventKind uint8
 
-// The steps of a log-in. Each Connect reports LoginStarted first and one of
+// The steps of a login. Each Connect reports LoginStarted first and one of
 // LoginSucceeded, LoginRefused and LoginFailed last; a Token event for each host
 // that is tried comes between.
 const (
@@ -291,15 +291,15 @@ const (
 	TokenReused              // the source gave out a token again
 	TokenFailed              // the source had no token
 	LoginSucceeded           //
-	LoginRefused             // the server refused the log-in
+	LoginRefused             // the server refused the login
 	LoginFailed              // anything else: network, TLS, credentials, settings
 )
 
-// String returns the name of the step, such as "log-in refused".
+// String returns the name of the step, such as "login refused".
 func (k EventKind) String() string {
 	switch k {
 	case LoginStarted:
-		return "log-in started"
+		return "login started"
 	case TokenSigned:
 		return "token signed"
 	case TokenReused:
@@ -307,11 +307,11 @@ func (k EventKind) String() string {
 	case TokenFailed:
 		return "no token"
 	case LoginSucceeded:
-		return "log-in succeeded"
+		return "login succeeded"
 	case LoginRefused:
-		return "log-in refused"
+		return "login refused"
 	case LoginFailed:
-		return "log-in failed"
+		return "login failed"
 	}
 	return "unknown event"
 }

@@ -92,7 +92,7 @@ func (e Endpoint) RootsPEM() (text string, system bool, err error) {
 	case originOption:
 		return "", false, &ConfigError{
 			Setting: "WithRootCAs", Problem: "gives a pool, which cannot be written out",
-			Mend: "use the file that the pool was read from",
+			Fix: "use the file that the pool was read from",
 		}
 	case originSystem:
 		return "", true, nil
@@ -114,18 +114,18 @@ func (e Endpoint) noRootsError() error {
 	problem := &ConfigError{
 		Setting: "endpoint", Value: e.String(),
 		Problem: "the embedded RDS roots (bundle of " + bundleDate() + ") have none for the region " + e.region,
-		Mend:    "give the bundle that AWS publishes for the region with WithRootCAs",
+		Fix:     "give the bundle that AWS publishes for the region with WithRootCAs",
 	}
 	switch e.partition {
 	case "aws":
-		// The bundle is complete for its day, so a slip of the pen is likelier
+		// The bundle is complete for its day, so a typo is likelier
 		// than a region that is newer.
-		problem.Mend = "check the spelling of the region; if it is new, " + problem.Mend
-		problem.Mend += ": https://truststore.pki.rds.amazonaws.com/" + e.region + "/" + e.region + "-bundle.pem"
+		problem.Fix = "check the spelling of the region; if it is new, " + problem.Fix
+		problem.Fix += ": https://truststore.pki.rds.amazonaws.com/" + e.region + "/" + e.region + "-bundle.pem"
 	case "aws-us-gov":
-		problem.Mend += ": https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"
+		problem.Fix += ": https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"
 	case "aws-cn":
-		problem.Mend += ": https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem"
+		problem.Fix += ": https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem"
 	}
 	return problem
 }

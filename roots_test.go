@@ -224,7 +224,7 @@ func BenchmarkTLSConfig(b *testing.B) {
 	}
 }
 
-// BenchmarkFirstUseOfRegion is the price of the first log-in to a region, here the
+// BenchmarkFirstUseOfRegion is the price of the first login to a region, here the
 // last one of the bundle.
 func BenchmarkFirstUseOfRegion(b *testing.B) {
 	b.ReportAllocs()

@@ -33,11 +33,11 @@ const (
 type TokenOption func(*signingSource)
 
 // WithReuse sets for how long a token is given out again for the same endpoint,
-// region and user, one minute by default. Zero or less signs one for each log-in.
+// region and user, one minute by default. Zero or less signs one for each login.
 // The window begins with the second in which the token was signed, and ends before the
 // token has under 30 seconds left.
 //
-// Reuse is not for speed. RDS throttles log-ins with new tokens at about 200 a
+// Reuse is not for speed. RDS throttles logins with new tokens at about 200 a
 // second, and a fleet that reconnects after a failover reaches that.
 func WithReuse(d time.Duration) TokenOption {
 	return func(s *signingSource) { s.reuse = d }
@@ -253,7 +253,7 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credentials, error) {
 	if s.credentials == nil {
 		return aws.Credentials{}, &ConfigError{Setting: "credentials provider", Problem: "is nil",
-			Mend: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
+			Fix: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
 	}
 	credentials, err := s.retrieveCached(ctx)
 	if err == nil && expireWithin(credentials, refreshRemaining) {
@@ -268,17 +268,17 @@ func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credenti
 	switch {
 	case err != nil:
 		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: err,
-			mend: "check the profile or role that the program runs with, and that their service (IMDS, STS, SSO) can be reached"}
+			fix: "check the profile or role that the program runs with, and that their service (IMDS, STS, SSO) can be reached"}
 	case !credentials.HasKeys():
 		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID,
 			problem: "the credentials provider returned no access key id, or one without a secret access key",
-			mend:    "check the variables or the profile that it reads"}
+			fix:     "check the variables or the profile that it reads"}
 	case expireWithin(credentials, 0):
 		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
-			problem: "the AWS credentials have expired, and a refresh brought no others", mend: "start a new role session, or log in to SSO again"}
+			problem: "the AWS credentials have expired, and a refresh brought no others", fix: "start a new role session, or log in to SSO again"}
 	case expireWithin(credentials, minRemaining):
 		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
-			problem: "the AWS credentials expire in under 30 seconds, and a refresh brought no others", mend: "look at what issues them"}
+			problem: "the AWS credentials expire in under 30 seconds, and a refresh brought no others", fix: "look at what issues them"}
 	}
 	return credentials, nil
 }
@@ -307,7 +307,7 @@ func (s *signingSource) refresh(credentials aws.Credentials) {
 }
 
 // bridge returns the credentials that were to be refreshed, while they are good for
-// a log-in, for the time of a failing provider, or of one that hangs until the deadline of
+// a login, for the time of a failing provider, or of one that hangs until the deadline of
 // whoever asks.
 func (s *signingSource) bridge() (aws.Credentials, bool) {
 	s.expiringMutex.Lock()

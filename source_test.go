@@ -185,7 +185,7 @@ func TestTokensAreKeptApart(t *testing.T) {
 	}
 }
 
-func TestOneRetrieveAndOneSignatureForTenThousandLogIns(t *testing.T) {
+func TestOneRetrieveAndOneSignatureForTenThousandLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &provider{give: lasting(time.Hour)}
 		source := rdsiam.NewTokenSource(p)

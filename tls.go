@@ -12,7 +12,7 @@ import (
 // certificates, VerifyConnection, VerifyPeerCertificate, NextProtos, the
 // session cache.
 //
-// ServerName may be empty, the dialled host or the host of the endpoint.
+// ServerName may be empty, the dialed host or the host of the endpoint.
 // InsecureSkipVerify is raised to full verification, except with
 // [WithCallerVerification]. Roots come from [WithRootCAs], else from base.RootCAs,
 // else from the kind of the endpoint: the embedded RDS roots of the region for
@@ -31,7 +31,7 @@ func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
 		return nil, &ConfigError{
 			Setting: "Endpoint",
 			Problem: "the zero Endpoint names no server to verify",
-			Mend:    "make it with ResolveEndpoint",
+			Fix:     "make it with ResolveEndpoint",
 		}
 	}
 	config := base.Clone() // nil of nil
@@ -55,14 +55,14 @@ func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
 
 func (e Endpoint) verifyServerName(config *tls.Config) error {
 	switch normalName(config.ServerName) {
-	case "", e.dialledHost, e.host:
+	case "", e.dialedHost, e.host:
 		config.ServerName = e.host
 		return nil
 	}
 	return &ConfigError{
 		Setting: "tls.Config.ServerName", Value: config.ServerName,
 		Problem: "not the endpoint that the token is for, which is " + strconv.Quote(e.host),
-		Mend:    "leave ServerName empty, or name the endpoint that is signed with WithEndpoint",
+		Fix:     "leave ServerName empty, or name the endpoint that is signed with WithEndpoint",
 	}
 }
 
@@ -71,7 +71,7 @@ func raiseVersion(config *tls.Config) error {
 		return &ConfigError{
 			Setting: "tls.Config.MaxVersion", Value: tls.VersionName(config.MaxVersion),
 			Problem: "a token may travel only inside TLS 1.2 or newer",
-			Mend:    "leave MaxVersion zero",
+			Fix:     "leave MaxVersion zero",
 		}
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
@@ -87,7 +87,7 @@ func (e Endpoint) raiseVerification(config *tls.Config) error {
 		return &ConfigError{
 			Setting: "WithCallerVerification",
 			Problem: "the tls.Config sets InsecureSkipVerify and has no VerifyConnection, so nobody would verify the server",
-			Mend:    "verify the server in VerifyConnection, which also runs for resumed sessions, or leave the option out",
+			Fix:     "verify the server in VerifyConnection, which also runs for resumed sessions, or leave the option out",
 		}
 	}
 	return nil

@@ -18,7 +18,7 @@ const tokenLifetime = 15 * time.Minute
 // Login names what a token is asked for: one database user at one endpoint.
 type Login struct {
 	Endpoint Endpoint
-	User     string // database user, spelt exactly as the database spells it
+	User     string // database user, spelled exactly as the database spells it
 }
 
 // Token is a password that RDS accepts for one [Login], for 15 minutes at the
@@ -150,7 +150,7 @@ func (t Token) Mask(text string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// Token asks source for the token of this log-in and refuses what cannot log in:
+// Token asks source for the token of this login and refuses what cannot log in:
 // an invalid user or endpoint, a nil source, an empty or expired token. Drivers and
 // hooks call it in place of source.Token. Its errors are a [*ConfigError] where the
 // settings are wrong, and otherwise a [*CredentialsError].
@@ -167,7 +167,7 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 	}
 	if token.Reveal() == "" {
 		return Token{}, &ConfigError{Setting: "token source", Problem: "returned an empty token and no error for " + l.String(),
-			Mend: "return either a token or the reason why there is none"}
+			Fix: "return either a token or the reason why there is none"}
 	}
 	if !token.expires.IsZero() && !time.Now().Before(token.expires) {
 		return Token{}, &CredentialsError{Login: l, AccessKeyID: token.accessKeyID, Expires: token.expires,
@@ -190,27 +190,27 @@ func (l Login) sourceError(err error) error {
 }
 
 func errNilSource() error {
-	return &ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
+	return &ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
 }
 
-// Validate reports a log-in that no server could accept: a zero endpoint, or a user
+// Validate reports a login that no server could accept: a zero endpoint, or a user
 // that is empty, has a NUL byte, or is not UTF-8. The error is a [*ConfigError].
 func (l Login) Validate() error {
 	switch {
 	case l.Endpoint.IsZero():
-		return &ConfigError{Setting: "endpoint", Problem: "is not set", Mend: "make it with rdsiam.ResolveEndpoint"}
+		return &ConfigError{Setting: "endpoint", Problem: "is not set", Fix: "make it with rdsiam.ResolveEndpoint"}
 	case l.User == "":
 		return &ConfigError{Setting: "user", Problem: "is empty, and the token is signed for a user",
-			Mend: "name the database user in the DSN or configuration"}
+			Fix: "name the database user in the DSN or configuration"}
 	case strings.ContainsRune(l.User, 0):
 		return &ConfigError{Setting: "user", Value: l.User, Problem: "contains a NUL byte, which ends a name on the wire",
-			Mend: "name the database user as the database spells it"}
+			Fix: "name the database user as the database spells it"}
 	case !utf8.ValidString(l.User):
 		return &ConfigError{Setting: "user", Value: l.User, Problem: "is not valid UTF-8",
-			Mend: "name the database user as the database spells it"}
+			Fix: "name the database user as the database spells it"}
 	}
 	return nil
 }
 
-// String returns the log-in as user@host:port.
+// String returns the login as user@host:port.
 func (l Login) String() string { return l.User + "@" + l.Endpoint.String() }

@@ -2,7 +2,7 @@
 // and their proxies with AWS identities, through github.com/go-sql-driver/mysql.
 //
 // [ParseDSN] and [New] make a [Driver] for [rdsiam.NewConnector], which is the way
-// to a *sql.DB. [BeforeConnect] is the same log-in as a hook, for programs that
+// to a *sql.DB. [BeforeConnect] is the same login as a hook, for programs that
 // make the connector with mysql.NewConnector themselves.
 //
 // # TLS
@@ -17,8 +17,8 @@
 //
 // # Timeouts
 //
-// A log-in ends with its context, and database/sql opens some connections without a
-// deadline. The timeout of a DSN is for dialling alone: set readTimeout too, or a server
+// A login ends with its context, and database/sql opens some connections without a
+// deadline. The timeout of a DSN is for dialing alone: set readTimeout too, or a server
 // that takes the connection and says nothing is waited for without end.
 //
 // # Passwords
@@ -70,7 +70,7 @@ func ParseDSN(dsn string, options ...rdsiam.EndpointOption) (*Driver, error) {
 func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error) {
 	if config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "is nil",
-			Mend: "make it with mysql.NewConfig or mysql.ParseDSN"}
+			Fix: "make it with mysql.NewConfig or mysql.ParseDSN"}
 	}
 	if err := refuseBeforeConnect(config); err != nil {
 		return nil, err
@@ -92,10 +92,10 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 	return d, nil
 }
 
-// WithBeforeConnect returns a copy of d that calls fn before each log-in, in place of
+// WithBeforeConnect returns a copy of d that calls fn before each login, in place of
 // mysql.BeforeConnect, and in place of an fn given earlier. fn gets a copy of the
 // Config that it may change in every field; the result is checked like the Config
-// given to New before a token is asked for. An error of fn ends the log-in. fn is
+// given to New before a token is asked for. An error of fn ends the login. fn is
 // called concurrently when connections are opened concurrently.
 func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error) *Driver {
 	changed := *d
@@ -112,7 +112,7 @@ func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "rdsmysql.Driver", Problem: "is nil or its zero value",
-			Mend: "make it with rdsmysql.ParseDSN or rdsmysql.New"}
+			Fix: "make it with rdsmysql.ParseDSN or rdsmysql.New"}
 	}
 	connector, err := d.changedConnector(ctx)
 	if err != nil {
@@ -218,7 +218,7 @@ func newConnector(config *mysql.Config, hook func(context.Context, *mysql.Config
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
 		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "the driver does not accept it: " + err.Error(),
-			Mend: "correct it; TLS configurations and server keys must be registered before they are named"}
+			Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
 	}
 	return connector, nil
 }
@@ -229,11 +229,11 @@ func refuseBeforeConnect(config *mysql.Config) error {
 	hook := reflect.ValueOf(config).Elem().FieldByName("beforeConnect")
 	if hook.Kind() != reflect.Func {
 		return &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function",
-			Mend: "use a version of the driver that rdsmysql was tested with, or rdsmysql.BeforeConnect"}
+			Fix: "use a version of the driver that rdsmysql was tested with, or rdsmysql.BeforeConnect"}
 	}
 	if hook.IsNil() {
 		return nil
 	}
 	return &rdsiam.ConfigError{Setting: "mysql.BeforeConnect", Problem: "the Config has a BeforeConnect function, and the driver keeps only one, which has to be the one that sets the token",
-		Mend: "leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver"}
+		Fix: "leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver"}
 }

@@ -44,7 +44,7 @@ func askForToken(c *fakeConn) {
 }
 
 func TestOpen(t *testing.T) {
-	f := startFake(t, func(f *fakeServer) { f.authorise = askForToken })
+	f := startFake(t, func(f *fakeServer) { f.authorize = askForToken })
 	source := &countingSource{}
 	d := driverFor(t, f, nil)
 	d.WithBeforeConnect(func(context.Context, *mysql.Config) error { return errors.New("of the copy") })
@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 		t.Error(err)
 	}
 	if source.asked.Load() != 1 || f.logIns.Load() != 1 {
-		t.Errorf("%d tokens, %d log-ins, want one of each", source.asked.Load(), f.logIns.Load())
+		t.Errorf("%d tokens, %d logins, want one of each", source.asked.Load(), f.logIns.Load())
 	}
 	f.wire.refuseSecrets(t)
 
@@ -83,7 +83,7 @@ func TestOpen(t *testing.T) {
 }
 
 func TestOpenConcurrently(t *testing.T) {
-	f := startFake(t, func(f *fakeServer) { f.authorise = askForToken })
+	f := startFake(t, func(f *fakeServer) { f.authorize = askForToken })
 	d := driverFor(t, f, func(c *mysql.Config) { c.TLS = &tls.Config{} })
 	d = d.WithBeforeConnect(func(_ context.Context, c *mysql.Config) error { c.TLS.MinVersion = tls.VersionTLS13; return nil })
 	db := sql.OpenDB(rdsiam.NewConnector(d, &countingSource{}))
@@ -106,7 +106,7 @@ func TestOpenConcurrently(t *testing.T) {
 }
 
 func TestCallersConfigIsUnchanged(t *testing.T) {
-	f := startFake(t, func(f *fakeServer) { f.authorise = askForToken })
+	f := startFake(t, func(f *fakeServer) { f.authorize = askForToken })
 	config := testConfig(func(c *mysql.Config) {
 		c.Addr, c.Net, c.Passwd = testHost, "", "secret"
 		c.TLS = &tls.Config{InsecureSkipVerify: true}
@@ -147,13 +147,13 @@ func TestCallersConfigIsUnchanged(t *testing.T) {
 	}
 }
 
-func TestOneLogInPerConnect(t *testing.T) {
+func TestOneLoginPerConnect(t *testing.T) {
 	refuse := func(number uint16, state, message string) func(*fakeConn) {
 		return func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.refuse(number, state, message) }
 	}
 	tests := []struct {
 		name      string
-		authorise func(*fakeConn)
+		authorize func(*fakeConn)
 		code      string
 		refused   bool
 	}{
@@ -167,7 +167,7 @@ func TestOneLogInPerConnect(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			f := startFake(t, func(f *fakeServer) { f.authorise = test.authorise })
+			f := startFake(t, func(f *fakeServer) { f.authorize = test.authorize })
 			d := driverFor(t, f, func(c *mysql.Config) { c.RejectReadOnly = true })
 			source := &countingSource{}
 			db := sql.OpenDB(rdsiam.NewConnector(d, source))
@@ -177,7 +177,7 @@ func TestOneLogInPerConnect(t *testing.T) {
 				t.Fatalf("got %v", err)
 			}
 			if source.asked.Load() != 1 || f.logIns.Load() != 1 {
-				t.Errorf("%d tokens, %d log-ins, want one of each", source.asked.Load(), f.logIns.Load())
+				t.Errorf("%d tokens, %d logins, want one of each", source.asked.Load(), f.logIns.Load())
 			}
 			if code, refused := d.Refused(err); code != test.code || refused != test.refused {
 				t.Errorf("Refused: %q %v, want %q %v", code, refused, test.code, test.refused)
@@ -215,7 +215,7 @@ func TestErrorsShowNoToken(t *testing.T) {
 	for name, text := range echoes {
 		t.Run(name, func(t *testing.T) {
 			refusing := startFake(t, func(f *fakeServer) {
-				f.authorise = func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.refuse(1045, "28000", text) }
+				f.authorize = func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.refuse(1045, "28000", text) }
 			})
 			d := driverFor(t, refusing, nil)
 			_, err := d.Open(t.Context(), &countingSource{})
@@ -230,7 +230,7 @@ func TestErrorsShowNoToken(t *testing.T) {
 
 			// The driver puts what should be a public key into its error.
 			keys := startFake(t, func(f *fakeServer) {
-				f.authorise = func(c *fakeConn) { c.ask("sha256_password", 20); c.more([]byte(text)...) }
+				f.authorize = func(c *fakeConn) { c.ask("sha256_password", 20); c.more([]byte(text)...) }
 			})
 			_, err = driverFor(t, keys, nil).Open(t.Context(), &countingSource{})
 			if err == nil || !strings.Contains(err.Error(), "data: ") {
@@ -317,7 +317,7 @@ func TestWithBeforeConnect(t *testing.T) {
 	const reader = "reader.abc123.us-east-1.rds.amazonaws.com"
 	f := startFake(t, func(f *fakeServer) {
 		f.certificate, f.roots = issue(t, reader)
-		f.authorise = askForToken
+		f.authorize = askForToken
 	})
 	if err := mysql.RegisterTLSConfig("reader", &tls.Config{RootCAs: f.roots}); err != nil {
 		t.Fatal(err)
@@ -383,7 +383,7 @@ func TestWithBeforeConnect(t *testing.T) {
 }
 
 func TestTunnel(t *testing.T) {
-	f := startFake(t, func(f *fakeServer) { f.authorise = askForToken })
+	f := startFake(t, func(f *fakeServer) { f.authorize = askForToken })
 	mysql.RegisterDialContext("tunnel", func(ctx context.Context, addr string) (net.Conn, error) { return f.dial(ctx, "", addr) })
 	defer mysql.DeregisterDialContext("tunnel")
 	d, err := rdsmysql.ParseDSN("app@tunnel(bastion)/app", rdsiam.WithEndpoint(testHost), rdsiam.WithRootCAs(f.roots))

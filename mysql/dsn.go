@@ -16,15 +16,15 @@ const dsnForm = "write it as user@tcp(host:3306)/database?parameter=value, with 
 // part may be a password.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	if strings.Contains(dsn, "://") {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "is a URL, which go-sql-driver/mysql cannot read", Mend: dsnForm}
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "is a URL, which go-sql-driver/mysql cannot read", Fix: dsnForm}
 	}
 	config, err := driverParseDSN(dsn)
 	if err != nil {
 		return nil, explainDSN(dsn)
 	}
 	if config.Passwd != "" {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a password, and the log-in uses a token in its place",
-			Mend: "remove the password: user@tcp(host:3306)/database"}
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a password, and the login uses a token in its place",
+			Fix: "remove the password: user@tcp(host:3306)/database"}
 	}
 	return config, nil
 }
@@ -42,10 +42,10 @@ func explainDSN(dsn string) error {
 		}
 		if _, err := driverParseDSN("/?" + parameter); err != nil {
 			return &rdsiam.ConfigError{Setting: "DSN parameter", Value: name, Problem: "the driver does not accept its value",
-				Mend: "correct it; TLS configurations and server keys must be registered before they are named"}
+				Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
 		}
 	}
-	return &rdsiam.ConfigError{Setting: "DSN", Problem: "go-sql-driver/mysql cannot read it", Mend: dsnForm}
+	return &rdsiam.ConfigError{Setting: "DSN", Problem: "go-sql-driver/mysql cannot read it", Fix: dsnForm}
 }
 
 // driverParseDSN is mysql.ParseDSN without its panic over the parameter strict, which

@@ -51,11 +51,11 @@ type fakeServer struct {
 	greeting    string                  // authentication plugin of the greeting, default mysql_native_password
 	noTLS       bool                    // offers no TLS
 	certificate tls.Certificate         // default: for testHost
-	authorise   func(session *fakeConn) // answers the client's handshake response
+	authorize   func(session *fakeConn) // answers the client's handshake response
 
 	roots    *x509.CertPool
 	listener net.Listener
-	logIns   atomic.Int32 // handshake responses, each of which is one log-in
+	logIns   atomic.Int32 // handshake responses, each of which is one login
 	wire     wire
 	tb       testing.TB
 	done     sync.WaitGroup
@@ -63,7 +63,7 @@ type fakeServer struct {
 
 func startFake(tb testing.TB, change func(*fakeServer)) *fakeServer {
 	tb.Helper()
-	f := &fakeServer{greeting: "mysql_native_password", authorise: (*fakeConn).ok, tb: tb}
+	f := &fakeServer{greeting: "mysql_native_password", authorize: (*fakeConn).ok, tb: tb}
 	f.certificate, f.roots = issue(tb, testHost)
 	if change != nil {
 		change(f)
@@ -124,7 +124,7 @@ func (f *fakeServer) serve(c *fakeConn) {
 	f.logIns.Add(1)
 	_, rest, _ := bytes.Cut(response[32:], []byte{0})
 	c.answer = lengthEncoded(rest)
-	f.authorise(c)
+	f.authorize(c)
 	for {
 		command := c.receive()
 		if len(command) == 0 || command[0] == 1 { // COM_QUIT

@@ -15,7 +15,7 @@ import (
 )
 
 func TestHookLogsIn(t *testing.T) {
-	f := startFake(t, func(f *fakeServer) { f.authorise = askForToken })
+	f := startFake(t, func(f *fakeServer) { f.authorize = askForToken })
 	config := testConfig(func(c *mysql.Config) { c.DialFunc, c.Passwd = f.dial, "secret" })
 	source := &countingSource{}
 	err := config.Apply(mysql.BeforeConnect(rdsmysql.BeforeConnect(source, rdsiam.WithRootCAs(f.roots))))
@@ -40,7 +40,7 @@ func TestHookLogsIn(t *testing.T) {
 	}
 	connects.Wait()
 	if source.asked.Load() != 16 || f.logIns.Load() != 16 {
-		t.Errorf("%d tokens, %d log-ins, want 16 of each", source.asked.Load(), f.logIns.Load())
+		t.Errorf("%d tokens, %d logins, want 16 of each", source.asked.Load(), f.logIns.Load())
 	}
 	if config.TLS != before.TLS || config.Passwd != before.Passwd || config.AllowCleartextPasswords {
 		t.Error("the Config given to NewConnector was changed")

@@ -82,7 +82,7 @@ func TestServerOfAnotherName(t *testing.T) {
 				}
 			})
 			if f.logIns.Load() != 0 {
-				t.Errorf("%d log-ins", f.logIns.Load())
+				t.Errorf("%d logins", f.logIns.Load())
 			}
 			f.wire.refuseSecrets(t)
 		})
@@ -95,25 +95,25 @@ func TestWhatServersMayAskFor(t *testing.T) {
 	tests := []struct {
 		name      string
 		greeting  string
-		authorise func(*fakeConn)
+		authorize func(*fakeConn)
 		clear     bool // the server gets the token itself
 		fails     error
 	}{
-		{name: "clear in the greeting", greeting: "mysql_clear_password", authorise: (*fakeConn).ok, clear: true},
-		{name: "clear", authorise: func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.ok() }, clear: true},
-		{name: "native", authorise: func(c *fakeConn) { c.ask("mysql_native_password", 20); c.ok() }},
-		{name: "sha256", authorise: func(c *fakeConn) { c.ask("sha256_password", 20); c.ok() }, clear: true},
-		{name: "caching sha2, short", greeting: "caching_sha2_password", authorise: func(c *fakeConn) { c.more(3); c.ok() }},
+		{name: "clear in the greeting", greeting: "mysql_clear_password", authorize: (*fakeConn).ok, clear: true},
+		{name: "clear", authorize: func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.ok() }, clear: true},
+		{name: "native", authorize: func(c *fakeConn) { c.ask("mysql_native_password", 20); c.ok() }},
+		{name: "sha256", authorize: func(c *fakeConn) { c.ask("sha256_password", 20); c.ok() }, clear: true},
+		{name: "caching sha2, short", greeting: "caching_sha2_password", authorize: func(c *fakeConn) { c.more(3); c.ok() }},
 		{
 			name: "caching sha2, full", greeting: "caching_sha2_password",
-			authorise: func(c *fakeConn) { c.more(4); c.answer = c.receive(); c.ok() }, clear: true,
+			authorize: func(c *fakeConn) { c.more(4); c.answer = c.receive(); c.ok() }, clear: true,
 		},
-		{name: "ed25519", authorise: func(c *fakeConn) { c.ask("client_ed25519", 32); c.ok() }},
-		{name: "old", authorise: func(c *fakeConn) { c.ask("mysql_old_password", 8) }, fails: mysql.ErrOldPassword},
-		{name: "unknown", authorise: func(c *fakeConn) { c.ask("dialog", 20) }, fails: mysql.ErrUnknownPlugin},
+		{name: "ed25519", authorize: func(c *fakeConn) { c.ask("client_ed25519", 32); c.ok() }},
+		{name: "old", authorize: func(c *fakeConn) { c.ask("mysql_old_password", 8) }, fails: mysql.ErrOldPassword},
+		{name: "unknown", authorize: func(c *fakeConn) { c.ask("dialog", 20) }, fails: mysql.ErrUnknownPlugin},
 		{
 			name:      "twice",
-			authorise: func(c *fakeConn) { c.ask("mysql_native_password", 20); c.ask("mysql_clear_password", 20) },
+			authorize: func(c *fakeConn) { c.ask("mysql_native_password", 20); c.ask("mysql_clear_password", 20) },
 			fails:     mysql.ErrMalformPkt,
 		},
 	}
@@ -124,7 +124,7 @@ func TestWhatServersMayAskFor(t *testing.T) {
 				if test.greeting != "" {
 					f.greeting = test.greeting
 				}
-				f.authorise = func(c *fakeConn) { test.authorise(c); answers <- c.answer }
+				f.authorize = func(c *fakeConn) { test.authorize(c); answers <- c.answer }
 			})
 			eachWay(t, f, func(t *testing.T, connect func(context.Context) (driver.Conn, error)) {
 				conn, err := connect(t.Context())
@@ -143,7 +143,7 @@ func TestWhatServersMayAskFor(t *testing.T) {
 	}
 }
 
-// For every TLS setting, safe or not, a server that cannot be verified sees no log-in,
+// For every TLS setting, safe or not, a server that cannot be verified sees no login,
 // and the network nothing of the token: neither at first nor as a fallback.
 func TestNoSettingLetsTheTokenOut(t *testing.T) {
 	settings := map[string]func(*mysql.Config){
@@ -165,7 +165,7 @@ func TestNoSettingLetsTheTokenOut(t *testing.T) {
 	for serverName, change := range servers {
 		for _, plugin := range []string{"mysql_clear_password", "mysql_native_password", "caching_sha2_password"} {
 			t.Run(serverName+"/"+plugin, func(t *testing.T) {
-				f := startFake(t, func(f *fakeServer) { f.greeting, f.authorise = plugin, askForToken; change(f) })
+				f := startFake(t, func(f *fakeServer) { f.greeting, f.authorize = plugin, askForToken; change(f) })
 				for name, set := range settings {
 					config := testConfig(func(c *mysql.Config) {
 						c.DialFunc, c.Logger, c.AllowCleartextPasswords = f.dial, &mysql.NopLogger{}, true
@@ -176,7 +176,7 @@ func TestNoSettingLetsTheTokenOut(t *testing.T) {
 					}
 				}
 				if f.logIns.Load() != 0 {
-					t.Errorf("%d log-ins", f.logIns.Load())
+					t.Errorf("%d logins", f.logIns.Load())
 				}
 				f.wire.refuseSecrets(t)
 			})

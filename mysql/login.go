@@ -26,15 +26,15 @@ const tokenTimeout = 30 * time.Second
 //
 // It sees the Config when the driver is about to dial and applies the same rules as
 // [New]: settings that would let the token travel without verified TLS, and every other
-// configuration error, end the log-in with a [*rdsiam.ConfigError] before anything is
-// dialled. The Config given to mysql.NewConnector is not changed.
+// configuration error, end the login with a [*rdsiam.ConfigError] before anything is
+// dialed. The Config given to mysql.NewConnector is not changed.
 //
 // The function waits for the token as long as Config.Timeout, or 30 seconds where that
 // is zero, or until the context ends. It is safe for concurrent use. To run a function
 // of your own as well, call both from one, yours first: what it changes is then checked.
 // [rdsiam.Explain] explains the errors of servers.
 //
-// A hook never learns how the log-in ended: after driver.ErrBadConn, which the driver
+// A hook never learns how the login ended: after driver.ErrBadConn, which the driver
 // returns for a read-only server with RejectReadOnly, database/sql logs in again up to
 // twice; and a message in which the server sends the token back is not masked. [New]
 // with [rdsiam.NewConnector] has neither limit.
@@ -46,7 +46,7 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 	}
 }
 
-// attempt is one log-in that is ready to be dialled.
+// attempt is one login that is ready to be dialed.
 type attempt struct {
 	config *mysql.Config // the driver's private copy
 	given  *tls.Config   // what the caller had in config.TLS
@@ -78,7 +78,7 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 func (a *attempt) describe(err error) error {
 	if errors.Is(err, driver.ErrBadConn) {
 		// Not wrapped: database/sql would find it and log in again.
-		return fmt.Errorf("log-in given up, as RejectReadOnly does on a read-only server: %v", err)
+		return fmt.Errorf("login given up, as RejectReadOnly does on a read-only server: %v", err)
 	}
 	if a == nil {
 		return err

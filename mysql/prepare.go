@@ -34,7 +34,7 @@ const (
 //   - mysql_native_password, client_ed25519 and the short form of caching_sha2_password
 //     send a hash, inside TLS. They must stay, because RDS greets every client with one
 //     of them before it switches to mysql_clear_password.
-//   - Compression begins after the log-in, so nobody can learn about the token from
+//   - Compression begins after the login, so nobody can learn about the token from
 //     compressed lengths.
 func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*attempt, error) {
 	config.Passwd = ""
@@ -65,32 +65,32 @@ func checkSettings(config *mysql.Config) error {
 	switch config.Net {
 	case "unix", "unixgram", "unixpacket":
 		return &rdsiam.ConfigError{Setting: "net", Value: config.Net, Problem: "RDS has no unix sockets, and a socket has no host name to sign or verify",
-			Mend: "use tcp(host:3306), or a network registered with mysql.RegisterDialContext together with rdsiam.WithEndpoint"}
+			Fix: "use tcp(host:3306), or a network registered with mysql.RegisterDialContext together with rdsiam.WithEndpoint"}
 	}
 	switch config.TLSConfig {
 	case "false":
-		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text", Mend: removeTLS}
+		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text", Fix: removeTLS}
 	case "preferred":
-		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text to a server that offers no TLS, and never verifies the server", Mend: removeTLS}
+		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text to a server that offers no TLS, and never verifies the server", Fix: removeTLS}
 	case "skip-verify":
 		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token to a server that nobody has verified",
-			Mend: removeTLS + "; give roots of your own with rdsiam.WithRootCAs"}
+			Fix: removeTLS + "; give roots of your own with rdsiam.WithRootCAs"}
 	case "", "true":
 	default:
 		if config.TLS == nil {
 			return &rdsiam.ConfigError{Setting: "TLSConfig", Value: config.TLSConfig, Problem: "was named inside a BeforeConnect function, where the driver no longer looks up registered TLS configurations",
-				Mend: "name it in the Config that is given to mysql.NewConnector, or set Config.TLS"}
+				Fix: "name it in the Config that is given to mysql.NewConnector, or set Config.TLS"}
 		}
 	}
 	if config.AllowFallbackToPlaintext {
 		return &rdsiam.ConfigError{Setting: "AllowFallbackToPlaintext", Value: "true", Problem: "would send the token in clear text to a server that offers no TLS",
-			Mend: "remove it"}
+			Fix: "remove it"}
 	}
 	if config.AllowOldPasswords {
 		// Refused rather than turned off, because the driver's answer to a server
 		// that asks for it is to advise turning it on.
 		return &rdsiam.ConfigError{Setting: "AllowOldPasswords", Value: "true", Problem: "would let a server ask for a hash of the token that is easily reversed; RDS never does",
-			Mend: "remove it"}
+			Fix: "remove it"}
 	}
 	return nil
 }
@@ -102,7 +102,7 @@ func checkUser(login rdsiam.Login) error {
 	if n := utf8.RuneCountInString(login.User); n > maxUser {
 		return &rdsiam.ConfigError{Setting: "user", Value: string([]rune(login.User)[:maxUser]) + "…",
 			Problem: fmt.Sprintf("has %d characters, and MariaDB allows %d, MySQL 32", n, maxUser),
-			Mend:    "name the database user as the database spells it"}
+			Fix:     "name the database user as the database spells it"}
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func resolve(addr string, resolver *endpoints.Resolver) (rdsiam.Endpoint, error)
 	var refused *rdsiam.ConfigError
 	if errors.As(err, &refused) && addr == defaultAddr && refused.Setting == "endpoint" {
 		return rdsiam.Endpoint{}, &rdsiam.ConfigError{Setting: "Addr", Value: addr, Problem: "is this machine, and what the driver dials where no address is given; it is no RDS endpoint",
-			Mend: "give the endpoint, as in user@tcp(host:3306)/database, and, if this is a tunnel, its other end with rdsiam.WithEndpoint"}
+			Fix: "give the endpoint, as in user@tcp(host:3306)/database, and, if this is a tunnel, its other end with rdsiam.WithEndpoint"}
 	}
 	return rdsiam.Endpoint{}, err
 }

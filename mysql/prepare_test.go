@@ -46,7 +46,7 @@ func TestTLSTable(t *testing.T) {
 		{name: "custom", change: func(c *mysql.Config) { c.TLS = registered.Clone() }, roots: ownRoots},
 		{name: "custom without roots", change: func(c *mysql.Config) { c.TLS = &tls.Config{Certificates: registered.Certificates} }},
 		{name: "registered", change: func(c *mysql.Config) { c.TLSConfig = "own" }, roots: ownRoots},
-		{name: "custom with the dialled name", change: func(c *mysql.Config) { c.TLS = &tls.Config{ServerName: testHost} }},
+		{name: "custom with the dialed name", change: func(c *mysql.Config) { c.TLS = &tls.Config{ServerName: testHost} }},
 		{name: "custom with InsecureSkipVerify", change: func(c *mysql.Config) { c.TLS = &tls.Config{InsecureSkipVerify: true} }},
 		{
 			name:   "false",
@@ -113,8 +113,8 @@ func TestTLSTable(t *testing.T) {
 func checkHook(t *testing.T, config *mysql.Config, want string, see func(*mysql.Config), options ...rdsiam.EndpointOption) {
 	t.Helper()
 	config = config.Clone()
-	errDialled := errors.New("dialled")
-	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errDialled }
+	errDialed := errors.New("dialed")
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, errDialed }
 	source := &countingSource{}
 	hook := rdsmysql.BeforeConnect(source, options...)
 	var seen *mysql.Config
@@ -134,7 +134,7 @@ func checkHook(t *testing.T, config *mysql.Config, want string, see func(*mysql.
 	}
 	_, err = connector.Connect(t.Context())
 	if want == "" {
-		if err != errDialled {
+		if err != errDialed {
 			t.Fatalf("got %v, want a dial", err)
 		}
 		if seen.Passwd != testToken {
@@ -358,11 +358,11 @@ func TestParseDSN(t *testing.T) {
 		{name: "colon and at sign in a parameter", dsn: "app@tcp(" + testAddr + ")/app?connectionAttributes=a:b@c"},
 		{
 			name: "password", dsn: "app:secret@tcp(" + testAddr + ")/app",
-			want: "rdsiam: DSN: contains a password, and the log-in uses a token in its place; remove the password: user@tcp(host:3306)/database",
+			want: "rdsiam: DSN: contains a password, and the login uses a token in its place; remove the password: user@tcp(host:3306)/database",
 		},
 		{
 			name: "password with a slash and an at sign", dsn: "app:se/cr@et@tcp(" + testAddr + ")/app",
-			want: "rdsiam: DSN: contains a password, and the log-in uses a token in its place; remove the password: user@tcp(host:3306)/database",
+			want: "rdsiam: DSN: contains a password, and the login uses a token in its place; remove the password: user@tcp(host:3306)/database",
 		},
 		{name: "password and a parameter that cannot be read", dsn: "app:secret@tcp(" + testAddr + ")/app?parseTime=secret", want: `rdsiam: DSN parameter "parseTime": ` + parameter},
 		{name: "URL", dsn: "mysql://app:secret@" + testAddr + "/app", want: "rdsiam: DSN: is a URL, which go-sql-driver/mysql cannot read; " + form},

@@ -70,9 +70,9 @@ func TestServerThatChecksTokens(t *testing.T) {
 			if err := db.QueryRowContext(t.Context(), "select ?", "prepared").Scan(&echo); err != nil || echo != "prepared" {
 				t.Fatalf("got %q, %v", echo, err)
 			}
-			logIns := server.LogIns()
+			logIns := server.Logins()
 			if len(logIns) != 1 || !logIns[0].Accepted || !logIns[0].TLS {
-				t.Errorf("got %+v, want one log-in with TLS", logIns)
+				t.Errorf("got %+v, want one login with TLS", logIns)
 			}
 			source.refuseOnWire(t, &w)
 		})
@@ -83,7 +83,7 @@ func TestServerRefusesOnce(t *testing.T) {
 	for name, open := range openers {
 		t.Run(name, func(t *testing.T) {
 			// With several addresses the driver still logs in once: it takes the
-			// first that can be dialled.
+			// first that can be dialed.
 			server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("other"), rdsiamtest.WithAddresses(3))
 			var w wire
 			source := &rememberingSource{source: rdsiam.NewTokenSource(server.Credentials())}
@@ -94,15 +94,15 @@ func TestServerRefusesOnce(t *testing.T) {
 			if !errors.As(err, &answer) || answer.Number != 1045 {
 				t.Fatalf("got %v", err)
 			}
-			if len(source.texts) != 1 || len(server.LogIns()) != 1 {
-				t.Errorf("%d tokens, %d log-ins, want one of each", len(source.texts), len(server.LogIns()))
+			if len(source.texts) != 1 || len(server.Logins()) != 1 {
+				t.Errorf("%d tokens, %d logins, want one of each", len(source.texts), len(server.Logins()))
 			}
 			source.refuseOnWire(t, &w)
 		})
 	}
 }
 
-// What the server does wrong decides whether the log-in gets through, never whether the
+// What the server does wrong decides whether the login gets through, never whether the
 // token is seen.
 func TestMisbehavingServers(t *testing.T) {
 	tests := []struct {

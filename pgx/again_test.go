@@ -40,7 +40,7 @@ func TestHookAThousandTimes(t *testing.T) {
 	}
 	calls.want(t, onceEach)
 	if ok, all := accepted(server); ok != 1 || all != 1 {
-		t.Errorf("%d of %d log-ins accepted, want 1 of 1", ok, all)
+		t.Errorf("%d of %d logins accepted, want 1 of 1", ok, all)
 	}
 }
 
@@ -118,7 +118,7 @@ func TestConfigOfALiveConnection(t *testing.T) {
 					t.Fatal("a live connection keeps the token")
 				}
 				if !sameFunc(config.AfterNetConnect, hooked) || !sameFunc(config.ValidateConnect, validate) {
-					t.Fatal("a live connection keeps the hooks of its log-in")
+					t.Fatal("a live connection keeps the hooks of its login")
 				}
 				var busy sync.WaitGroup
 				busy.Go(func() { _, _ = conn.Exec(t.Context(), "nonsense") })

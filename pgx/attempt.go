@@ -36,14 +36,14 @@ type attempt struct {
 	validateConnectOfCaller pgconn.ValidateConnectFunc
 }
 
-// try is the log-in to one host.
+// try is the login to one host.
 type try struct {
 	token   rdsiam.Token
 	failed  error  // why there is no token
 	refused string // the SQLSTATE with which it refused, or ""
 }
 
-// afterNetConnect is called for each address that was dialled, before pgx says
+// afterNetConnect is called for each address that was dialed, before pgx says
 // anything but the request for TLS. It is the only place where a password is set.
 // On an error it returns conn all the same: pgx closes it.
 func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
@@ -77,7 +77,7 @@ func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, co
 // it before.
 func (a *attempt) authorize(ctx context.Context, endpoint rdsiam.Endpoint) error {
 	if code := a.current.refused; code != "" {
-		return fmt.Errorf("rdsiam: not tried again, since %s refused this log-in (SQLSTATE %s) at another of its addresses", endpoint, code)
+		return fmt.Errorf("rdsiam: not tried again, since %s refused this login (SQLSTATE %s) at another of its addresses", endpoint, code)
 	}
 	if a.current.token.Reveal() == "" && a.current.failed == nil {
 		a.current.token, a.current.failed = a.token(ctx, endpoint)
@@ -146,7 +146,7 @@ func (a *attempt) prepared() bool {
 	return len(a.config.Fallbacks) == len(a.hosts)-1 && slices.ContainsFunc(a.hosts, of(a.config.TLSConfig))
 }
 
-// handshake finds out which of several hosts was dialled. pgx does not tell; the name
+// handshake finds out which of several hosts was dialed. pgx does not tell; the name
 // that was verified does.
 func (a *attempt) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
 	err := conn.HandshakeContext(ctx)
@@ -166,7 +166,7 @@ func (a *attempt) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
 }
 
 // find returns the number of the host with this name; of several, the one with the port
-// that was dialled.
+// that was dialed.
 func (a *attempt) find(name string, address net.Addr) (n int, ok bool) {
 	var found []int
 	for n, host := range a.hosts {
@@ -190,10 +190,10 @@ func (a *attempt) find(name string, address net.Addr) (n int, ok bool) {
 
 func (a *attempt) unsafe(what string) error {
 	return &rdsiam.ConfigError{Setting: "connection to " + a.hosts[0].endpoint.String(), Problem: "the token is not sent over " + what,
-		Mend: "let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection"}
+		Fix: "let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection"}
 }
 
-// onPgError sees every error that the server answers during the log-in. Each ends it.
+// onPgError sees every error that the server answers during the login. Each ends it.
 func (a *attempt) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
 	for _, text := range []*string{
 		&answer.Message, &answer.Detail, &answer.Hint, &answer.InternalQuery, &answer.Where, &answer.SchemaName, &answer.TableName,
@@ -212,7 +212,7 @@ func (a *attempt) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
 	return false
 }
 
-// validateConnect is called when the log-in has succeeded. The connection keeps config,
+// validateConnect is called when the login has succeeded. The connection keeps config,
 // which from here on needs neither the token nor anything of the attempt: pgx.Conn.Config
 // hands it out to be connected again.
 func (a *attempt) validateConnect(ctx context.Context, conn *pgconn.PgConn) error {

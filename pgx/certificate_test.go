@@ -67,8 +67,8 @@ func TestCertificateErrorNamesTheRoots(t *testing.T) {
 			wantCertificateError(t, err, test.roots)
 		})
 	}
-	if all := len(server.LogIns()); all != 0 {
-		t.Errorf("the server heard of %d log-ins", all)
+	if all := len(server.Logins()); all != 0 {
+		t.Errorf("the server heard of %d logins", all)
 	}
 }
 
@@ -119,7 +119,7 @@ func TestCertificatesThatDoNotVerify(t *testing.T) {
 			wantCertificateError(t, err, "the roots given with WithRootCAs")
 			wantContains(t, err, test.want)
 			if _, all := accepted(server); all != 0 {
-				t.Errorf("the server heard of %d log-ins", all)
+				t.Errorf("the server heard of %d logins", all)
 			}
 		})
 	}

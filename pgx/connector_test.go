@@ -41,8 +41,8 @@ func TestConnector(t *testing.T) {
 	if db.Driver() != stdlib.GetDefaultDriver() {
 		t.Errorf("driver %T", db.Driver())
 	}
-	if got := server.LogIns(); len(got) != 1 || got[0].SNI != instance {
-		t.Errorf("log-ins %+v", got)
+	if got := server.Logins(); len(got) != 1 || got[0].SNI != instance {
+		t.Errorf("logins %+v", got)
 	}
 }
 
@@ -121,12 +121,12 @@ func TestCredentialsErrorIsNotWrapped(t *testing.T) {
 	if !errors.As(err, &credentials) {
 		t.Fatalf("got %T %v", err, err)
 	}
-	if all := len(server.LogIns()); all != 0 {
-		t.Errorf("the server heard of %d log-ins", all)
+	if all := len(server.Logins()); all != 0 {
+		t.Errorf("the server heard of %d logins", all)
 	}
 }
 
-func TestContextEndsTheLogIn(t *testing.T) {
+func TestContextEndsTheLogin(t *testing.T) {
 	blackHole := func(ctx context.Context, _, _ string) (net.Conn, error) { <-ctx.Done(); return nil, ctx.Err() }
 	stuckSource := rdsiam.TokenSourceFunc(func(ctx context.Context, _ rdsiam.Login) (rdsiam.Token, error) {
 		<-ctx.Done()
@@ -234,8 +234,8 @@ func TestWithOptions(t *testing.T) {
 	if got := strings.Join(order, " "); got != "before before after" {
 		t.Errorf("called %s", got)
 	}
-	if got := server.LogIns(); len(got) != 1 || got[0].User != "app" {
-		t.Errorf("log-ins %+v", got)
+	if got := server.Logins(); len(got) != 1 || got[0].User != "app" {
+		t.Errorf("logins %+v", got)
 	}
 
 	again := with.WithOptions(stdlib.OptionResetSession(func(context.Context, *pgx.Conn) error { return nil }))
@@ -275,6 +275,6 @@ func TestDriverCopiesItsConfiguration(t *testing.T) {
 		}
 	}
 	if ok, all := accepted(server); ok != all {
-		t.Errorf("%d of %d log-ins accepted", ok, all)
+		t.Errorf("%d of %d logins accepted", ok, all)
 	}
 }

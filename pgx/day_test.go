@@ -82,10 +82,10 @@ func TestADayOfABusyPool(t *testing.T) {
 				work(t, query)
 				ok, all := accepted(server)
 				if ok != all {
-					t.Errorf("%d of %d log-ins accepted", ok, all)
+					t.Errorf("%d of %d logins accepted", ok, all)
 				}
 				if least := int(24 * time.Hour / (connectionLife + time.Minute)); all < least { // a worker pauses for a minute
-					t.Errorf("%d log-ins, fewer than the %d of one connection", all, least)
+					t.Errorf("%d logins, fewer than the %d of one connection", all, least)
 				}
 				// Credentials are fetched when a connection is opened, up to a minute before the
 				// old ones expire or some minutes after.

@@ -9,7 +9,7 @@
 //     after its certificate was verified for that host. TLS settings that would allow
 //     less (sslmode allow, prefer, require, verify-ca) are raised to full verification,
 //     and entries without TLS are dropped. sslmode=disable is refused.
-//   - A host that refuses the log-in is not asked again at its other addresses.
+//   - A host that refuses the login is not asked again at its other addresses.
 //   - Servers that ask for a password by MD5 or SCRAM, as RDS does for roles outside
 //     rds_iam, are told nothing. RDS Proxy, of which AWS does not say how it asks, gets
 //     what it asks for, inside verified TLS.
@@ -131,7 +131,7 @@ func beforeConnectOf(connector driver.Connector) func(context.Context, *pgx.Conn
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "rdspgx.Driver", Problem: "is nil or its zero value",
-			Mend: "make it with rdspgx.ParseDSN or rdspgx.New"}
+			Fix: "make it with rdspgx.ParseDSN or rdspgx.New"}
 	}
 	opened := &opening{tokens: tokens}
 	conn, err := d.connector.Connect(context.WithValue(ctx, openingKey{}, opened))
@@ -150,7 +150,7 @@ func (d *Driver) Login() rdsiam.Login {
 	return d.login
 }
 
-// Refused returns the SQLSTATE in err, and whether the server refused the log-in with
+// Refused returns the SQLSTATE in err, and whether the server refused the login with
 // it, as any of class 28 does. Where several hosts were tried, the refusal counts.
 func (d *Driver) Refused(err error) (code string, ok bool) {
 	for answer := range serverErrors(err) {
@@ -169,7 +169,7 @@ func (d *Driver) Driver() driver.Driver { return stdlib.GetDefaultDriver() }
 
 // describe makes an error of pgx fit for the caller: without the password, and, where
 // a certificate did not verify, with the origin of the roots. i is nil if the error
-// comes from before the log-in.
+// comes from before the login.
 func (i *installation) describe(err error) error {
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {

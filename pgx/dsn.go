@@ -15,16 +15,16 @@ import (
 // not passed on, because it carries the DSN.
 func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	if hasPassword(dsn) {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a password, and the log-in uses a token in its place",
-			Mend: "remove the password"}
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a password, and the login uses a token in its place",
+			Fix: "remove the password"}
 	}
 	if strings.Contains(dsn, "\x00") || isURL(dsn) && strings.Contains(dsn, "%00") {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a NUL byte, which ends a name on the wire", Mend: "remove it"}
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a NUL byte, which ends a name on the wire", Fix: "remove it"}
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "pgx cannot read it, or the environment and files that complete it" + reason(dsn, err),
-			Mend: "write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…"}
+			Fix: "write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…"}
 	}
 	return config, nil
 }

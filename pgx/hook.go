@@ -20,8 +20,8 @@ import (
 //	stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(hook))              // database/sql
 //	err := hook(ctx, config); conn, err := pgx.ConnectConfig(ctx, config) // pgx
 //
-// It prepares the configuration that is about to be dialled: verified TLS, no entries
-// without TLS, no password. The token is asked for once a host was dialled, within
+// It prepares the configuration that is about to be dialed: verified TLS, no entries
+// without TLS, no password. The token is asked for once a host was dialed, within
 // ConnectTimeout, which begins then. AfterNetConnect, OnPgError, ValidateConnect and
 // AfterConnect of the caller stay in force. To run a BeforeConnect of your own as well,
 // call both from one function, yours first.
@@ -31,10 +31,10 @@ import (
 // pgconn.ConnectConfig does not copy its configuration and must have one for each
 // connection.
 //
-// Errors of the hook are of type [*rdsiam.ConfigError]. Errors of the log-in are those
+// Errors of the hook are of type [*rdsiam.ConfigError]. Errors of the login are those
 // of pgx, around a [*rdsiam.CredentialsError] where there was no token;
 // [rdsiam.Endpoint.Explain] says what they mean. A *pgconn.ConnectError carries
-// a Config, whose Password is cleared when the server accepts or refuses the log-in. If
+// a Config, whose Password is cleared when the server accepts or refuses the login. If
 // the connection was cut before, or the server asked for something else than a
 // clear-text password, it still holds the token. [New] with [rdsiam.NewConnector]
 // clears it always.
@@ -46,10 +46,10 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 	}
 }
 
-// install prepares config and has pgx call back when a host was dialled.
+// install prepares config and has pgx call back when a host was dialed.
 func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*installation, error) {
 	if tokens == nil {
-		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Mend: "pass the result of rdsiam.NewTokenSource"}
+		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
 	}
 	installed, err := prepare(config, resolver)
 	if err != nil {
@@ -75,7 +75,7 @@ func (i *installation) login(at host) rdsiam.Login {
 	return rdsiam.Login{Endpoint: at.endpoint, User: i.user}
 }
 
-// afterNetConnect is what pgx calls when the first host of a connection was dialled.
+// afterNetConnect is what pgx calls when the first host of a connection was dialed.
 // config is the copy of pgx.ConnectConfig, so that it can hold what belongs to this one
 // connection.
 func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {

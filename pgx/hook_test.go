@@ -49,7 +49,7 @@ func TestHookInPgxpool(t *testing.T) {
 		pool.Reset()
 	}
 	if ok, all := accepted(server); ok != 5 || all != 5 {
-		t.Errorf("%d of %d log-ins accepted, want 5 of 5", ok, all)
+		t.Errorf("%d of %d logins accepted, want 5 of 5", ok, all)
 	}
 }
 
@@ -65,7 +65,7 @@ func TestHookInStdlib(t *testing.T) {
 		}
 	}
 	if ok, all := accepted(server); ok != 5 || all != 5 {
-		t.Errorf("%d of %d log-ins accepted, want 5 of 5", ok, all)
+		t.Errorf("%d of %d logins accepted, want 5 of 5", ok, all)
 	}
 }
 
@@ -160,7 +160,7 @@ func TestOnPgErrorOfTheCallerSeesTheRefusal(t *testing.T) {
 	calls.want(t, map[string]int{"AfterNetConnect": 1, "OnPgError 28000": 1})
 }
 
-func TestErrorOfAfterNetConnectEndsTheLogIn(t *testing.T) {
+func TestErrorOfAfterNetConnectEndsTheLogin(t *testing.T) {
 	server := start(t)
 	problem := errors.New("not today")
 	config := configFor(t, server, "")
@@ -173,8 +173,8 @@ func TestErrorOfAfterNetConnectEndsTheLogIn(t *testing.T) {
 	if !errors.As(err, &connectError) || connectError.Config.Password != "" {
 		t.Error("the token is left in the error")
 	}
-	if all := len(server.LogIns()); all != 0 {
-		t.Errorf("the server heard of %d log-ins", all)
+	if all := len(server.Logins()); all != 0 {
+		t.Errorf("the server heard of %d logins", all)
 	}
 }
 
@@ -210,7 +210,7 @@ func TestHookBesideTheCallersBeforeConnect(t *testing.T) {
 	if err := pool.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.LogIns()[0].User; got != "app" {
+	if got := server.Logins()[0].User; got != "app" {
 		t.Errorf("logged in as %q", got)
 	}
 }

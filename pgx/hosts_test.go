@@ -21,7 +21,7 @@ func TestEachHostGetsItsOwnToken(t *testing.T) {
 	tests := []struct {
 		name          string
 		spoil         func(n *network, first *rdsiamtest.Server)
-		first, second int // log-ins
+		first, second int // logins
 	}{
 		{"the first answers", func(*network, *rdsiamtest.Server) {}, 1, 0},
 		{"the first is down", func(_ *network, first *rdsiamtest.Server) { first.Close() }, 0, 1},
@@ -37,10 +37,10 @@ func TestEachHostGetsItsOwnToken(t *testing.T) {
 				t.Fatal(err)
 			}
 			if _, all := accepted(first); all != test.first {
-				t.Errorf("first: %d log-ins, want %d: %v", all, test.first, first.LogIns())
+				t.Errorf("first: %d logins, want %d: %v", all, test.first, first.Logins())
 			}
 			if ok, all := accepted(second); all != test.second || ok != test.second {
-				t.Errorf("second: %d of %d log-ins accepted, want %d: %v", ok, all, test.second, second.LogIns())
+				t.Errorf("second: %d of %d logins accepted, want %d: %v", ok, all, test.second, second.Logins())
 			}
 			if got := int(source.calls.Load()); got != test.first+test.second {
 				t.Errorf("%d tokens were asked for, want %d", got, test.first+test.second)
@@ -123,7 +123,7 @@ func TestOneNameOnTwoPorts(t *testing.T) {
 	if _, err := connect(t, hookFor(server), config); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.LogIns(); len(got) != 1 || got[0].Endpoint != instance+":5433" || !got[0].Accepted {
+	if got := server.Logins(); len(got) != 1 || got[0].Endpoint != instance+":5433" || !got[0].Accepted {
 		t.Errorf("got %v", got)
 	}
 }
@@ -137,7 +137,7 @@ func TestOneNameOnTwoPortsBehindATunnel(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	wantContains(t, err, "the token is not sent over a connection to "+instance+" at 127.0.0.1:", ", which is none of the configured hosts")
-	for _, logIn := range server.LogIns() {
+	for _, logIn := range server.Logins() {
 		if logIn.PasswordReceived {
 			t.Error("a token was sent")
 		}
@@ -176,7 +176,7 @@ func TestTargetSessionAttrs(t *testing.T) {
 					t.Fatal(err)
 				}
 				if got := len(received); got != test.dials {
-					t.Fatalf("round %d: %d log-ins, want %d", round, got, test.dials)
+					t.Fatalf("round %d: %d logins, want %d", round, got, test.dials)
 				}
 				var last string
 				for range test.dials {

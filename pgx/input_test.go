@@ -21,7 +21,7 @@ const (
 	unreadable = `rdsiam: DSN: pgx cannot read it, or the environment and files that complete it`
 	writeIt    = `; write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…`
 	nulDSN     = `rdsiam: DSN: contains a NUL byte, which ends a name on the wire; remove it`
-	noPassword = `rdsiam: DSN: contains a password, and the log-in uses a token in its place; remove the password`
+	noPassword = `rdsiam: DSN: contains a password, and the login uses a token in its place; remove the password`
 	noBinding  = `rdsiam: channel_binding "require": needs SCRAM, and a token is sent as a clear-text password inside TLS; ` +
 		`remove channel_binding from the DSN and PGCHANNELBINDING from the environment`
 	noMethod = `: forbids the method password, by which RDS asks for tokens; set require_auth=password, or remove it and PGREQUIREAUTH`
@@ -183,8 +183,8 @@ func TestNilIsRefused(t *testing.T) {
 	wantConfigError(t, err, nilTokens)
 	_, err = connect(t, rdspgx.BeforeConnect(rdsiam.NewTokenSource(nil), rdsiam.WithRootCAs(server.RootCAs())), configFor(t, server, ""))
 	wantConfigError(t, err, "rdsiam: credentials provider: is nil; pass the Credentials of the aws.Config that config.LoadDefaultConfig returns")
-	if all := len(server.LogIns()); all != 0 {
-		t.Errorf("the server heard of %d log-ins", all)
+	if all := len(server.Logins()); all != 0 {
+		t.Errorf("the server heard of %d logins", all)
 	}
 }
 
@@ -207,7 +207,7 @@ func TestTokensThatAreNotSent(t *testing.T) {
 			wantContains(t, err, test.want)
 		})
 	}
-	if all := len(server.LogIns()); all != 0 {
-		t.Errorf("the server heard of %d log-ins", all)
+	if all := len(server.Logins()); all != 0 {
+		t.Errorf("the server heard of %d logins", all)
 	}
 }

@@ -135,7 +135,7 @@ func TestOtherPasswordsAreIgnored(t *testing.T) {
 		})
 	}
 	if ok, all := accepted(server); ok != all {
-		t.Errorf("%d of %d log-ins accepted: another password than the token was sent", ok, all)
+		t.Errorf("%d of %d logins accepted: another password than the token was sent", ok, all)
 	}
 }
 

@@ -22,7 +22,7 @@ const (
 	maxUser = 63
 )
 
-// host is one host of a configuration, with what a log-in to it needs.
+// host is one host of a configuration, with what a login to it needs.
 type host struct {
 	name     string // as pgx dials it
 	port     uint16
@@ -52,11 +52,11 @@ func (h *host) verifiedBy(config *tls.Config) bool {
 // shared with other connections and stays as it is.
 func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installation, error) {
 	if config == nil {
-		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Mend: "pass the result of pgx.ParseConfig"}
+		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Fix: "pass the result of pgx.ParseConfig"}
 	}
 	if config.BuildFrontend == nil || config.DialFunc == nil || config.LookupFunc == nil {
 		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "was not made by pgx.ParseConfig, which pgx demands",
-			Mend: "make it with pgx.ParseConfig and change its fields"}
+			Fix: "make it with pgx.ParseConfig and change its fields"}
 	}
 	if err := checkAuthentication(config); err != nil {
 		return nil, err
@@ -86,11 +86,11 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installatio
 func checkAuthentication(config *pgx.ConnConfig) error {
 	if config.ChannelBinding == "require" {
 		return &rdsiam.ConfigError{Setting: "channel_binding", Value: config.ChannelBinding, Problem: "needs SCRAM, and a token is sent as a clear-text password inside TLS",
-			Mend: "remove channel_binding from the DSN and PGCHANNELBINDING from the environment"}
+			Fix: "remove channel_binding from the DSN and PGCHANNELBINDING from the environment"}
 	}
 	if forbidsPassword(config.RequireAuth) {
 		return &rdsiam.ConfigError{Setting: "require_auth", Value: config.RequireAuth, Problem: "forbids the method password, by which RDS asks for tokens",
-			Mend: "set require_auth=password, or remove it and PGREQUIREAUTH"}
+			Fix: "set require_auth=password, or remove it and PGREQUIREAUTH"}
 	}
 	return nil
 }
@@ -121,15 +121,15 @@ func encryptedEntries(config *pgx.ConnConfig) ([]pgconn.FallbackConfig, error) {
 	for _, entry := range all {
 		if strings.HasPrefix(entry.Host, "/") || strings.HasPrefix(entry.Host, "@") || strings.Contains(entry.Host, `:\`) {
 			return nil, &rdsiam.ConfigError{Setting: "host", Value: entry.Host, Problem: "is a unix socket, which pgx takes where no host is named; RDS has none",
-				Mend: "name the endpoint in the DSN or in PGHOST"}
+				Fix: "name the endpoint in the DSN or in PGHOST"}
 		}
 		if !slices.ContainsFunc(all, encrypted) {
 			return nil, &rdsiam.ConfigError{Setting: "sslmode", Value: "disable", Problem: "would send the token to " + entry.Host + " in clear text",
-				Mend: "remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN"}
+				Fix: "remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN"}
 		}
 		if !slices.ContainsFunc(all, func(other pgconn.FallbackConfig) bool { return encrypted(other) && sameHost(entry, other) }) {
 			return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig.Fallbacks", Value: entry.Host, Problem: "has no TLS, and is not the plaintext twin of an entry with TLS, which would be dropped",
-				Mend: "name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it"}
+				Fix: "name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it"}
 		}
 	}
 	entries := all[:0]
@@ -191,14 +191,14 @@ func (i *installation) check() error {
 	if len(i.user) > maxUser {
 		return &rdsiam.ConfigError{Setting: "user", Value: i.user[:maxUser] + "…",
 			Problem: "has " + strconv.Itoa(len(i.user)) + " bytes, and PostgreSQL cuts names to " + strconv.Itoa(maxUser),
-			Mend:    "name the role as the database spells it"}
+			Fix:     "name the role as the database spells it"}
 	}
 	for n, one := range i.hosts {
 		for _, other := range i.hosts[:n] {
 			if one.endpoint.String() == other.endpoint.String() {
 				return &rdsiam.ConfigError{Setting: "host", Value: other.name + "," + one.name,
 					Problem: "both stand for " + one.endpoint.String() + "; rdsiam.WithEndpoint does not fit several hosts",
-					Mend:    "name one host"}
+					Fix:     "name one host"}
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func TestSpellingOfHosts(t *testing.T) {
 			t.Errorf("%s: %v", hosts, err)
 		}
 		if ok, all := accepted(server); ok != 1 || all != 1 {
-			t.Errorf("%s: %d of %d log-ins accepted", hosts, ok, all)
+			t.Errorf("%s: %d of %d logins accepted", hosts, ok, all)
 		}
 	}
 }
@@ -35,7 +35,7 @@ func TestTunnel(t *testing.T) {
 	if _, err := connect(t, hook, config); err != nil {
 		t.Fatal(err)
 	}
-	if got := server.LogIns()[0]; !got.Accepted || got.SNI != instance {
+	if got := server.Logins()[0]; !got.Accepted || got.SNI != instance {
 		t.Errorf("got %+v", got)
 	}
 }

@@ -23,14 +23,14 @@ func TestOneAuthenticationForEachHost(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	for _, server := range []*rdsiamtest.Server{first, second} {
-		if got := server.LogIns(); len(got) != 1 || got[0].Reason != rdsiamtest.ReasonPolicy {
-			t.Errorf("%s: %d log-ins, want 1: %v", server.Endpoint(), len(got), got)
+		if got := server.Logins(); len(got) != 1 || got[0].Reason != rdsiamtest.ReasonPolicy {
+			t.Errorf("%s: %d logins, want 1: %v", server.Endpoint(), len(got), got)
 		}
 	}
 	if got := source.calls.Load(); got != 2 {
 		t.Errorf("%d tokens were asked for, want 2", got)
 	}
-	wantContains(t, err, "rdsiam: not tried again, since "+instance+":5432 refused this log-in (SQLSTATE 28000) at another of its addresses")
+	wantContains(t, err, "rdsiam: not tried again, since "+instance+":5432 refused this login (SQLSTATE 28000) at another of its addresses")
 }
 
 func TestOneAuthenticationForOneHostOfThreeAddresses(t *testing.T) {
@@ -39,15 +39,15 @@ func TestOneAuthenticationForOneHostOfThreeAddresses(t *testing.T) {
 	if _, err := connect(t, hookFor(server), configFor(t, server, "")); sqlState(err) != "28000" {
 		t.Fatalf("got %v", err)
 	}
-	if all := len(server.LogIns()); all != 1 {
-		t.Errorf("%d log-ins, want 1", all)
+	if all := len(server.Logins()); all != 1 {
+		t.Errorf("%d logins, want 1", all)
 	}
 	// Another Connect tries again.
 	if _, err := connect(t, hookFor(server), configFor(t, server, "")); err == nil {
 		t.Fatal("logged in")
 	}
-	if all := len(server.LogIns()); all != 2 {
-		t.Errorf("%d log-ins, want 2", all)
+	if all := len(server.Logins()); all != 2 {
+		t.Errorf("%d logins, want 2", all)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestErrorsShowNoToken(t *testing.T) {
 		name   string
 		talk   func(*talk)
 		change func(*pgx.ConnConfig)
-		// silent: the end comes without an answer of the server to the log-in, and
+		// silent: the end comes without an answer of the server to the login, and
 		// pgx tells nobody. With the hook the ConnectError then has the token.
 		silent bool
 	}{

@@ -114,9 +114,9 @@ func whoAmI(t testing.TB, conn *pgx.Conn) string {
 	return user
 }
 
-// accepted counts the log-ins of a server that succeeded, and all of them.
+// accepted counts the logins of a server that succeeded, and all of them.
 func accepted(server *rdsiamtest.Server) (ok, all int) {
-	logIns := server.LogIns()
+	logIns := server.Logins()
 	for _, logIn := range logIns {
 		if logIn.Accepted {
 			ok++

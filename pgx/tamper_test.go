@@ -62,8 +62,8 @@ func TestConfigurationChangedAfterTheHook(t *testing.T) {
 			test.change(config)
 			_, err := pgx.ConnectConfig(t.Context(), config)
 			wantContains(t, err, unsafeConnection+test.want+"; let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection")
-			if got := server.LogIns(); len(got) > 0 {
-				t.Errorf("the server heard of log-ins: %+v", got)
+			if got := server.Logins(); len(got) > 0 {
+				t.Errorf("the server heard of logins: %+v", got)
 			}
 		})
 	}
@@ -86,8 +86,8 @@ func TestTLSOfDialFunc(t *testing.T) {
 	}
 	_, err := pgx.ConnectConfig(t.Context(), config)
 	wantContains(t, err, unsafeConnection)
-	if got := server.LogIns(); len(got) > 0 {
-		t.Errorf("the server heard of log-ins: %+v", got)
+	if got := server.Logins(); len(got) > 0 {
+		t.Errorf("the server heard of logins: %+v", got)
 	}
 }
 
@@ -129,8 +129,8 @@ func TestUnverifiedConnectionToOneOfSeveralHosts(t *testing.T) {
 	}
 	_, err := connect(t, hookFor(server), config)
 	wantContains(t, err, unsafeConnection+"a connection to a server whose certificate was not verified")
-	if got := server.LogIns(); len(got) > 0 {
-		t.Errorf("the server heard of log-ins: %+v", got)
+	if got := server.Logins(); len(got) > 0 {
+		t.Errorf("the server heard of logins: %+v", got)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestHookReplacedAfterwards(t *testing.T) {
 	if _, err := pgx.ConnectConfig(t.Context(), config); err == nil {
 		t.Fatal("logged in")
 	}
-	for _, logIn := range server.LogIns() {
+	for _, logIn := range server.Logins() {
 		if logIn.PasswordReceived {
 			t.Errorf("a password was sent: %+v", logIn)
 		}

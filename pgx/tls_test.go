@@ -205,8 +205,8 @@ func TestServerName(t *testing.T) {
 		want, wantError        string
 	}{
 		{name: "empty", host: instance, want: instance},
-		{name: "of the dialled host", host: "SRE.abc123.us-east-1.RDS.amazonaws.com", serverName: "SRE.abc123.us-east-1.RDS.amazonaws.com", want: instance},
-		{name: "of the dialled tunnel", host: "localhost", serverName: "localhost", options: []rdsiam.EndpointOption{rdsiam.WithEndpoint(instance)}, want: instance},
+		{name: "of the dialed host", host: "SRE.abc123.us-east-1.RDS.amazonaws.com", serverName: "SRE.abc123.us-east-1.RDS.amazonaws.com", want: instance},
+		{name: "of the dialed tunnel", host: "localhost", serverName: "localhost", options: []rdsiam.EndpointOption{rdsiam.WithEndpoint(instance)}, want: instance},
 		{name: "of the endpoint", host: "localhost", serverName: instance, options: []rdsiam.EndpointOption{rdsiam.WithEndpoint(instance)}, want: instance},
 		{name: "of another server", host: instance, serverName: other,
 			wantError: `rdsiam: tls.Config.ServerName "` + other + `": not the endpoint that the token is for, which is "` + instance +
@@ -258,7 +258,7 @@ func TestCallerVerificationDecides(t *testing.T) {
 				entry.TLSConfig.InsecureSkipVerify = true
 				entry.TLSConfig.VerifyConnection = verify
 			}
-			before := len(server.LogIns())
+			before := len(server.Logins())
 			conn, err := connect(t, rdspgx.BeforeConnect(tokensOf(server), rdsiam.WithCallerVerification()), config)
 			if verdict == nil && err != nil {
 				t.Errorf("%s: accepted by VerifyConnection, and got %v", hosts, err)
@@ -267,8 +267,8 @@ func TestCallerVerificationDecides(t *testing.T) {
 				if !errors.Is(err, refusal) {
 					t.Errorf("%s: refused by VerifyConnection, and got %v, %v", hosts, conn, err)
 				}
-				if len(server.LogIns()) != before {
-					t.Errorf("%s: refused by VerifyConnection, and the server heard of a log-in", hosts)
+				if len(server.Logins()) != before {
+					t.Errorf("%s: refused by VerifyConnection, and the server heard of a login", hosts)
 				}
 			}
 		}

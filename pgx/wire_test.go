@@ -112,7 +112,7 @@ func TestNoTokenOutsideVerifiedTLS(t *testing.T) {
 					}
 				})
 			}
-			for _, logIn := range server.LogIns() {
+			for _, logIn := range server.Logins() {
 				if logIn.PasswordReceived && (kind.silent || !logIn.TLS) {
 					t.Errorf("%s: the server was told a password: %+v", kind.name, logIn)
 				}
@@ -128,7 +128,7 @@ type tap struct {
 	tokens   *keeper
 }
 
-// try reports whether the log-in succeeded, which it must every time or never.
+// try reports whether the login succeeded, which it must every time or never.
 func (p *tap) try(t *testing.T, dsn string) bool {
 	t.Helper()
 	roots := rdsiam.WithRootCAs(p.server.RootCAs())
@@ -146,7 +146,7 @@ func (p *tap) try(t *testing.T, dsn string) bool {
 		results[open(t, d, p.tokens) == nil]++
 	}
 	if len(results) != 1 {
-		t.Errorf("log-ins succeeded %d times and failed %d times", results[true], results[false])
+		t.Errorf("logins succeeded %d times and failed %d times", results[true], results[false])
 	}
 	return results[true] > 0
 }
@@ -160,7 +160,7 @@ func TestProxyMayAskForSCRAM(t *testing.T) {
 		t.Errorf("%d secrets travelled in clear", len(found))
 	}
 	answered := false
-	for _, logIn := range server.LogIns() {
+	for _, logIn := range server.Logins() {
 		answered = answered || logIn.PasswordReceived
 	}
 	if !answered {

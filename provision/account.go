@@ -36,7 +36,7 @@ func (e Engine) String() string {
 type Reach uint8
 
 const (
-	// Direct is a log-in at an instance or cluster, which checks the token. It is
+	// Direct is a login at an instance or cluster, which checks the token. It is
 	// the zero value.
 	Direct Reach = iota
 	// ProxyEndToEnd is RDS Proxy with end-to-end IAM authentication: the database

@@ -74,7 +74,7 @@ func (p *Plan) apply(ctx context.Context, session any, report *record) error {
 		return p.applyConn(ctx, s, report)
 	case *sql.Tx:
 		if p.Engine != PostgreSQL {
-			return &Error{Kind: ErrTransaction, Account: p.Account, mend: "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
+			return &Error{Kind: ErrTransaction, Account: p.Account, fix: "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
 		}
 		report.Attempts = 1
 		if err := p.findConnection(ctx, s, report); err != nil {
@@ -105,7 +105,7 @@ func (p *Plan) findConnection(ctx context.Context, q querier, report *record) er
 	}
 	err := report.listener.find(ctx, q)
 	if err == errDeaf {
-		return &Error{Account: p.Account, err: err, mend: "give the driver a handler that calls Add, before it connects"}
+		return &Error{Account: p.Account, err: err, fix: "give the driver a handler that calls Add, before it connects"}
 	}
 	if err != nil {
 		return explain(p.Engine, p.Account, Statement{}, err)

@@ -27,7 +27,7 @@ func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *record) (
 		return explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if locked.Int64 != 1 {
-		return &Error{Kind: ErrBusy, Account: p.Account, err: errors.New("no lock within " + itoa(lockSeconds) + " seconds"), mend: needOtherRun}
+		return &Error{Kind: ErrBusy, Account: p.Account, err: errors.New("no lock within " + itoa(lockSeconds) + " seconds"), fix: needOtherRun}
 	}
 	restore, err := p.refuseNewAccounts(ctx, conn)
 	defer func() { err = errors.Join(err, p.leave(ctx, conn, restore)) }()
@@ -56,10 +56,10 @@ func (p *Plan) checkServer(ctx context.Context, conn *sql.Conn) (literal bool, e
 		return false, explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if isMariaDB := strings.Contains(version, "MariaDB"); isMariaDB != (p.Engine == MariaDB) {
-		return false, &Error{Kind: ErrWrongDatabase, Account: p.Account, err: errors.New("the plan is for " + p.Engine.String() + ", the server says " + version), mend: "correct Account.Engine"}
+		return false, &Error{Kind: ErrWrongDatabase, Account: p.Account, err: errors.New("the plan is for " + p.Engine.String() + ", the server says " + version), fix: "correct Account.Engine"}
 	}
 	if readOnly || innoDBReadOnly {
-		return false, &Error{Kind: ErrReadOnlyEndpoint, Account: p.Account, mend: needWriter}
+		return false, &Error{Kind: ErrReadOnlyEndpoint, Account: p.Account, fix: needWriter}
 	}
 	return p.readNaming(ctx, conn)
 }

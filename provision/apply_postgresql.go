@@ -48,7 +48,7 @@ func (p *Plan) refuseTransaction(ctx context.Context, conn *sql.Conn) error {
 		return explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if open {
-		return &Error{Kind: ErrTransaction, Account: p.Account, mend: "end it first, or give the *sql.Tx"}
+		return &Error{Kind: ErrTransaction, Account: p.Account, fix: "end it first, or give the *sql.Tx"}
 	}
 	return nil
 }
@@ -93,15 +93,15 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) er
 	if lacking := found.missing(p.want); len(lacking) > 0 {
 		return &Error{
 			Kind: ErrPrivilege, Account: p.Account,
-			err:  errors.New("the server did not grant " + joinDrifts(lacking)),
-			mend: needRunner,
+			err: errors.New("the server did not grant " + joinDrifts(lacking)),
+			fix: needRunner,
 		}
 	}
 	if left := found.present(p.reject, p.want); len(left) > 0 {
 		return &Error{
 			Kind: ErrPrivilege, Account: p.Account,
-			err:  errors.New("the server did not revoke " + joinDrifts(left)),
-			mend: "run the plan as who granted that",
+			err: errors.New("the server did not revoke " + joinDrifts(left)),
+			fix: "run the plan as who granted that",
 		}
 	}
 	return nil

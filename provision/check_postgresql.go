@@ -43,12 +43,12 @@ func readPostgreSQL(ctx context.Context, q querier, a Account) (*state, error) {
 
 // readRole reads the attributes of a role. pg_authid cannot be read on RDS.
 func (s *state) readRole(ctx context.Context, q querier, a Account) error {
-	var canLogIn, super, inherits, createsRoles, createsDatabases, replicates, bypasses bool
+	var canLogin, super, inherits, createsRoles, createsDatabases, replicates, bypasses bool
 	var limit int
 	var comment string
 	row := q.QueryRowContext(ctx, `SELECT r.rolcanlogin, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
 		coalesce(shobj_description(r.oid, 'pg_authid'), '') FROM pg_roles r WHERE r.rolname = $1::text`, a.Name)
-	switch err := row.Scan(&canLogIn, &super, &inherits, &createsRoles, &createsDatabases, &replicates, &bypasses, &limit, &comment); {
+	switch err := row.Scan(&canLogin, &super, &inherits, &createsRoles, &createsDatabases, &replicates, &bypasses, &limit, &comment); {
 	case err == sql.ErrNoRows:
 		s.note(NoAccount, "role "+quoted(a.Name)+" does not exist")
 		return nil
@@ -56,7 +56,7 @@ func (s *state) readRole(ctx context.Context, q querier, a Account) error {
 		return err
 	}
 	s.exists = true
-	if !canLogIn {
+	if !canLogin {
 		s.note(Authentication, "role "+quoted(a.Name)+" may not log in")
 	}
 	if super {

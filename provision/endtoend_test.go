@@ -110,7 +110,7 @@ func proveEndToEnd(t *testing.T, s *testServer, db *sql.DB, schema string, a pro
 		t.Fatal(err)
 	}
 	refused("out of the policy")
-	if logIns := s.verifier.LogIns(); logIns[len(logIns)-1].Reason != rdsiamtest.ReasonPolicy {
+	if logIns := s.verifier.Logins(); logIns[len(logIns)-1].Reason != rdsiamtest.ReasonPolicy {
 		t.Errorf("out of the policy: the verifier says %s", logIns[len(logIns)-1].Reason)
 	}
 	if err := s.verifier.SetPolicies(policyOf(t, a)); err != nil {

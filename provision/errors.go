@@ -59,8 +59,8 @@ type Error struct {
 	Statement Statement // that failed; zero where it was none of the plan
 	Code      string    // SQLSTATE of PostgreSQL or error number of MySQL, "" if the server did not answer
 
-	mend string
-	err  error
+	fix string
+	err error
 }
 
 // Error says what was to be done, what the server said, and what to change. It has no
@@ -76,8 +76,8 @@ func (e *Error) Error() string {
 	if e.err != nil {
 		text += ": " + e.err.Error()
 	}
-	if e.mend != "" {
-		text += "; " + e.mend
+	if e.fix != "" {
+		text += "; " + e.fix
 	}
 	return text
 }
@@ -103,18 +103,18 @@ type descriptionError struct {
 func (e *descriptionError) Error() string   { return e.config.Error() }
 func (e *descriptionError) Unwrap() []error { return []error{e.kind, e.config} }
 
-func describe(setting, value, problem, mend string) error {
-	return &rdsiam.ConfigError{Setting: setting, Value: value, Problem: problem, Mend: mend}
+func describe(setting, value, problem, fix string) error {
+	return &rdsiam.ConfigError{Setting: setting, Value: value, Problem: problem, Fix: fix}
 }
 
-func describeAs(kind error, setting, value, problem, mend string) error {
-	return &descriptionError{kind, &rdsiam.ConfigError{Setting: setting, Value: value, Problem: problem, Mend: mend}}
+func describeAs(kind error, setting, value, problem, fix string) error {
+	return &descriptionError{kind, &rdsiam.ConfigError{Setting: setting, Value: value, Problem: problem, Fix: fix}}
 }
 
 // failure is what an answer of a server means.
 type failure struct {
 	kind error
-	mend string
+	fix  string
 }
 
 const (
@@ -198,7 +198,7 @@ func explain(e Engine, account string, s Statement, err error) error {
 			}
 		}
 	}
-	return &Error{Kind: found.kind, Account: account, Statement: s, Code: code, mend: found.mend, err: err}
+	return &Error{Kind: found.kind, Account: account, Statement: s, Code: code, fix: found.fix, err: err}
 }
 
 // serverCode returns the SQLSTATE or error number in err. Drivers of PostgreSQL have

@@ -28,7 +28,7 @@ func (p *Plan) readNaming(ctx context.Context, q querier) (literal bool, err err
 		for _, name := range t.fileNames() {
 			if name != strings.ToLower(name) {
 				return false, &Error{Kind: ErrInvalidName, Account: p.Account,
-					err: errors.New("the server keeps names of databases and tables in small letters, and the description has " + quoted(name)), mend: "write " + quoted(strings.ToLower(name))}
+					err: errors.New("the server keeps names of databases and tables in small letters, and the description has " + quoted(name)), fix: "write " + quoted(strings.ToLower(name))}
 			}
 		}
 	}
@@ -39,8 +39,8 @@ func (p *Plan) readNaming(ctx context.Context, q querier) (literal bool, err err
 // make another account of a name with such letters.
 const oneLetter = "é"
 
-func (p *Plan) wrongEncoding(mend string) error {
-	return &Error{Kind: ErrInvalidName, Account: p.Account, err: errors.New("the session is not in UTF-8"), mend: mend}
+func (p *Plan) wrongEncoding(fix string) error {
+	return &Error{Kind: ErrInvalidName, Account: p.Account, err: errors.New("the session is not in UTF-8"), fix: fix}
 }
 
 // fileNames returns the names that were those of files once, whose case matters unless
@@ -75,11 +75,11 @@ func respell(have, want access) access {
 	}
 	all := make(access)
 	for t := range have {
-		spelt, ok := spellings[t.caseless()]
+		spelled, ok := spellings[t.caseless()]
 		if !ok {
-			spelt = t
+			spelled = t
 		}
-		all.add(spelt, have.words(t)...)
+		all.add(spelled, have.words(t)...)
 	}
 	return all
 }

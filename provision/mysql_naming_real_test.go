@@ -66,7 +66,7 @@ func testMySQLCaseOfUsers(t *testing.T, s *testServer) {
 }
 
 // Columns and routines have no case, and servers list them as the first who granted
-// something on them spelt them.
+// something on them spelled them.
 func TestMySQLSpelling(t *testing.T) { onMySQL(t, testMySQLSpelling) }
 
 func testMySQLSpelling(t *testing.T, s *testServer) {

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// Both servers have default roles, which are active from the log-in on, and no statement
+// Both servers have default roles, which are active from the login on, and no statement
 // that adds one: the list of MySQL is replaced, and so is the one role of MariaDB.
 
 func validateMariaDBRoles(roles []string) error {
@@ -149,7 +149,7 @@ func (p *Plan) refuseOtherRoles(ctx context.Context, conn *sql.Conn, s Statement
 	if err != nil || len(others) == 0 {
 		return err
 	}
-	return &Error{Kind: ErrDefaultRole, Account: p.Account, Statement: s, err: errors.New("it is " + quoted(others[0].object)), mend: guardFailures[guardRoles].mend}
+	return &Error{Kind: ErrDefaultRole, Account: p.Account, Statement: s, err: errors.New("it is " + quoted(others[0].object)), fix: guardFailures[guardRoles].fix}
 }
 
 // otherRoles returns the roles that the account starts with besides those that the plan is

@@ -76,7 +76,7 @@ func TestNames(t *testing.T) {
 			}
 			if err != nil {
 				config := (*rdsiam.ConfigError)(nil)
-				if p != nil || !errors.As(err, &config) || config.Setting != "Account.Name" || config.Mend == "" {
+				if p != nil || !errors.As(err, &config) || config.Setting != "Account.Name" || config.Fix == "" {
 					t.Errorf("%s %q: %v is no full ConfigError", engine, tt.name, err)
 				}
 			} else if warned := len(p.Warnings) > 0; warned != tt.foreign {

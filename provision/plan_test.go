@@ -157,7 +157,7 @@ func TestDescriptionErrors(t *testing.T) {
 			if p != nil || !errors.As(err, &config) {
 				t.Fatalf("got %v, %v; want a ConfigError", p, err)
 			}
-			if tt.kind != nil && !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.text) || config.Mend == "" {
+			if tt.kind != nil && !errors.Is(err, tt.kind) || !strings.Contains(err.Error(), tt.text) || config.Fix == "" {
 				t.Errorf("got %v, want %v with %q", err, tt.kind, tt.text)
 			}
 		})

@@ -75,7 +75,7 @@ func testPostgreSQLCallersTransaction(t *testing.T, s *testServer) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := provision.Apply(ctx, db, plan(t, a)); !errors.Is(err, context.Canceled) {
-		t.Errorf("a cancelled context: %v", err)
+		t.Errorf("a canceled context: %v", err)
 	}
 }
 

@@ -64,7 +64,7 @@ const (
 	// PostgreSQL 16 and newer give to those who create a role does not: the right to administer
 	// it. NOINHERIT of a role makes no difference.
 	pgGives = `(coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))`
-	// pgAsked tells of a membership m whether a log-in follows it to rds_iam. The
+	// pgAsked tells of a membership m whether a login follows it to rds_iam. The
 	// +rds_iam of pg_hba.conf follows all, but on RDS the master user may administer rds_iam
 	// itself, and still logs in with a password.
 	pgAsked = `(` + pgGives + ` OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))`

@@ -27,7 +27,7 @@ func TestConcurrentUse(t *testing.T) {
 		"authority": func(server *rdsiamtest.Server, _ int) { _ = server.SetCertificateAuthority(authority) },
 		"policies":  func(server *rdsiamtest.Server, _ int) { _ = server.SetPolicies(server.Identities()[0].Policies...) },
 		"log": func(server *rdsiamtest.Server, _ int) {
-			for _, logIn := range server.LogIns() {
+			for _, logIn := range server.Logins() {
 				if strings.Contains(logIn.Detail, "X-Amz-Signature") {
 					t.Error("the log holds a token")
 				}

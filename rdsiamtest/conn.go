@@ -14,15 +14,15 @@ import (
 type clientConn struct {
 	net.Conn
 	server  *Server
-	dialled string // host:port the client asked DialContext for, "" when it came by the listener from outside
-	logIn   atomic.Pointer[pendingLogIn]
+	dialed  string // host:port the client asked DialContext for, "" when it came by the listener from outside
+	logIn   atomic.Pointer[pendingLogin]
 	tlsMode TLSMode
 
 	closing sync.Once
 	closed  chan struct{}
 	wasCut  atomic.Bool // closed by a fault
 
-	limit    time.Time   // for the log-in; used by the serving goroutine alone
+	limit    time.Time   // for the login; used by the serving goroutine alone
 	answered atomic.Bool // something was sent since the client was heard last
 
 	mu      sync.Mutex
@@ -35,7 +35,7 @@ func (s *Server) newClientConn(conn net.Conn) *clientConn {
 	return &clientConn{Conn: conn, server: s, closed: make(chan struct{})}
 }
 
-// begin waits as long as the faults want, and then gives the log-in its time.
+// begin waits as long as the faults want, and then gives the login its time.
 func (c *clientConn) begin(timeout time.Duration) error {
 	if err := c.wait(accepting); err != nil {
 		return err
@@ -45,7 +45,7 @@ func (c *clientConn) begin(timeout time.Duration) error {
 	return c.SetDeadline(c.limit)
 }
 
-// beginSession ends the log-in.
+// beginSession ends the login.
 func (c *clientConn) beginSession() {
 	c.limit = time.Time{}
 	c.SetDeadline(c.limit)
@@ -83,14 +83,14 @@ func (c *clientConn) judge(a attempt) (verified, *Refusal) {
 	err := c.wait(checkingToken)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
-		return verified{}, &Refusal{ReasonTimeout, "the answer to the token was delayed for longer than a log-in may take"}
+		return verified{}, &Refusal{ReasonTimeout, "the answer to the token was delayed for longer than a login may take"}
 	case err != nil:
 		return verified{}, &Refusal{ReasonAbandoned, "the client ended the connection while its token was being checked"}
 	}
 	return c.server.judge(a)
 }
 
-// faultBehind names the fault behind a log-in that looks abandoned.
+// faultBehind names the fault behind a login that looks abandoned.
 func (c *clientConn) faultBehind(refusal *Refusal) *Refusal {
 	if refusal != nil && refusal.Reason == ReasonAbandoned && c.wasCut.Load() {
 		return &Refusal{ReasonCut, "by Faults.CutAfter or DropConnections"}

@@ -9,46 +9,46 @@ import (
 // dialTable tells the accepting side of a TCP connection what DialContext knows
 // of its client. The zero table is empty.
 type dialTable struct {
-	// dialling is held for reading from before a connection can be accepted
+	// dialing is held for reading from before a connection can be accepted
 	// until it is in the table, and for writing to look it up.
-	dialling sync.RWMutex
-	dialled  sync.Map // the client's local address, a string, to its dialled
+	dialing sync.RWMutex
+	dialed  sync.Map // the client's local address, a string, to its dialed
 }
 
-// dialled is what DialContext knows of a connection.
-type dialled struct {
+// dialed is what DialContext knows of a connection.
+type dialed struct {
 	address string
-	logIn   *pendingLogIn
+	logIn   *pendingLogin
 }
 
 func (s *Server) dialTCP(ctx context.Context, address string) (net.Conn, error) {
-	s.dials.dialling.RLock()
-	defer s.dials.dialling.RUnlock()
+	s.dials.dialing.RLock()
+	defer s.dials.dialing.RUnlock()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, s.listener.Addr().Network(), s.listener.Addr().String())
 	if err != nil {
 		return nil, err
 	}
-	client := &dialledConn{TCPConn: conn.(*net.TCPConn), closed: make(chan struct{})}
-	s.dials.dialled.Store(conn.LocalAddr().String(), dialled{address, s.beginLogIn(client.closed)})
+	client := &dialedConn{TCPConn: conn.(*net.TCPConn), closed: make(chan struct{})}
+	s.dials.dialed.Store(conn.LocalAddr().String(), dialed{address, s.beginLogin(client.closed)})
 	return client, nil
 }
 
 // take returns what is known of the client at remote, if it came through
 // DialContext.
-func (t *dialTable) take(remote net.Addr) (dialled, bool) {
-	t.dialling.Lock()
-	defer t.dialling.Unlock()
-	found, ok := t.dialled.LoadAndDelete(remote.String())
+func (t *dialTable) take(remote net.Addr) (dialed, bool) {
+	t.dialing.Lock()
+	defer t.dialing.Unlock()
+	found, ok := t.dialed.LoadAndDelete(remote.String())
 	if !ok {
-		return dialled{}, false
+		return dialed{}, false
 	}
-	return found.(dialled), true
+	return found.(dialed), true
 }
 
-// dialledConn is a client's end whose Close the server knows of at once. It has
+// dialedConn is a client's end whose Close the server knows of at once. It has
 // the methods of a TCP connection that drivers look for, such as SyscallConn.
-type dialledConn struct {
+type dialedConn struct {
 	*net.TCPConn
 	closing sync.Once
 	closed  chan struct{}
@@ -56,7 +56,7 @@ type dialledConn struct {
 
 // Close marks the end as closed first: another goroutine of the client may report
 // its error as soon as the connection itself is.
-func (c *dialledConn) Close() error {
+func (c *dialedConn) Close() error {
 	c.closing.Do(func() { close(c.closed) })
 	return c.TCPConn.Close()
 }

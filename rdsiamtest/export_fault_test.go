@@ -20,6 +20,6 @@ func (h *TokenHistory) Seen() int { return len(h.history.seen) }
 // Leave does the first half of closing a connection of DialContext: the server knows, and
 // the client still reads.
 func Leave(conn net.Conn) {
-	client := conn.(*dialledConn)
+	client := conn.(*dialedConn)
 	client.closing.Do(func() { close(client.closed) })
 }

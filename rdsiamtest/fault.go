@@ -16,12 +16,12 @@ import (
 // NewTokensPerSecond, TokenDelay and ClockOffset. Times go by the real clock, or that
 // of testing/synctest, whatever [WithClock] says.
 //
-// [Server.LogIns] says of a log-in which fault ended it: [ReasonFault],
+// [Server.Logins] says of a login which fault ended it: [ReasonFault],
 // [ReasonThrottled], [ReasonTimeout] or [ReasonCut], and [ReasonExpired] or
 // [ReasonNotYetValid] for a clock. As always, a connection that ends before the client
 // names a user leaves no entry.
 type Faults struct {
-	// RefuseNext is how many log-ins are refused, from SetFaults on, of those whose
+	// RefuseNext is how many logins are refused, from SetFaults on, of those whose
 	// token is right. The client reads what it reads of a wrong token.
 	RefuseNext int
 
@@ -29,10 +29,10 @@ type Faults struct {
 	// server within one second; the others are refused. Zero is no limit. Tokens that
 	// have logged in before, also before the limit was set, are exempt, and refused
 	// ones count for nothing. The client reads what it reads of a wrong token, or of
-	// RDS Proxy that it throttles. Log-ins signed with one access key for one user
+	// RDS Proxy that it throttles. Logins signed with one access key for one user
 	// within one second have the same token.
 	//
-	// AWS documents that IAM log-ins are throttled at 200 connections a second, but
+	// AWS documents that IAM logins are throttled at 200 connections a second, but
 	// not how they are counted. That tokens which are used again are exempt is
 	// what users of RDS report, and is assumed here.
 	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
@@ -46,7 +46,7 @@ type Faults struct {
 	//
 	// A delay ends early when the client goes, and that of a PostgreSQL statement when
 	// the client asks to cancel it: the statement fails with 57014, or goes on to the
-	// upstream if there is one. TLSDelay and TokenDelay are part of the log-in, which a
+	// upstream if there is one. TLSDelay and TokenDelay are part of the login, which a
 	// server ends after a minute (PostgreSQL) or 10 seconds (MySQL); PostgreSQL then
 	// says "canceling authentication due to timeout" if it was the token that took so
 	// long.
@@ -123,13 +123,13 @@ func answering(f Faults) time.Duration     { return f.StatementDelay }
 // pause is a wait for the delay at a point.
 type pause struct {
 	delay            func(Faults) time.Duration
-	limit            time.Time       // the end of the log-in; zero is none
+	limit            time.Time       // the end of the login; zero is none
 	oneEnd, otherEnd <-chan struct{} // closed with an end of the connection
-	cancelled        <-chan struct{} // closed to end the delay; nil is never
+	canceled         <-chan struct{} // closed to end the delay; nil is never
 }
 
 // wait waits for the delay as it is and as SetFaults changes it. It returns
-// net.ErrClosed when an end was closed, errCancelled when that was asked for, and
+// net.ErrClosed when an end was closed, errCanceled when that was asked for, and
 // os.ErrDeadlineExceeded at the limit.
 func (s *Server) wait(p pause) error {
 	began := time.Now()
@@ -150,9 +150,9 @@ func (s *Server) wait(p pause) error {
 				return os.ErrDeadlineExceeded
 			}
 			return nil
-		case <-p.cancelled:
+		case <-p.canceled:
 			timer.Stop()
-			return errCancelled
+			return errCanceled
 		case <-p.oneEnd:
 			timer.Stop()
 			return net.ErrClosed

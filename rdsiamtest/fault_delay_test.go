@@ -104,8 +104,8 @@ func TestTLSDelayOfDirectTLS(t *testing.T) {
 	}
 }
 
-// A client that waits to be accepted has all the time of a log-in afterwards.
-func TestAcceptDelayIsNoPartOfTheLogIn(t *testing.T) {
+// A client that waits to be accepted has all the time of a login afterwards.
+func TestAcceptDelayIsNoPartOfTheLogin(t *testing.T) {
 	for engine, start := range engines {
 		t.Run(engine, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -175,17 +175,17 @@ func TestCancelEndsADelay(t *testing.T) {
 	})
 }
 
-// cancelling makes pgx send a cancel request when a context ends, and go on with the
+// canceling makes pgx send a cancel request when a context ends, and go on with the
 // session, as psql does.
-func cancelling(config *pgx.ConnConfig) *pgx.ConnConfig {
+func canceling(config *pgx.ConnConfig) *pgx.ConnConfig {
 	config.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
 		return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Hour}
 	}
 	return config
 }
 
-// A session in which a statement was cancelled goes on, and so do the delays. The statement
-// that was cancelled changes nothing.
+// A session in which a statement was canceled goes on, and so do the delays. The statement
+// that was canceled changes nothing.
 func TestCancelIsForOneStatement(t *testing.T) {
 	for protocol, statement := range map[string][]any{
 		"simple":   {"BEGIN"},
@@ -194,7 +194,7 @@ func TestCancelIsForOneStatement(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
-				conn := connectPGX(t, cancelling(pgxConfig(t, server, "app", tokenFor(t, server, "app"))))
+				conn := connectPGX(t, canceling(pgxConfig(t, server, "app", tokenFor(t, server, "app"))))
 				server.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
 				for range 3 {
 					ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -54,7 +54,7 @@ func ExampleServer_SetFaults() {
 	server.SetFaults(rdsiamtest.Faults{})
 	ask("well")
 	fmt.Println(server.DropConnections(), "connection dropped")
-	for _, logIn := range server.LogIns() {
+	for _, logIn := range server.Logins() {
 		fmt.Println(logIn.Reason)
 	}
 	// Output:

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// errCancelled says that the client asked to cancel its statement while it was delayed.
-var errCancelled = errors.New("statement cancelled")
+// errCanceled says that the client asked to cancel its statement while it was delayed.
+var errCanceled = errors.New("statement canceled")
 
 // delayStatement holds up what a client asks after an answer, once for all the pieces of
-// it. It returns errCancelled if the client thought better of it, and net.ErrClosed if the
+// it. It returns errCanceled if the client thought better of it, and net.ErrClosed if the
 // client went.
 func (c *clientConn) delayStatement() error {
 	held := c.pause(answering)
-	if held.cancelled = c.newDelay(); held.cancelled == nil {
+	if held.canceled = c.newDelay(); held.canceled == nil {
 		return nil
 	}
 	return c.server.wait(held)
@@ -62,8 +62,8 @@ func (c delayedConn) Read(b []byte) (int, error) {
 	if n == 0 || string(b[:n]) == c.goodbye {
 		return n, err
 	}
-	// A statement that is cancelled goes on to the upstream, as the request to cancel does.
-	if held := c.client.delayStatement(); held != nil && !errors.Is(held, errCancelled) {
+	// A statement that is canceled goes on to the upstream, as the request to cancel does.
+	if held := c.client.delayStatement(); held != nil && !errors.Is(held, errCanceled) {
 		return 0, held
 	}
 	return n, err

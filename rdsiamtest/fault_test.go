@@ -40,7 +40,7 @@ func TestRefuseNext(t *testing.T) {
 	}
 	all.Wait()
 	if n := refused.Load(); n != 3 {
-		t.Errorf("%d good log-ins were refused, want 3: a bad one does not count", n)
+		t.Errorf("%d good logins were refused, want 3: a bad one does not count", n)
 	}
 	server.SetFaults(rdsiamtest.Faults{RefuseNext: 3})
 	server.SetFaults(rdsiamtest.Faults{})
@@ -64,7 +64,7 @@ func TestClockOffset(t *testing.T) {
 		} {
 			server.SetFaults(rdsiamtest.Faults{ClockOffset: test.offset})
 			_ = server.Verify(t.Context(), "app", token)
-			logIn := lastLogIn(t, server)
+			logIn := lastLogin(t, server)
 			if logIn.Reason != test.want || !logIn.Time.Equal(time.Now().Add(test.offset)) {
 				t.Errorf("%s: %s at %s, want %s", test.offset, logIn.Reason, logIn.Time, test.want)
 			}
@@ -118,7 +118,7 @@ func TestCutAfterTheLastByte(t *testing.T) {
 	})
 }
 
-// The log says that it was a fault which cut the connection of a log-in.
+// The log says that it was a fault which cut the connection of a login.
 func TestCutIsInTheLog(t *testing.T) {
 	for engine, start := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -131,11 +131,11 @@ func TestCutIsInTheLog(t *testing.T) {
 						break
 					}
 				}
-				for _, logIn := range server.LogIns() {
+				for _, logIn := range server.Logins() {
 					reasons[logIn.Reason]++
 				}
 				if reasons[rdsiamtest.ReasonCut] == 0 || reasons[rdsiamtest.ReasonAccepted] == 0 || len(reasons) != 2 {
-					t.Errorf("the log-ins: %v, want some that were cut and some that were accepted before", reasons)
+					t.Errorf("the logins: %v, want some that were cut and some that were accepted before", reasons)
 				}
 			})
 		})
@@ -260,7 +260,7 @@ func TestFaultsInFrontOfAnUpstream(t *testing.T) {
 			upstream := start(t, rdsiamtest.WithPasswordUser("app", "secret"))
 			var server *rdsiamtest.Server
 			var drop atomic.Bool
-			server = start(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithObserver(func(rdsiamtest.LogIn) {
+			server = start(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithObserver(func(rdsiamtest.Login) {
 				if drop.Load() {
 					server.DropConnections()
 				}
@@ -276,8 +276,8 @@ func TestFaultsInFrontOfAnUpstream(t *testing.T) {
 			if err := ask(ctx); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("statement delay: %v", err)
 			}
-			if got := lastLogIn(t, server); !got.Accepted {
-				t.Errorf("statement delay: the log-in ended with %s", got.Reason)
+			if got := lastLogin(t, server); !got.Accepted {
+				t.Errorf("statement delay: the login ended with %s", got.Reason)
 			}
 			server.SetFaults(rdsiamtest.Faults{CutAfter: 1000})
 			if ask(t.Context()) == nil {

@@ -11,7 +11,7 @@ type tokenHistory struct {
 	mu      sync.Mutex
 	seen    map[[sha256.Size]byte]time.Time // guarded by mu; when the token logged in first
 	pruneAt int                             // guarded by mu; the size of seen at which old tokens are dropped
-	recent  []time.Time                     // guarded by mu; first log-ins within the last second, while there is a limit
+	recent  []time.Time                     // guarded by mu; first logins within the last second, while there is a limit
 }
 
 // admit reports whether a token may log in now with at most limit new tokens a second,

@@ -23,18 +23,18 @@ import (
 const remoteEndpoint = "prod.abc123.eu-west-1.rds.amazonaws.com"
 
 // startLocal starts a server as a program does that clients of any kind come to.
-func startLocal(t *testing.T, start func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server) (server *rdsiamtest.Server, port string, seen <-chan rdsiamtest.LogIn) {
+func startLocal(t *testing.T, start func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server) (server *rdsiamtest.Server, port string, seen <-chan rdsiamtest.Login) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	port = strconv.Itoa(listener.Addr().(*net.TCPAddr).Port)
-	tries := make(chan rdsiamtest.LogIn, 10)
+	tries := make(chan rdsiamtest.Login, 10)
 	server = start(t,
 		rdsiamtest.WithListener(listener), rdsiamtest.WithRegion("eu-west-1"),
 		rdsiamtest.WithEndpoint("127.0.0.1:"+port), rdsiamtest.WithEndpoint("LOCALHOST:"+port), rdsiamtest.WithEndpoint(remoteEndpoint),
-		rdsiamtest.WithObserver(func(try rdsiamtest.LogIn) { tries <- try }),
+		rdsiamtest.WithObserver(func(try rdsiamtest.Login) { tries <- try }),
 		rdsiamtest.WithIAMUser("app"))
 	return server, port, tries
 }
@@ -42,7 +42,7 @@ func startLocal(t *testing.T, start func(rdsiamtest.TB, ...rdsiamtest.Option) *r
 // The tokens are those of the AWS SDK, which signs any name.
 var localTests = []struct {
 	name           string
-	dialled        string // and verified
+	dialed         string // and verified
 	signed         string // with PORT for the port
 	wantRefusedFor rdsiamtest.Reason
 }{
@@ -74,13 +74,13 @@ func sign(t *testing.T, server *rdsiamtest.Server, signed, port, defaultPort str
 	return token
 }
 
-func wantTold(t *testing.T, seen <-chan rdsiamtest.LogIn, err error, refusedFor rdsiamtest.Reason) {
+func wantTold(t *testing.T, seen <-chan rdsiamtest.Login, err error, refusedFor rdsiamtest.Reason) {
 	t.Helper()
-	var try rdsiamtest.LogIn
+	var try rdsiamtest.Login
 	select {
 	case try = <-seen:
 	case <-time.After(10 * time.Second):
-		t.Fatalf("the server saw no log-in; the client: %v", err)
+		t.Fatalf("the server saw no login; the client: %v", err)
 	}
 	if refusedFor == "" {
 		refusedFor = rdsiamtest.ReasonAccepted
@@ -98,7 +98,7 @@ func TestLocalPostgreSQL(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			config.TLSConfig = &tls.Config{RootCAs: server.RootCAs(), ServerName: test.dialled}
+			config.TLSConfig = &tls.Config{RootCAs: server.RootCAs(), ServerName: test.dialed}
 			conn, err := pgconn.ConnectConfig(t.Context(), config)
 			if err == nil {
 				defer conn.Close(context.Background())
@@ -116,7 +116,7 @@ func TestLocalMySQL(t *testing.T) {
 			config.User, config.Passwd = "app", sign(t, server, test.signed, port, "3306")
 			config.Net, config.Addr = "tcp", "127.0.0.1:"+port
 			config.AllowCleartextPasswords = true
-			config.TLS = &tls.Config{RootCAs: server.RootCAs(), ServerName: test.dialled}
+			config.TLS = &tls.Config{RootCAs: server.RootCAs(), ServerName: test.dialed}
 			config.Logger = &mysql.NopLogger{}
 			connector, err := mysql.NewConnector(config)
 			if err != nil {

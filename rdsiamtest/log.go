@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Reason says why a log-in was refused, in more detail than any client is told.
+// Reason says why a login was refused, in more detail than any client is told.
 type Reason string
 
 // The reasons.
@@ -32,11 +32,11 @@ const (
 	ReasonAbandoned          Reason = "client gave up"
 	ReasonFault              Reason = "refused by Faults.RefuseNext"
 	ReasonThrottled          Reason = "too many new tokens"
-	ReasonTimeout            Reason = "log-in took too long"
+	ReasonTimeout            Reason = "login took too long"
 	ReasonCut                Reason = "connection cut by a fault"
 )
 
-// Refusal is the error of a log-in that is refused.
+// Refusal is the error of a login that is refused.
 type Refusal struct {
 	Reason Reason
 	Detail string // what was seen and what was expected; never a part of the token that is secret
@@ -51,15 +51,15 @@ func (r *Refusal) Error() string {
 	return text
 }
 
-// LogIn is one try to log in, as the server saw it. A connection that ends
+// Login is one try to log in, as the server saw it. A connection that ends
 // before the client names a user, for instance because the client does not trust
 // the certificate, leaves none.
-type LogIn struct {
+type Login struct {
 	Time             time.Time // by the server's clock
 	User             string
 	Database         string
 	Endpoint         string // host:port that the token was checked for
-	Dialled          string // host:port that DialContext was called with, "" for clients that came by the listener
+	Dialed           string // host:port that DialContext was called with, "" for clients that came by the listener
 	TLS              bool
 	SNI              string // server name of the TLS handshake
 	PasswordReceived bool   // a token, a password or a proof made of one arrived
@@ -70,14 +70,14 @@ type LogIn struct {
 	TokenAge         time.Duration
 }
 
-// log holds the log-ins of a server. The zero log is empty.
+// log holds the logins of a server. The zero log is empty.
 type log struct {
 	mu      sync.Mutex
-	logIns  []LogIn                // guarded by mu
-	pending map[*pendingLogIn]bool // guarded by mu
+	logIns  []Login                // guarded by mu
+	pending map[*pendingLogin]bool // guarded by mu
 }
 
-func (s *Server) record(l LogIn) {
+func (s *Server) record(l Login) {
 	s.log.mu.Lock()
 	s.log.logIns = append(s.log.logIns, l)
 	s.log.mu.Unlock()
@@ -86,28 +86,28 @@ func (s *Server) record(l LogIn) {
 	}
 }
 
-// LogIns returns every try to log in since the server started, oldest first. It
+// Logins returns every try to log in since the server started, oldest first. It
 // is complete as soon as the client has its error: a client that gives up closes
-// its connection before the server can notice, so LogIns waits up to 5 seconds
+// its connection before the server can notice, so Logins waits up to 5 seconds
 // for the server to notice each connection of [Server.DialContext] that its
 // client has closed. For connections from elsewhere, whose other end the server
 // cannot see, it waits up to half a second if they are still logging in. It never
 // waits for other clients that are still logging in, nor once the server is closed.
-func (s *Server) LogIns() []LogIn {
-	s.settleLogIns()
+func (s *Server) Logins() []Login {
+	s.settleLogins()
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	return slices.Clone(s.log.logIns)
 }
 
-// newLogIn describes an attempt; a nil refusal means that it was accepted.
-func (s *Server) newLogIn(a attempt, v verified, refusal *Refusal) LogIn {
-	l := LogIn{
+// newLogin describes an attempt; a nil refusal means that it was accepted.
+func (s *Server) newLogin(a attempt, v verified, refusal *Refusal) Login {
+	l := Login{
 		Time:             s.clock(),
 		User:             a.user,
 		Database:         a.database,
 		Endpoint:         s.endpointOf(a).String(),
-		Dialled:          a.dialled,
+		Dialed:           a.dialed,
 		TLS:              a.tls,
 		SNI:              a.serverName,
 		PasswordReceived: a.token != "",

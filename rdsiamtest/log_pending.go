@@ -11,27 +11,27 @@ const (
 	outsideGrace = 500 * time.Millisecond
 )
 
-// pendingLogIn is a connection whose log-in is neither recorded nor given up.
-type pendingLogIn struct {
+// pendingLogin is a connection whose login is neither recorded nor given up.
+type pendingLogin struct {
 	gone <-chan struct{} // closed when the client has closed its end; nil if that cannot be seen
 	over chan struct{}   // closed when it is no longer pending
 }
 
-// beginLogIn is called before the client has its connection, so that nothing the
+// beginLogin is called before the client has its connection, so that nothing the
 // client does can come before it.
-func (s *Server) beginLogIn(gone <-chan struct{}) *pendingLogIn {
-	p := &pendingLogIn{gone: gone, over: make(chan struct{})}
+func (s *Server) beginLogin(gone <-chan struct{}) *pendingLogin {
+	p := &pendingLogin{gone: gone, over: make(chan struct{})}
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	if s.log.pending == nil {
-		s.log.pending = make(map[*pendingLogIn]bool)
+		s.log.pending = make(map[*pendingLogin]bool)
 	}
 	s.log.pending[p] = true
 	return p
 }
 
-// endLogIn may be called more than once. What is recorded is recorded before.
-func (s *Server) endLogIn(p *pendingLogIn) {
+// endLogin may be called more than once. What is recorded is recorded before.
+func (s *Server) endLogin(p *pendingLogin) {
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
 	if s.log.pending[p] {
@@ -40,9 +40,9 @@ func (s *Server) endLogIn(p *pendingLogIn) {
 	}
 }
 
-// settleLogIns waits for the log-ins whose clients are gone, or may be.
-func (s *Server) settleLogIns() {
-	var gone, outside []*pendingLogIn
+// settleLogins waits for the logins whose clients are gone, or may be.
+func (s *Server) settleLogins() {
+	var gone, outside []*pendingLogin
 	s.log.mu.Lock()
 	for p := range s.log.pending {
 		if p.gone == nil {
@@ -56,11 +56,11 @@ func (s *Server) settleLogIns() {
 		}
 	}
 	s.log.mu.Unlock()
-	s.awaitLogIns(gone, goneGrace)
-	s.awaitLogIns(outside, outsideGrace)
+	s.awaitLogins(gone, goneGrace)
+	s.awaitLogins(outside, outsideGrace)
 }
 
-func (s *Server) awaitLogIns(pending []*pendingLogIn, grace time.Duration) {
+func (s *Server) awaitLogins(pending []*pendingLogin, grace time.Duration) {
 	if len(pending) == 0 {
 		return
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// refusal is a log-in that fails in one of the ways there are.
+// refusal is a login that fails in one of the ways there are.
 type refusal struct {
 	name    string
 	options []rdsiamtest.Option
@@ -88,8 +88,8 @@ func mysqlRefusals() []refusal {
 	}
 }
 
-// A test that has its client's error finds the log-in in the log.
-func TestLogInsRightAfterTheError(t *testing.T) {
+// A test that has its client's error finds the login in the log.
+func TestLoginsRightAfterTheError(t *testing.T) {
 	const tries = 20
 	engines := []struct {
 		name     string
@@ -125,17 +125,17 @@ func TestLogInsRightAfterTheError(t *testing.T) {
 						if refusal.connect(t, server, way.dial(server)) == nil {
 							t.Fatal("logged in")
 						}
-						logIns := server.LogIns()
+						logIns := server.Logins()
 						if len(logIns) != i+1-missed {
 							missed++
 							continue
 						}
 						if got := logIns[i-missed]; got.Reason != refusal.want {
-							t.Fatalf("log-in = %+v, want %q", got, refusal.want)
+							t.Fatalf("login = %+v, want %q", got, refusal.want)
 						}
 					}
 					if missed > 0 {
-						t.Errorf("%d of %d log-ins were not in the log yet", missed, tries)
+						t.Errorf("%d of %d logins were not in the log yet", missed, tries)
 					}
 				})
 			}
@@ -143,7 +143,7 @@ func TestLogInsRightAfterTheError(t *testing.T) {
 	}
 }
 
-// slowClock keeps the server from recording a log-in for some fake time.
+// slowClock keeps the server from recording a login for some fake time.
 func slowClock(d time.Duration) rdsiamtest.Option {
 	return rdsiamtest.WithClock(func() time.Time {
 		time.Sleep(d)
@@ -162,8 +162,8 @@ func leaveInTheMiddle(t *testing.T, server *rdsiamtest.Server) {
 	conn.Close()
 }
 
-// LogIns waits for clients that are gone, not for ever, and for no others.
-func TestLogInsWait(t *testing.T) {
+// Logins waits for clients that are gone, not for ever, and for no others.
+func TestLoginsWait(t *testing.T) {
 	tests := []struct {
 		name    string
 		clock   time.Duration
@@ -190,37 +190,37 @@ func TestLogInsWait(t *testing.T) {
 				server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithInMemory(), rdsiamtest.WithIAMUser("app"), slowClock(test.clock))
 				test.clients(t, server)
 				before := time.Now()
-				logIns := server.LogIns()
+				logIns := server.Logins()
 				if took := time.Since(before); took != test.want || len(logIns) != test.logIns {
-					t.Errorf("%d log-ins after %s, want %d after %s", len(logIns), took, test.logIns, test.want)
+					t.Errorf("%d logins after %s, want %d after %s", len(logIns), took, test.logIns, test.want)
 				}
 			})
 		})
 	}
 }
 
-func TestLogInsWhenTheServerCloses(t *testing.T) {
+func TestLoginsWhenTheServerCloses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithInMemory(), rdsiamtest.WithIAMUser("app"), slowClock(time.Minute))
 		leaveInTheMiddle(t, server)
 		var waiting sync.WaitGroup
 		before := time.Now()
 		waiting.Go(func() {
-			server.LogIns()
+			server.Logins()
 			if took := time.Since(before); took != 0 {
-				t.Errorf("LogIns returned %s after Close", took)
+				t.Errorf("Logins returned %s after Close", took)
 			}
 		})
 		synctest.Wait()
 		waiting.Go(func() { server.Close() })
 		waiting.Wait()
-		if logIns := server.LogIns(); len(logIns) != 1 {
-			t.Errorf("log-ins = %+v, want one that Close waited for", logIns)
+		if logIns := server.Logins(); len(logIns) != 1 {
+			t.Errorf("logins = %+v, want one that Close waited for", logIns)
 		}
 	})
 }
 
-func TestDialledHasSyscallConn(t *testing.T) {
+func TestDialedHasSyscallConn(t *testing.T) {
 	server := rdsiamtest.StartMySQL(t)
 	conn, err := server.DialContext(t.Context(), "tcp", server.Endpoint())
 	if err != nil {

@@ -3,11 +3,11 @@ package rdsiamtest
 import "fmt"
 
 // TLSMode says how a server behaves towards TLS. Every mode but [TLSRequired]
-// is misbehaviour, for tests of what a client then lets out.
+// is misbehavior, for tests of what a client then lets out.
 type TLSMode uint8
 
 const (
-	// TLSRequired refuses a plaintext log-in with the text that RDS sends.
+	// TLSRequired refuses a plaintext login with the text that RDS sends.
 	TLSRequired TLSMode = iota
 	// TLSUnavailable offers no TLS and asks for the password in clear, as a
 	// hostile server does.

@@ -14,8 +14,8 @@ import (
 const (
 	mysqlVersion = "8.4.6-rdsiamtest"
 
-	// mysqlLogInTimeout is the connect_timeout of MySQL.
-	mysqlLogInTimeout = 10 * time.Second
+	// mysqlLoginTimeout is the connect_timeout of MySQL.
+	mysqlLoginTimeout = 10 * time.Second
 
 	// mysqlOwnCapabilities are those of the statements that rdsiamtest answers
 	// itself.
@@ -26,7 +26,7 @@ const (
 		mysqlwire.ClientPluginAuth | mysqlwire.ClientConnectAttributes | mysqlwire.ClientLongAnswer | mysqlwire.ClientDeprecateEOF
 )
 
-// mysqlFront is one client connection up to the end of its log-in.
+// mysqlFront is one client connection up to the end of its login.
 type mysqlFront struct {
 	server   *Server
 	conn     *clientConn
@@ -36,8 +36,8 @@ type mysqlFront struct {
 }
 
 func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
-	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), attempt: attempt{dialled: conn.dialled}}
-	if conn.begin(mysqlLogInTimeout) != nil {
+	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), attempt: attempt{dialed: conn.dialed}}
+	if conn.begin(mysqlLoginTimeout) != nil {
 		return
 	}
 	if s.settings.upstream != nil {
@@ -106,10 +106,10 @@ func (f *mysqlFront) readResponse(ctx context.Context) bool {
 func (f *mysqlFront) logIn() bool {
 	token, refusal := f.authenticate()
 	refusal = f.conn.faultBehind(refusal)
-	entry := f.server.newLogIn(f.attempt, token, refusal)
+	entry := f.server.newLogin(f.attempt, token, refusal)
 	entry.PasswordReceived = entry.PasswordReceived || f.client.Answered
 	f.server.record(entry)
-	f.server.endLogIn(f.conn.logIn.Load())
+	f.server.endLogin(f.conn.logIn.Load())
 	if refusal != nil {
 		// A client that is closing its end still reads, and would take an answer
 		// for the server's opinion of its token.
@@ -162,7 +162,7 @@ func accessDeniedMySQL(user, host string) mysqlwire.Error {
 func (f *mysqlFront) refuseChangeUser(command []byte) {
 	again := f.attempt
 	again.user, again.token = mysqlwire.ChangedUser(command), ""
-	f.server.record(f.server.newLogIn(again, verified{}, &Refusal{
+	f.server.record(f.server.newLogin(again, verified{}, &Refusal{
 		Reason: ReasonChangeUser,
 		Detail: "the session of " + f.attempt.user + " stays what it is; open a new connection",
 	}))

@@ -61,7 +61,7 @@ func FuzzMySQLFront(f *testing.F) {
 			}
 			exchange(client, sent)
 			server.Close()
-			for _, logIn := range server.LogIns() {
+			for _, logIn := range server.Logins() {
 				if logIn.Accepted {
 					t.Errorf("accepted %+v", logIn)
 				}

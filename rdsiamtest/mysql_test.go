@@ -55,16 +55,16 @@ func mysqlRefusal(t *testing.T, err error) *mysql.MySQLError {
 	return refusal
 }
 
-func lastLogIn(t *testing.T, server *rdsiamtest.Server) rdsiamtest.LogIn {
+func lastLogin(t *testing.T, server *rdsiamtest.Server) rdsiamtest.Login {
 	t.Helper()
-	logIns := server.LogIns()
+	logIns := server.Logins()
 	if len(logIns) == 0 {
-		t.Fatal("the log is empty, want a log-in")
+		t.Fatal("the log is empty, want a login")
 	}
 	return logIns[len(logIns)-1]
 }
 
-func TestMySQLLogIn(t *testing.T) {
+func TestMySQLLogin(t *testing.T) {
 	for _, inMemory := range []bool{false, true} {
 		options := []rdsiamtest.Option{rdsiamtest.WithIAMUser("app")}
 		name := "tcp"
@@ -84,7 +84,7 @@ func TestMySQLLogIn(t *testing.T) {
 			if user != "app@%" || !strings.HasPrefix(version, "8.4.") || !strings.Contains(version, "rdsiamtest") {
 				t.Errorf("got user %q and version %q, want app@%% and 8.4.x-rdsiamtest", user, version)
 			}
-			logIn := lastLogIn(t, server)
+			logIn := lastLogin(t, server)
 			if !logIn.Accepted || !logIn.TLS || !logIn.PasswordReceived || logIn.User != "app" || logIn.Database != "mysql" {
 				t.Errorf("got log entry %+v, want an accepted one of app over TLS", logIn)
 			}
@@ -102,7 +102,7 @@ func TestMySQLLongToken(t *testing.T) {
 		if got := mysqlRefusal(t, db.PingContext(t.Context())).Number; got != 1045 {
 			t.Errorf("a token of %d bytes: got error %d, want 1045", size, got)
 		}
-		if got := lastLogIn(t, server).Reason; got != rdsiamtest.ReasonMalformed {
+		if got := lastLogin(t, server).Reason; got != rdsiamtest.ReasonMalformed {
 			t.Errorf("a token of %d bytes: got reason %q, want %q: it was not read", size, got, rdsiamtest.ReasonMalformed)
 		}
 	}
@@ -154,7 +154,7 @@ func TestMySQLRefusals(t *testing.T) {
 			if refusal.Number != tt.number || refusal.Message != tt.text {
 				t.Errorf("got error %d %q, want %d %q", refusal.Number, refusal.Message, tt.number, tt.text)
 			}
-			logIns := server.LogIns()
+			logIns := server.Logins()
 			if len(logIns) != 1 || logIns[0].Accepted || logIns[0].Reason != tt.reason {
 				t.Errorf("got log %+v, want one refusal with reason %q", logIns, tt.reason)
 			}
@@ -187,7 +187,7 @@ func TestMySQLTokenAge(t *testing.T) {
 		if got := mysqlRefusal(t, db.PingContext(t.Context())).Number; got != 1045 {
 			t.Errorf("at 15:00: got error %d, want 1045", got)
 		}
-		if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonExpired || got.TokenAge != 15*time.Minute {
+		if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonExpired || got.TokenAge != 15*time.Minute {
 			t.Errorf("at 15:00: got log entry %+v, want an expired token of 15 minutes", got)
 		}
 	})
@@ -210,8 +210,8 @@ func TestMySQLSessionOutlivesToken(t *testing.T) {
 	})
 }
 
-// A client that says nothing is dropped when the time for a log-in is over.
-func TestMySQLLogInTimeout(t *testing.T) {
+// A client that says nothing is dropped when the time for a login is over.
+func TestMySQLLoginTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := rdsiamtest.StartMySQL(t, rdsiamtest.WithInMemory())
 		conn, err := server.DialContext(t.Context(), "tcp", server.Endpoint())
@@ -258,7 +258,7 @@ func TestMySQLPasswordAccounts(t *testing.T) {
 			if got := mysqlRefusal(t, err).Number; got != 1045 {
 				t.Errorf("got error %d, want 1045", got)
 			}
-			if got := lastLogIn(t, server).Reason; got != rdsiamtest.ReasonPassword {
+			if got := lastLogin(t, server).Reason; got != rdsiamtest.ReasonPassword {
 				t.Errorf("got reason %q, want %q", got, rdsiamtest.ReasonPassword)
 			}
 			err = openMySQL(t, mysqlConfig(t, server, "locked", tt.password)).PingContext(t.Context())
@@ -283,7 +283,7 @@ func TestMySQLHostileRequests(t *testing.T) {
 			if got := mysqlRefusal(t, err).Number; got != 1045 {
 				t.Errorf("got error %d, want 1045", got)
 			}
-			logIn := lastLogIn(t, server)
+			logIn := lastLogin(t, server)
 			if logIn.Reason != rdsiamtest.ReasonPassword || !logIn.PasswordReceived {
 				t.Errorf("got log entry %+v, want a refused password", logIn)
 			}
@@ -300,7 +300,7 @@ func TestMySQLClientGivesUp(t *testing.T) {
 		t.Fatalf("got error %v, want %v", err, mysql.ErrCleartextPassword)
 	}
 	server.Close() // waits for the entry
-	if got := lastLogIn(t, server).Reason; got != rdsiamtest.ReasonAbandoned {
+	if got := lastLogin(t, server).Reason; got != rdsiamtest.ReasonAbandoned {
 		t.Errorf("got reason %q, want %q", got, rdsiamtest.ReasonAbandoned)
 	}
 }

@@ -63,7 +63,7 @@ func TestMySQLPlaintextToken(t *testing.T) {
 			if sent := conn.contains(token); sent != tt.sent {
 				t.Errorf("the token was sent in clear: %t, want %t", sent, tt.sent)
 			}
-			if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonPlaintext || got.TLS {
+			if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonPlaintext || got.TLS {
 				t.Errorf("got log entry %+v, want a plaintext refusal", got)
 			}
 		})
@@ -85,7 +85,7 @@ func TestMySQLPlaintextPassword(t *testing.T) {
 			if got := mysqlRefusal(t, openMySQL(t, config).PingContext(t.Context())).Number; got != 1045 {
 				t.Errorf("got error %d, want 1045", got)
 			}
-			if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonPlaintext || !got.PasswordReceived {
+			if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonPlaintext || !got.PasswordReceived {
 				t.Errorf("got log entry %+v, want a plaintext refusal of a password", got)
 			}
 		})
@@ -98,7 +98,7 @@ func TestMySQLNoTLSOffered(t *testing.T) {
 	if !errors.Is(err, mysql.ErrNoTLS) {
 		t.Errorf("got error %v, want %v", err, mysql.ErrNoTLS)
 	}
-	if logIns := server.LogIns(); len(logIns) != 0 {
+	if logIns := server.Logins(); len(logIns) != 0 {
 		t.Errorf("got log %+v, want none: no user was named", logIns)
 	}
 }

@@ -21,9 +21,9 @@ type mysqlUpstream struct {
 // dialMySQLUpstream connects and reads the greeting. The connection is closed
 // when ctx ends.
 func dialMySQLUpstream(ctx context.Context, settings Upstream) (*mysqlUpstream, error) {
-	dialling, stop := context.WithTimeout(ctx, mysqlLogInTimeout)
+	dialing, stop := context.WithTimeout(ctx, mysqlLoginTimeout)
 	defer stop()
-	conn, err := settings.dial(dialling)
+	conn, err := settings.dial(dialing)
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func dialMySQLUpstream(ctx context.Context, settings Upstream) (*mysqlUpstream, 
 		conn:     conn,
 		unwatch:  context.AfterFunc(ctx, func() { conn.Close() }),
 	}
-	conn.SetDeadline(time.Now().Add(2 * mysqlLogInTimeout))
+	conn.SetDeadline(time.Now().Add(2 * mysqlLoginTimeout))
 	if u.client, err = mysqlwire.NewClient(conn); err != nil {
 		u.close()
 		return nil, err
@@ -61,7 +61,7 @@ func (u *mysqlUpstream) logIn(response mysqlwire.Response) ([]byte, error) {
 	return ok, u.conn.SetDeadline(time.Time{})
 }
 
-// upstreamMySQLError is what the client reads when its log-in was accepted here
+// upstreamMySQLError is what the client reads when its login was accepted here
 // but the upstream can't be used. The upstream's own errors are passed on,
 // except a refusal of the account: that would read as if the token were wrong.
 func upstreamMySQLError(err error) mysqlwire.Error {

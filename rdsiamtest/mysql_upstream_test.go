@@ -57,7 +57,7 @@ func TestMySQLUpstreamPasswords(t *testing.T) {
 			if user != tt.want || database != "mysql" {
 				t.Errorf("got user %q in %q, want %q in mysql", user, database, tt.want)
 			}
-			if got := lastLogIn(t, upstream); got.AccessKeyID != "" || !got.TLS {
+			if got := lastLogin(t, upstream); got.AccessKeyID != "" || !got.TLS {
 				t.Errorf("got log entry %+v at the upstream, want a password over TLS", got)
 			}
 		})
@@ -100,7 +100,7 @@ func TestMySQLUpstreamErrors(t *testing.T) {
 	}
 }
 
-// A refused client causes no log-in at the upstream.
+// A refused client causes no login at the upstream.
 func TestMySQLUpstreamAfterRefusal(t *testing.T) {
 	upstream := rdsiamtest.StartMySQL(t, rdsiamtest.WithPasswordUser("app", "secret"))
 	_, config := startMySQLFront(t, rdsiamtest.Upstream{
@@ -113,8 +113,8 @@ func TestMySQLUpstreamAfterRefusal(t *testing.T) {
 		t.Errorf("got error %d, want 1045", got)
 	}
 	upstream.Close()
-	if logIns := upstream.LogIns(); len(logIns) != 0 {
-		t.Errorf("got log-ins %+v at the upstream, want none", logIns)
+	if logIns := upstream.Logins(); len(logIns) != 0 {
+		t.Errorf("got logins %+v at the upstream, want none", logIns)
 	}
 }
 
@@ -135,12 +135,12 @@ func TestMySQLUpstreamChangeUser(t *testing.T) {
 	if _, err := c.tryReceive(); err == nil {
 		t.Error("the session goes on, want it to end")
 	}
-	if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonChangeUser || got.PasswordReceived {
+	if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonChangeUser || got.PasswordReceived {
 		t.Errorf("got %+v, want reason %q and no password", got, rdsiamtest.ReasonChangeUser)
 	}
 	upstream.Close()
-	if got := lastLogIn(t, upstream).Reason; got != rdsiamtest.ReasonAccepted {
-		t.Errorf("the upstream saw %q, want only the log-in", got)
+	if got := lastLogin(t, upstream).Reason; got != rdsiamtest.ReasonAccepted {
+		t.Errorf("the upstream saw %q, want only the login", got)
 	}
 }
 
@@ -193,7 +193,7 @@ func TestMySQLUpstreamSilent(t *testing.T) {
 	}
 }
 
-// scriptedMySQL accepts one log-in: it greets with a plugin, switches to
+// scriptedMySQL accepts one login: it greets with a plugin, switches to
 // caching_sha2_password if that is another, and asks for the full
 // authentication. It sends the password that it got.
 func scriptedMySQL(t *testing.T, plugin string) (address string, password <-chan string) {

@@ -30,7 +30,7 @@ func TestMySQLGreeting(t *testing.T) {
 	}
 }
 
-// What follows the request for TLS in clear is no part of the log-in.
+// What follows the request for TLS in clear is no part of the login.
 func TestMySQLBytesAfterTLSRequest(t *testing.T) {
 	server := rdsiamtest.StartMySQL(t, rdsiamtest.WithIAMUser("app"))
 	c := dialWire(t, server)
@@ -43,7 +43,7 @@ func TestMySQLBytesAfterTLSRequest(t *testing.T) {
 	}
 	io.Copy(io.Discard, c.conn)
 	server.Close()
-	if logIns := server.LogIns(); len(logIns) != 0 {
+	if logIns := server.Logins(); len(logIns) != 0 {
 		t.Errorf("got log %+v, want none: the user was named in clear", logIns)
 	}
 }
@@ -70,7 +70,7 @@ func TestMySQLBadHandshake(t *testing.T) {
 				t.Errorf("got error %d %q, want 1043", number, text)
 			}
 			server.Close()
-			if logIns := server.LogIns(); len(logIns) != 0 {
+			if logIns := server.Logins(); len(logIns) != 0 {
 				t.Errorf("got log %+v, want none", logIns)
 			}
 		})
@@ -107,7 +107,7 @@ func TestMySQLOldClient(t *testing.T) {
 	if number, _ := wireError(c.receive()); number != 1045 {
 		t.Errorf("got error %d, want 1045", number)
 	}
-	if got := lastLogIn(t, server).Reason; got != rdsiamtest.ReasonAbandoned {
+	if got := lastLogin(t, server).Reason; got != rdsiamtest.ReasonAbandoned {
 		t.Errorf("got reason %q, want %q", got, rdsiamtest.ReasonAbandoned)
 	}
 }
@@ -126,7 +126,7 @@ func TestMySQLTokenUnasked(t *testing.T) {
 	if reply := c.receive(); reply[0] != 0 {
 		t.Errorf("got %q, want OK", reply)
 	}
-	if got := lastLogIn(t, server); !got.Accepted || got.Database != "orders" {
+	if got := lastLogin(t, server); !got.Accepted || got.Database != "orders" {
 		t.Errorf("got log entry %+v, want an accepted one for orders", got)
 	}
 }
@@ -159,7 +159,7 @@ func TestMySQLChangeUser(t *testing.T) {
 	if _, err := c.tryReceive(); err == nil {
 		t.Error("the session goes on, want it to end")
 	}
-	if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonChangeUser || got.User != "admin" || got.Accepted {
+	if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonChangeUser || got.User != "admin" || got.Accepted {
 		t.Errorf("got log entry %+v, want a refused change to admin", got)
 	}
 }

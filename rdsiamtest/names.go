@@ -29,11 +29,11 @@ func (s *Server) resolveEndpoints() ([]endpoint, error) {
 }
 
 // endpointOf returns the endpoint that an attempt is for: of those that fit the
-// server name, the dialled host, the dialled port and the token best, in this order,
+// server name, the dialed host, the dialed port and the token best, in this order,
 // the first. A client may dial an address instead of a name and a forwarded port
 // instead of the signed one, so what fits no endpoint decides nothing.
 func (s *Server) endpointOf(a attempt) endpoint {
-	dialledHost, dialledPort, _ := net.SplitHostPort(a.dialled)
+	dialedHost, dialedPort, _ := net.SplitHostPort(a.dialed)
 	named := s.namedEndpoint(a.token)
 	candidates := s.endpoints
 	narrow := func(fits func(endpoint) bool) {
@@ -48,8 +48,8 @@ func (s *Server) endpointOf(a attempt) endpoint {
 		}
 	}
 	narrow(func(e endpoint) bool { return e.Host() == hostName(a.serverName) })
-	narrow(func(e endpoint) bool { return e.Host() == hostName(dialledHost) })
-	narrow(func(e endpoint) bool { return portText(e) == dialledPort })
+	narrow(func(e endpoint) bool { return e.Host() == hostName(dialedHost) })
+	narrow(func(e endpoint) bool { return portText(e) == dialedPort })
 	narrow(func(e endpoint) bool { return e.String() == named })
 	return candidates[0]
 }
@@ -112,10 +112,10 @@ func (s *Server) DialContext(ctx context.Context, network, address string) (net.
 	}
 	client, server := memoryPipe(address)
 	conn := s.newClientConn(server)
-	conn.dialled = address
-	conn.logIn.Store(s.beginLogIn(client.closed))
+	conn.dialed = address
+	conn.logIn.Store(s.beginLogin(client.closed))
 	if !s.start(conn, nil) {
-		s.endLogIn(conn.logIn.Load())
+		s.endLogin(conn.logIn.Load())
 		client.Close()
 		return nil, &net.OpError{Op: "dial", Net: network, Err: errors.New("the rdsiamtest server is closed")}
 	}

@@ -44,7 +44,7 @@ type settings struct {
 	authRequest AuthRequest
 	upstream    *Upstream // nil: the server answers by itself
 	ownListener net.Listener
-	observe     func(LogIn) // nil: nobody
+	observe     func(Login) // nil: nobody
 }
 
 func newSettings(engine engine, options []Option) (settings, error) {
@@ -80,7 +80,7 @@ func newSettings(engine engine, options []Option) (settings, error) {
 // defaults to 5432 or 3306 and, like the name, exists only in tokens and in
 // [Server.DialContext]. Given several times, one server answers under several
 // names and checks each token for the name that the client connected to: by the
-// address that it dialled and the server name of its TLS handshake. The default
+// address that it dialed and the server name of its TLS handshake. The default
 // is rdsiamtest.abc123.us-east-1.rds.amazonaws.com. The region is read from the
 // name; see [WithRegion]. A proxy's name makes the server refuse in the words of
 // RDS Proxy.
@@ -118,7 +118,7 @@ func WithIAMUser(names ...string) Option {
 
 // WithPasswordUser adds an account that logs in with a password: a role without
 // rds_iam in PostgreSQL, an account without AWSAuthenticationPlugin in MySQL.
-// With an empty password no log-in succeeds, as for a role that was created
+// With an empty password no login succeeds, as for a role that was created
 // without one.
 func WithPasswordUser(name, password string) Option {
 	return func(s *settings) error { return s.addAccount(account{name: name, password: password}) }
@@ -243,7 +243,7 @@ type Upstream struct {
 	dialContext func(ctx context.Context, network, address string) (net.Conn, error) // nil: the network; others are for tests
 }
 
-// WithUpstream hands each session, once its log-in was accepted, to a real
+// WithUpstream hands each session, once its login was accepted, to a real
 // server, byte for byte. The default is to answer a few statements without one.
 func WithUpstream(upstream Upstream) Option {
 	return func(s *settings) error {

@@ -18,8 +18,8 @@ const (
 	// No statement that the server answers by itself is anywhere near.
 	postgresMaxMessage = 16 << 20
 
-	// postgresLogInTimeout is the default of authentication_timeout.
-	postgresLogInTimeout = time.Minute
+	// postgresLoginTimeout is the default of authentication_timeout.
+	postgresLoginTimeout = time.Minute
 
 	// postgresFarewell bounds the sending of the reason to a client that may not
 	// be reading.
@@ -39,8 +39,8 @@ type postgresFront struct {
 }
 
 func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
-	f := &postgresFront{Server: s, client: conn, attempt: attempt{dialled: conn.dialled}}
-	if conn.begin(postgresLogInTimeout) != nil {
+	f := &postgresFront{Server: s, client: conn, attempt: attempt{dialed: conn.dialed}}
+	if conn.begin(postgresLoginTimeout) != nil {
 		return
 	}
 	if err := f.negotiate(ctx); err != nil {
@@ -104,7 +104,7 @@ func (f *postgresFront) serve(ctx context.Context) {
 	newPostgresSession(f).serve()
 }
 
-// refuse ends the log-in with an error.
+// refuse ends the login with an error.
 func (f *postgresFront) refuse(code, message string) {
 	f.backend.Send(&pgproto3.ErrorResponse{
 		Severity:            "FATAL",
@@ -115,7 +115,7 @@ func (f *postgresFront) refuse(code, message string) {
 	f.backend.Flush() // the connection ends either way
 }
 
-// welcome ends the log-in with success.
+// welcome ends the login with success.
 func (f *postgresFront) welcome(parameters map[string]string, key *pgproto3.BackendKeyData) error {
 	f.backend.Send(&pgproto3.AuthenticationOk{})
 	for name, value := range parameters {

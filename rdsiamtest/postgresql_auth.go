@@ -34,8 +34,8 @@ func (f *postgresFront) authenticate() bool {
 	if refusal != nil && refusal.Reason != ReasonPlaintext {
 		refusal = trueReason(refusal, account, known)
 	}
-	f.record(f.newLogIn(f.attempt, v, refusal))
-	f.endLogIn(f.client.logIn.Load())
+	f.record(f.newLogin(f.attempt, v, refusal))
+	f.endLogin(f.client.logIn.Load())
 	if refusal == nil {
 		return true
 	}

@@ -92,10 +92,10 @@ func TestPostgreSQLRefusals(t *testing.T) {
 				} else {
 					wantPgError(t, err, test.code, test.message)
 				}
-				got := lastLogIn(t, server)
+				got := lastLogin(t, server)
 				if got.Reason != test.reason || got.TLS == test.noTLS || got.PasswordReceived == test.noTLS ||
-					got.User != test.user || got.Database != "postgres" || len(server.LogIns()) != 1 {
-					t.Errorf("log-ins = %+v, want one with %q", server.LogIns(), test.reason)
+					got.User != test.user || got.Database != "postgres" || len(server.Logins()) != 1 {
+					t.Errorf("logins = %+v, want one with %q", server.Logins(), test.reason)
 				}
 			})
 		})
@@ -127,8 +127,8 @@ func TestPostgreSQLClientGivesUp(t *testing.T) {
 				if _, err := pgx.ConnectConfig(t.Context(), config); err == nil {
 					t.Fatal("logged in")
 				}
-				if got := lastLogIn(t, server); got.Reason != test.want || got.PasswordReceived {
-					t.Errorf("log-in = %+v, want %q and no password", got, test.want)
+				if got := lastLogin(t, server); got.Reason != test.want || got.PasswordReceived {
+					t.Errorf("login = %+v, want %q and no password", got, test.want)
 				}
 			})
 		})
@@ -151,8 +151,8 @@ func TestPostgreSQLAuthRequest(t *testing.T) {
 				wantPgError(t, err, "28P01", `password authentication failed for user "bare"`)
 				_, err = pgx.ConnectConfig(t.Context(), pgxConfig(t, server, "app", tokenFor(t, server, "app")))
 				wantPgError(t, err, "28000", "")
-				if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonPassword || !got.PasswordReceived {
-					t.Errorf("log-in = %+v, want a wrong password", got)
+				if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonPassword || !got.PasswordReceived {
+					t.Errorf("login = %+v, want a wrong password", got)
 				}
 			})
 		})
@@ -170,15 +170,15 @@ func TestPostgreSQLTLSUnavailable(t *testing.T) {
 		if _, err := pgx.ConnectConfig(t.Context(), pgxConfig(t, server, "app", token)); err == nil {
 			t.Error("a client that insists on TLS logged in")
 		}
-		if logIns := server.LogIns(); len(logIns) != 0 {
-			t.Errorf("log-ins = %+v, want none: the client never named a user", logIns)
+		if logIns := server.Logins(); len(logIns) != 0 {
+			t.Errorf("logins = %+v, want none: the client never named a user", logIns)
 		}
 		config := pgxConfigFrom(t, server, server.DSN("app")+"?sslmode=prefer")
 		config.Password = token
 		_, err := pgx.ConnectConfig(t.Context(), config)
 		wantPgError(t, err, "28000", `PAM authentication failed for user "app"`)
-		if got := lastLogIn(t, server); got.Reason != rdsiamtest.ReasonPlaintext || !got.PasswordReceived || got.TLS {
-			t.Errorf("log-in = %+v, want a token received without TLS", got)
+		if got := lastLogin(t, server); got.Reason != rdsiamtest.ReasonPlaintext || !got.PasswordReceived || got.TLS {
+			t.Errorf("login = %+v, want a token received without TLS", got)
 		}
 	})
 }
@@ -215,8 +215,8 @@ func TestCertificates(t *testing.T) {
 				if !test.want(err) {
 					t.Errorf("error = %v", err)
 				}
-				if logIns := server.LogIns(); (err == nil) != (len(logIns) == 1) {
-					t.Errorf("log-ins = %+v", logIns)
+				if logIns := server.Logins(); (err == nil) != (len(logIns) == 1) {
+					t.Errorf("logins = %+v", logIns)
 				}
 			})
 		})
@@ -359,7 +359,7 @@ func TestPostgreSQLStartup(t *testing.T) {
 	// behind the request for TLS must not count as sent through TLS.
 	t.Run("plaintext behind the request for TLS", func(t *testing.T) {
 		conn, _ := dialRaw(t, server)
-		before := len(server.LogIns())
+		before := len(server.Logins())
 		writeAll(t, conn, &pgproto3.SSLRequest{})
 		if got := readByte(t, conn); got != 'S' {
 			t.Fatalf("answer = %q, want S", got)
@@ -374,7 +374,7 @@ func TestPostgreSQLStartup(t *testing.T) {
 			t.Errorf("server answered %q, want a TLS alert or nothing", answer[0])
 		}
 		conn.Close()
-		if after := len(server.LogIns()); after != before {
+		if after := len(server.Logins()); after != before {
 			t.Error("a start-up message in clear was taken for one that came through TLS")
 		}
 	})
@@ -410,7 +410,7 @@ func TestPostgreSQLLongToken(t *testing.T) {
 }
 
 // A client that says nothing does not stay for ever, and a session does.
-func TestPostgreSQLLogInTimeout(t *testing.T) {
+func TestPostgreSQLLoginTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory())
 		silent, _ := dialRaw(t, server)
@@ -419,7 +419,7 @@ func TestPostgreSQLLogInTimeout(t *testing.T) {
 			t.Error("the server spoke first")
 		}
 		if err := session.Ping(t.Context()); err != nil {
-			t.Errorf("a session ended after the time allowed for the log-in: %v", err)
+			t.Errorf("a session ended after the time allowed for the login: %v", err)
 		}
 		session.Close(context.Background())
 	})

@@ -101,9 +101,9 @@ func TestSCRAM(t *testing.T) {
 				} else if said := wantMessage[*pgproto3.ErrorResponse](t, frontend); said.Code != "28P01" {
 					t.Errorf("server said %s %q", said.Code, said.Message)
 				}
-				got := lastLogIn(t, server)
+				got := lastLogin(t, server)
 				if got.Accepted != (test.detail == "") || !strings.Contains(got.Detail, test.detail) {
-					t.Errorf("log-in = %+v, want detail %q", got, test.detail)
+					t.Errorf("login = %+v, want detail %q", got, test.detail)
 				}
 			})
 		})

@@ -20,7 +20,7 @@ type postgresSession struct {
 	portals    map[string]*postgresPortal
 	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
 	discarding bool // after an error, until Sync
-	cancelled  bool // the client asked to cancel what it asks now
+	canceled   bool // the client asked to cancel what it asks now
 }
 
 type postgresPrepared struct {
@@ -65,8 +65,8 @@ func (s *postgresSession) serve() {
 			return
 		}
 		err = s.front.client.delayStatement()
-		s.cancelled = errors.Is(err, errCancelled)
-		if err != nil && !s.cancelled || !s.handle(message) {
+		s.canceled = errors.Is(err, errCanceled)
+		if err != nil && !s.canceled || !s.handle(message) {
 			return
 		}
 	}
@@ -130,7 +130,7 @@ func (s *postgresSession) extended(step func() error) error {
 	if s.discarding {
 		return nil
 	}
-	if s.cancelled {
+	if s.canceled {
 		return cancelledByUser()
 	}
 	return step()
@@ -168,7 +168,7 @@ func (s *postgresSession) fail(err error) {
 
 // query runs the statements of the simple protocol up to the first error.
 func (s *postgresSession) query(text string) error {
-	if s.cancelled {
+	if s.canceled {
 		return cancelledByUser()
 	}
 	statements, err := parsePostgres(text)

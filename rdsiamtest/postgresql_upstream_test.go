@@ -103,7 +103,7 @@ func unprivileged(t *testing.T, dir string) *syscall.Credential {
 
 func TestPostgreSQLUpstream(t *testing.T) {
 	upstream := realPostgreSQL(t)
-	// None of this may reach the log-in upstream.
+	// None of this may reach the login upstream.
 	for _, name := range []string{
 		"PGHOST", "PGPORT", "PGUSER", "PGPASSWORD", "PGDATABASE", "PGSSLMODE", "PGSSLNEGOTIATION", "PGSSLCERTMODE",
 		"PGSSLROOTCERT", "PGSSLCERT", "PGSSLKEY", "PGTARGETSESSIONATTRS", "PGCONNECT_TIMEOUT", "PGREQUIREAUTH",
@@ -188,8 +188,8 @@ func TestPostgreSQLUpstream(t *testing.T) {
 	t.Run("database missing", func(t *testing.T) {
 		_, err := connect(t, "no such database")
 		wantPgError(t, err, "3D000", `database "no such database" does not exist`)
-		if l := lastLogIn(t, server); !l.Accepted {
-			t.Errorf("log-in = %+v, want it accepted: the token was good", l)
+		if l := lastLogin(t, server); !l.Accepted {
+			t.Errorf("login = %+v, want it accepted: the token was good", l)
 		}
 	})
 	t.Run("refused token", func(t *testing.T) {
@@ -223,8 +223,8 @@ func TestPostgreSQLUpstreamAccount(t *testing.T) {
 	if err := conn.QueryRow(t.Context(), "select current_user, current_database()").Scan(&user, &database); err != nil {
 		t.Fatal(err)
 	}
-	if user != "service" || database != "other" || !lastLogIn(t, behind).TLS {
-		t.Errorf("upstream session of %q in %q, %+v", user, database, lastLogIn(t, behind))
+	if user != "service" || database != "other" || !lastLogin(t, behind).TLS {
+		t.Errorf("upstream session of %q in %q, %+v", user, database, lastLogin(t, behind))
 	}
 }
 

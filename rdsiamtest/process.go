@@ -23,9 +23,9 @@ func WithListener(listener net.Listener) Option {
 }
 
 // WithObserver has observe called with each try to log in, as soon as it is in
-// [Server.LogIns], for programs that print them. It is called in the goroutine that
+// [Server.Logins], for programs that print them. It is called in the goroutine that
 // serves the client, by several at a time, and must not close the server.
-func WithObserver(observe func(LogIn)) Option {
+func WithObserver(observe func(Login)) Option {
 	return func(s *settings) error {
 		if observe == nil {
 			return errors.New("nil observer: leave WithObserver out")

@@ -8,18 +8,18 @@
 // table, and AWS identities with IAM policies. It checks the signature, host,
 // port, region, user, age and credentials of each token by itself, evaluates
 // rds-db:connect, and refuses with the SQLSTATE and the text that RDS sends.
-// Those texts tell a client nothing; [Server.LogIns] tells a test why.
+// Those texts tell a client nothing; [Server.Logins] tells a test why.
 //
 // # Connecting
 //
 // A server is independent of drivers. Give the driver the DSN from [Server.DSN],
 // the credentials from [Server.Credentials] for signing, [Server.RootCAs] as the
 // roots, and two functions in place of the network: [Server.DialContext], and
-// for drivers that look up names before dialling, [Server.LookupHost].
+// for drivers that look up names before dialing, [Server.LookupHost].
 //
 // # What it answers
 //
-// After the log-in a server answers SELECT of constants, parameters,
+// After the login a server answers SELECT of constants, parameters,
 // current_user and version(), and accepts SET and the transaction statements.
 // [WithUpstream] hands the logged-in connection to a real server instead.
 //
@@ -170,9 +170,9 @@ func (s *Server) accept() {
 		s.start(s.newClientConn(conn), func(c *clientConn) {
 			known, ok := s.dials.take(c.RemoteAddr())
 			if !ok {
-				known.logIn = s.beginLogIn(nil)
+				known.logIn = s.beginLogin(nil)
 			}
-			c.dialled = known.address
+			c.dialed = known.address
 			c.logIn.Store(known.logIn)
 		})
 	}
@@ -205,7 +205,7 @@ func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
 
 func (s *Server) finish(conn *clientConn) {
 	conn.Close()
-	s.endLogIn(conn.logIn.Load())
+	s.endLogin(conn.logIn.Load())
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)

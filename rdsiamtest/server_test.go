@@ -121,7 +121,7 @@ func TestLookupHost(t *testing.T) {
 }
 
 // A driver may dial a name or an address, and any port.
-func TestDialled(t *testing.T) {
+func TestDialed(t *testing.T) {
 	for _, inMemory := range []bool{false, true} {
 		t.Run(fmt.Sprintf("in memory %t", inMemory), func(t *testing.T) {
 			options := []rdsiamtest.Option{rdsiamtest.WithIAMUser("app")}
@@ -144,13 +144,13 @@ func TestDialled(t *testing.T) {
 				})
 			}
 			clients.Wait()
-			dialled := make(map[string]bool)
-			for _, l := range server.LogIns() {
-				dialled[l.Dialled] = true
+			dialed := make(map[string]bool)
+			for _, l := range server.Logins() {
+				dialed[l.Dialed] = true
 			}
 			for i := range 20 {
-				if address := fmt.Sprintf("10.0.0.1:%d", 6000+i); !dialled[address] {
-					t.Errorf("no log-in by %s", address)
+				if address := fmt.Sprintf("10.0.0.1:%d", 6000+i); !dialed[address] {
+					t.Errorf("no login by %s", address)
 				}
 			}
 		})
@@ -176,8 +176,8 @@ func TestFromOutside(t *testing.T) {
 		return new(net.Dialer).DialContext(ctx, network, server.Addr().String())
 	}
 	connectPGX(t, config).Close(t.Context())
-	if got := lastLogIn(t, server); got.Dialled != "" || !got.Accepted || got.SNI == "" {
-		t.Errorf("log-in = %+v", got)
+	if got := lastLogin(t, server); got.Dialed != "" || !got.Accepted || got.SNI == "" {
+		t.Errorf("login = %+v", got)
 	}
 }
 
@@ -224,7 +224,7 @@ func TestPolicies(t *testing.T) {
 
 		set(strings.Replace(allowConnect("app"), `"Resource"`, `"Condition":{"IpAddress":{"aws:SourceIp":"0.0.0.0/0"}},"Resource"`, 1))
 		verify("app", rdsiamtest.ReasonPolicy)
-		if got := lastLogIn(t, server); !strings.Contains(got.Detail, "aws:SourceIp") {
+		if got := lastLogin(t, server); !strings.Contains(got.Detail, "aws:SourceIp") {
 			t.Errorf("detail = %q, want it to name the condition key", got.Detail)
 		}
 	})
@@ -359,7 +359,7 @@ func TestContexts(t *testing.T) {
 	}
 }
 
-// A day of a pool passes in no time, with one log-in for each connection that it
+// A day of a pool passes in no time, with one login for each connection that it
 // opens.
 func TestFakeDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -385,14 +385,14 @@ func TestFakeDay(t *testing.T) {
 			}
 			time.Sleep(15 * time.Minute)
 		}
-		logIns := server.LogIns()
+		logIns := server.Logins()
 		for _, l := range logIns {
 			if !l.Accepted {
-				t.Fatalf("log-in = %+v", l)
+				t.Fatalf("login = %+v", l)
 			}
 		}
 		if len(logIns) < 20 {
-			t.Errorf("%d log-ins in a day of connections that live an hour", len(logIns))
+			t.Errorf("%d logins in a day of connections that live an hour", len(logIns))
 		}
 	})
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// A delay in front of an upstream ends with the statement that is cancelled, and holds up
+// A delay in front of an upstream ends with the statement that is canceled, and holds up
 // nobody who leaves.
 func TestUpstreamStatementDelay(t *testing.T) {
 	for name, test := range map[string]struct {
@@ -50,12 +50,12 @@ func TestUpstreamStatementDelay(t *testing.T) {
 	}
 }
 
-// A statement that is cancelled during its delay goes on to the upstream, and the session
+// A statement that is canceled during its delay goes on to the upstream, and the session
 // goes on.
-func TestUpstreamStatementCancelled(t *testing.T) {
+func TestUpstreamStatementCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		front, _ := startSpliced(t, "PostgreSQL")
-		conn := connectPGX(t, cancelling(pgxConfig(t, front, "app", tokenFor(t, front, "app"))))
+		conn := connectPGX(t, canceling(pgxConfig(t, front, "app", tokenFor(t, front, "app"))))
 		front.SetFaults(rdsiamtest.Faults{StatementDelay: 24 * time.Hour})
 		for range 2 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)

@@ -44,7 +44,7 @@ func openDB(t *testing.T, engine string, server *rdsiamtest.Server) *sql.DB {
 	return db
 }
 
-// The time that a log-in may take, here and at the upstream, is none for the session.
+// The time that a login may take, here and at the upstream, is none for the session.
 func TestUpstreamSessionLasts(t *testing.T) {
 	for engine := range engines {
 		t.Run(engine, func(t *testing.T) {
@@ -57,8 +57,8 @@ func TestUpstreamSessionLasts(t *testing.T) {
 					}
 					time.Sleep(8 * time.Hour)
 				}
-				if n := len(front.LogIns()); n != 1 {
-					t.Errorf("%d log-ins, want one", n)
+				if n := len(front.Logins()); n != 1 {
+					t.Errorf("%d logins, want one", n)
 				}
 			})
 		})
@@ -113,8 +113,8 @@ func TestUpstreamAfterRefusal(t *testing.T) {
 				if n := upstream.DropConnections(); n != 0 {
 					t.Errorf("%d connections to the upstream are open", n)
 				}
-				if logIns := upstream.LogIns(); len(logIns) != 0 {
-					t.Errorf("log-ins at the upstream: %+v", logIns)
+				if logIns := upstream.Logins(); len(logIns) != 0 {
+					t.Errorf("logins at the upstream: %+v", logIns)
 				}
 			})
 		})
@@ -197,10 +197,10 @@ func TestUpstreamThatIsStuck(t *testing.T) {
 func TestUpstreamCancelAfterTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		upstream := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithPasswordUser("app", "secret"), rdsiamtest.WithInMemory())
-		var dialled atomic.Int32
+		var dialed atomic.Int32
 		behind := rdsiamtest.Upstream{Address: upstream.Endpoint(), Password: "secret", TLS: upstreamTLS(upstream)}.InMemory(
 			func(ctx context.Context, network, address string) (net.Conn, error) {
-				dialled.Add(1)
+				dialed.Add(1)
 				return upstream.DialContext(ctx, network, address)
 			})
 		front := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"), rdsiamtest.WithInMemory(), rdsiamtest.WithUpstream(behind))
@@ -214,7 +214,7 @@ func TestUpstreamCancelAfterTheEnd(t *testing.T) {
 		if _, err := stale.Read(make([]byte, 1)); err == nil {
 			t.Error("the server answered a cancel request")
 		}
-		if n := dialled.Load(); n != 1 {
+		if n := dialed.Load(); n != 1 {
 			t.Errorf("%d connections were made to the upstream, want that of the session", n)
 		}
 	})
@@ -328,7 +328,7 @@ func (c lateConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// What an upstream sends right behind its log-in, or when pgconn is still reading, is the
+// What an upstream sends right behind its login, or when pgconn is still reading, is the
 // client's.
 func TestPostgreSQLUpstreamSpeaksEarly(t *testing.T) {
 	for name, pause := range map[string]time.Duration{"right behind": 0, "later": time.Minute} {

@@ -25,7 +25,7 @@ const (
 type attempt struct {
 	user, database, token string
 	tls                   bool
-	serverName, dialled   string
+	serverName, dialed    string
 }
 
 // verified is what the token of an attempt told, also of one that is refused.
@@ -34,8 +34,8 @@ type verified struct {
 	age         time.Duration
 }
 
-// Verify checks the token of a user as the server does at a log-in, and adds the
-// attempt to LogIns. It is for real database servers that ask rdsiamtest, from a
+// Verify checks the token of a user as the server does at a login, and adds the
+// attempt to Logins. It is for real database servers that ask rdsiamtest, from a
 // PAM module for instance; that the client used TLS is for them to check. The
 // token is checked for the endpoint that it names, if the server has it, and for
 // the first endpoint otherwise. The error is a [*Refusal].
@@ -43,13 +43,13 @@ func (s *Server) Verify(ctx context.Context, user, token string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	a := attempt{user: user, token: token, dialled: s.namedEndpoint(token)}
+	a := attempt{user: user, token: token, dialed: s.namedEndpoint(token)}
 	if err := s.wait(pause{delay: checkingToken, oneEnd: ctx.Done(), otherEnd: s.ctx.Done()}); err != nil {
 		return errors.Join(ctx.Err(), s.ctx.Err())
 	}
 	v, refusal := s.judge(a)
-	l := s.newLogIn(a, v, refusal)
-	l.Dialled = ""
+	l := s.newLogin(a, v, refusal)
+	l.Dialed = ""
 	s.record(l)
 	if refusal != nil {
 		return refusal
@@ -136,7 +136,7 @@ func (s *Server) userARN(endpoint endpoint, user string) string {
 		endpoint.Partition(), endpoint.Region(), s.accountID, s.resourceID, user)
 }
 
-// checkTarget compares what the token says it is for with the log-in.
+// checkTarget compares what the token says it is for with the login.
 func (t token) checkTarget(endpoint endpoint, user string) *Refusal {
 	if !strings.EqualFold(t.host, endpoint.Host()) {
 		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", t.host, endpoint.Host())}
@@ -148,7 +148,7 @@ func (t token) checkTarget(endpoint endpoint, user string) *Refusal {
 		return &Refusal{ReasonRegion, fmt.Sprintf("the token is for region %q, the server is in %q", t.region, endpoint.Region())}
 	}
 	if t.user != user {
-		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the log-in for %q", t.user, user)}
+		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the login for %q", t.user, user)}
 	}
 	return nil
 }

@@ -264,7 +264,7 @@ func TestTampering(t *testing.T) {
 				wantReason(t, err, test.want)
 
 				conn, err := pgx.ConnectConfig(t.Context(), pgxConfig(t, server, "app", token))
-				logIn := lastLogIn(t, server)
+				logIn := lastLogin(t, server)
 				if test.want == rdsiamtest.ReasonAccepted {
 					if err != nil {
 						t.Fatalf("connect: %v", err)
@@ -274,9 +274,9 @@ func TestTampering(t *testing.T) {
 					wantPgError(t, err, "28000", `PAM authentication failed for user "app"`)
 				}
 				if logIn.Reason != test.want || logIn.Accepted != (test.want == rdsiamtest.ReasonAccepted) {
-					t.Errorf("log-in = %+v, want %q", logIn, test.want)
+					t.Errorf("login = %+v, want %q", logIn, test.want)
 				}
-				if token != "" && strings.Contains(fmt.Sprintf("%+v", server.LogIns()), token) {
+				if token != "" && strings.Contains(fmt.Sprintf("%+v", server.Logins()), token) {
 					t.Error("the log shows the token")
 				}
 			})
@@ -305,9 +305,9 @@ func TestFixedPoint(t *testing.T) {
 			Policies:    []string{allowConnect("*")},
 		}))
 	wantReason(t, server.Verify(t.Context(), user, token), rdsiamtest.ReasonAccepted)
-	got := lastLogIn(t, server)
+	got := lastLogin(t, server)
 	if got.TokenAge != time.Minute || got.AccessKeyID != "AKIDEXAMPLE" || got.Endpoint != server.Endpoint() {
-		t.Errorf("log-in = %+v, want an age of 1m, the access key and the endpoint", got)
+		t.Errorf("login = %+v, want an age of 1m, the access key and the endpoint", got)
 	}
 	wantReason(t, server.Verify(t.Context(), user, replaced(t, token, "b9af", "b9ae")), rdsiamtest.ReasonSignature)
 }
@@ -341,8 +341,8 @@ func TestTokenAge(t *testing.T) {
 				if err == nil {
 					defer conn.Close(t.Context())
 				}
-				if got := lastLogIn(t, server); got.Reason != test.want || got.TokenAge != test.age || got.Accepted != (err == nil) {
-					t.Errorf("log-in = %+v, %v; want %q at %s", got, err, test.want, test.age)
+				if got := lastLogin(t, server); got.Reason != test.want || got.TokenAge != test.age || got.Accepted != (err == nil) {
+					t.Errorf("login = %+v, %v; want %q at %s", got, err, test.want, test.age)
 				}
 			})
 		})
@@ -450,7 +450,7 @@ func TestSeveralEndpoints(t *testing.T) {
 		{other, 5432, "eu-west-1"},
 		{writer, 6432, "us-east-1"},
 	}
-	for i, dialled := range tests {
+	for i, dialed := range tests {
 		for j, signed := range tests {
 			token, err := auth.BuildAuthToken(t.Context(), fmt.Sprintf("%s:%d", signed.host, signed.port), signed.region,
 				"app", server.Credentials())
@@ -458,16 +458,16 @@ func TestSeveralEndpoints(t *testing.T) {
 				t.Fatal(err)
 			}
 			config := pgxConfig(t, server, "app", token)
-			config.Host, config.Port, config.TLSConfig.ServerName = dialled.host, dialled.port, dialled.host
+			config.Host, config.Port, config.TLSConfig.ServerName = dialed.host, dialed.port, dialed.host
 			conn, err := pgx.ConnectConfig(t.Context(), config)
 			if err == nil {
 				conn.Close(t.Context())
 			}
 			if (err == nil) != (i == j) {
-				t.Errorf("token for %s:%d at %s:%d: %v", signed.host, signed.port, dialled.host, dialled.port, err)
+				t.Errorf("token for %s:%d at %s:%d: %v", signed.host, signed.port, dialed.host, dialed.port, err)
 			}
-			if got, want := lastLogIn(t, server).Endpoint, fmt.Sprintf("%s:%d", dialled.host, dialled.port); got != want {
-				t.Errorf("log-in at %s, want %s", got, want)
+			if got, want := lastLogin(t, server).Endpoint, fmt.Sprintf("%s:%d", dialed.host, dialed.port); got != want {
+				t.Errorf("login at %s, want %s", got, want)
 			}
 			// A checker behind a real server knows no address, only the token.
 			if err := server.Verify(t.Context(), "app", token); err != nil {

@@ -35,7 +35,7 @@ func TestDoctorColor(t *testing.T) {
 				t.Fatalf("no examination:\n%s", text)
 			}
 			if got := strings.Contains(text, "\x1b["); got != test.want {
-				t.Errorf("colours: %t, want %t:\n%q", got, test.want, text)
+				t.Errorf("colors: %t, want %t:\n%q", got, test.want, text)
 			}
 		})
 	}

@@ -54,7 +54,7 @@ func (c *clients) close() {
 	}
 }
 
-// openPostgres is what a service does; only the dialling is the demo's.
+// openPostgres is what a service does; only the dialing is the demo's.
 func openPostgres(database *lab.Database, user string, tokens rdsiam.TokenSource) (*sql.DB, error) {
 	config, err := pgConfig(database, user)
 	if err != nil {

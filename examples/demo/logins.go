@@ -17,7 +17,7 @@ import (
 
 // logIn asks the first questions.
 func (s *setting) logIn(ctx context.Context, p *printer, c *clients) error {
-	p.part("Log-ins with tokens in place of passwords")
+	p.part("Logins with tokens in place of passwords")
 	for _, q := range c.queries() {
 		got, err := q.ask(ctx)
 		if err != nil {
@@ -67,14 +67,14 @@ func (s *setting) keepBusy(ctx context.Context, p *printer, c *clients) error {
 	}
 	for _, logIn := range s.logIns()[len(before):] {
 		if !logIn.Accepted {
-			return fmt.Errorf("a log-in of a busy pool was refused: %s: %s", logIn.Reason, logIn.Detail)
+			return fmt.Errorf("a login of a busy pool was refused: %s: %s", logIn.Reason, logIn.Detail)
 		}
 	}
 	tokens, keys := s.tokens.counts()
 	if tokens < 3 || keys < 2 {
 		return fmt.Errorf("%d tokens of %d access keys: nothing was renewed", tokens, keys)
 	}
-	p.ok("three busy pools, %.1f s: %d queries, %d log-ins, %d tokens of %d access keys, none refused",
+	p.ok("three busy pools, %.1f s: %d queries, %d logins, %d tokens of %d access keys, none refused",
 		time.Since(started).Seconds(), queries, len(s.logIns())-len(before), tokens, keys)
 	return nil
 }
@@ -89,8 +89,8 @@ func (s *setting) firstTokensExpired() time.Time {
 }
 
 // logIns returns what the databases have seen.
-func (s *setting) logIns() []rdsiamtest.LogIn {
-	return append(s.postgres.LogIns(), s.mysql.LogIns()...)
+func (s *setting) logIns() []rdsiamtest.Login {
+	return append(s.postgres.Logins(), s.mysql.Logins()...)
 }
 
 // presentFirstTokens shows that the tokens that the pools have started with are dead.
@@ -123,7 +123,7 @@ func (s *setting) presentFirstTokens(ctx context.Context, p *printer) error {
 }
 
 func lastReason(database *lab.Database) rdsiamtest.Reason {
-	logIns := database.LogIns()
+	logIns := database.Logins()
 	if len(logIns) == 0 {
 		return ""
 	}

@@ -1,5 +1,5 @@
-// Command demo shows rdsiam at work, without AWS: log-ins to PostgreSQL and MySQL with
-// tokens, a pool that outlives its tokens, and three log-ins that are refused. It takes
+// Command demo shows rdsiam at work, without AWS: logins to PostgreSQL and MySQL with
+// tokens, a pool that outlives its tokens, and three logins that are refused. It takes
 // about ten seconds, needs no root, and leaves nothing behind. Run it with
 //
 //	go run ./demo

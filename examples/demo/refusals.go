@@ -22,7 +22,7 @@ func (s *setting) beRefused(ctx context.Context, p *printer, _ *clients) error {
 		{"the database user " + outsider + " is no member of rds_iam; the server is told no token", s.withoutMembership},
 	} {
 		err := refusal.try(ctx)
-		var misbehaved misbehaviour
+		var misbehaved misbehavior
 		if errors.As(err, &misbehaved) {
 			return err
 		}
@@ -32,17 +32,17 @@ func (s *setting) beRefused(ctx context.Context, p *printer, _ *clients) error {
 	return nil
 }
 
-// misbehaviour tells that a log-in was not refused as it should be.
-type misbehaviour string
+// misbehavior tells that a login was not refused as it should be.
+type misbehavior string
 
-func (m misbehaviour) Error() string { return string(m) }
+func (m misbehavior) Error() string { return string(m) }
 
 // withoutPolicy logs in as a user whom the policy does not allow.
 func (s *setting) withoutPolicy(ctx context.Context) error {
 	err := s.pingAs(ctx, forbidden)
 	var refused *rdsiam.LoginError
 	if !errors.As(err, &refused) || !refused.Refused || lastReason(s.postgres) != rdsiamtest.ReasonPolicy {
-		return misbehaviour(fmt.Sprintf("user %s, who is not in the policy: %v (%s)", forbidden, err, lastReason(s.postgres)))
+		return misbehavior(fmt.Sprintf("user %s, who is not in the policy: %v (%s)", forbidden, err, lastReason(s.postgres)))
 	}
 	return err
 }
@@ -52,22 +52,22 @@ func (s *setting) withoutTLS(context.Context) error {
 	_, err := rdspgx.ParseDSN(s.postgres.DSN(allowed) + "?sslmode=disable")
 	var refused *rdsiam.ConfigError
 	if !errors.As(err, &refused) {
-		return misbehaviour(fmt.Sprintf("sslmode=disable: %v", err))
+		return misbehavior(fmt.Sprintf("sslmode=disable: %v", err))
 	}
 	return err
 }
 
 // withoutMembership logs in as a user whom the server asks for a password.
 func (s *setting) withoutMembership(ctx context.Context) error {
-	before := len(s.postgres.LogIns())
+	before := len(s.postgres.Logins())
 	err := s.pingAs(ctx, outsider)
 	var refused *rdsiam.LoginError
 	if !errors.As(err, &refused) {
-		return misbehaviour(fmt.Sprintf("user %s, who is outside rds_iam: %v", outsider, err))
+		return misbehavior(fmt.Sprintf("user %s, who is outside rds_iam: %v", outsider, err))
 	}
-	for _, logIn := range s.postgres.LogIns()[before:] {
+	for _, logIn := range s.postgres.Logins()[before:] {
 		if logIn.PasswordReceived {
-			return misbehaviour(fmt.Sprintf("user %s, who is outside rds_iam: the server was told a token", outsider))
+			return misbehavior(fmt.Sprintf("user %s, who is outside rds_iam: the server was told a token", outsider))
 		}
 	}
 	return err

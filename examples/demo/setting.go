@@ -87,7 +87,7 @@ func (s *setting) assumeRole() {
 }
 
 func (s *setting) introduce(p *printer) {
-	p.part("Servers. Each log-in is checked: signature, host, port, region, user, age, IAM policy.")
+	p.part("Servers. Each login is checked: signature, host, port, region, user, age, IAM policy.")
 	for _, database := range []*lab.Database{s.postgres, s.mysql} {
 		p.ok("%s: %s", database.Endpoint(), database)
 		if missing := database.Missing(); missing != nil {

@@ -1,4 +1,4 @@
-// Command observer logs every step of a log-in with log/slog.
+// Command observer logs every step of a login with log/slog.
 package main
 
 import (

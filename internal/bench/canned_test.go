@@ -13,11 +13,11 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
-// cannedLogIn has pgx log in without a network, a handshake or a server, so that what it
+// cannedLogin has pgx log in without a network, a handshake or a server, so that what it
 // does itself, and what is added to it, is measured and nothing else. The TLS connection
 // is made and checked, but what pgx reads was there before, and what it writes goes
 // nowhere.
-func cannedLogIn(tb testing.TB, config *pgx.ConnConfig) {
+func cannedLogin(tb testing.TB, config *pgx.ConnConfig) {
 	tb.Helper()
 	answers := answersOf(tb)
 	config.LookupFunc = func(context.Context, string) ([]string, error) { return []string{"127.0.0.1"}, nil }
@@ -32,7 +32,7 @@ func cannedLogIn(tb testing.TB, config *pgx.ConnConfig) {
 	}
 }
 
-// answersOf returns all that a server says during a log-in with a clear-text password.
+// answersOf returns all that a server says during a login with a clear-text password.
 func answersOf(tb testing.TB) []byte {
 	tb.Helper()
 	var answers []byte

@@ -36,7 +36,7 @@ func TestNoWorkBeforeMain(t *testing.T) {
 	}
 	for _, line := range lines {
 		name, clock, allocs := line[1], line[2], line[3]
-		if !inLogIn(name) {
+		if !inLogin(name) {
 			continue
 		}
 		t.Logf("%s: %s, %s allocations", name, clock, allocs)
@@ -46,8 +46,8 @@ func TestNoWorkBeforeMain(t *testing.T) {
 	}
 }
 
-// inLogIn reports whether a package belongs to what a service links to log in.
-func inLogIn(name string) bool {
+// inLogin reports whether a package belongs to what a service links to log in.
+func inLogin(name string) bool {
 	rest, ours := strings.CutPrefix(name, "github.com/rdsiam/rdsiam")
 	switch rest {
 	case "", "/pgx", "/mysql", "/internal/endpoints", "/internal/iampolicy", "/internal/lazytimeout":

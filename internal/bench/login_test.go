@@ -20,22 +20,22 @@ import (
 
 const logInEndpoint = "login.abc123.us-east-1.rds.amazonaws.com"
 
-// BenchmarkLogIn measures a whole log-in, from the dial to the moment in which the
+// BenchmarkLogin measures a whole login, from the dial to the moment in which the
 // connection is ready: dial, TLS handshake, token, the server's answer. Tokens are reused
 // as they are by default, for a minute.
-func BenchmarkLogIn(b *testing.B) {
+func BenchmarkLogin(b *testing.B) {
 	for _, server := range logInServers() {
 		b.Run("server="+server.name, func(b *testing.B) {
 			ways := server.start(b)
 			for n, way := range ways(b) {
 				// Anew each time, so that the token that is a password does not expire.
-				b.Run(way.name, func(b *testing.B) { compareLogIns(b, ways(b)[n]) })
+				b.Run(way.name, func(b *testing.B) { compareLogins(b, ways(b)[n]) })
 			}
 		})
 	}
 }
 
-// logInServer is where a log-in goes. When it was started, it has ways in.
+// logInServer is where a login goes. When it was started, it has ways in.
 type logInServer struct {
 	name  string
 	start func(*testing.B) func(*testing.B) []way
@@ -59,8 +59,8 @@ func nameOf(installation realserver.Installation) string {
 	return strings.ReplaceAll(installation.String(), " ", "-")
 }
 
-// compareLogIns closes the connections when the clock has stopped.
-func compareLogIns(b *testing.B, way way) {
+// compareLogins closes the connections when the clock has stopped.
+func compareLogins(b *testing.B, way way) {
 	var open []io.Closer
 	keep := func(connect connect) operation {
 		return func(n int) {

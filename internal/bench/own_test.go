@@ -10,10 +10,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// maxOwnAllocations is the limit for one log-in, with a token that is given out again.
+// maxOwnAllocations is the limit for one login, with a token that is given out again.
 const maxOwnAllocations = 20
 
-// BenchmarkOwnPart measures what the library adds to a log-in with a token that is given
+// BenchmarkOwnPart measures what the library adds to a login with a token that is given
 // out again. Neither side touches a network: what is left between the two is what the
 // library adds, and what the driver does for having a hook at all.
 func BenchmarkOwnPart(b *testing.B) {
@@ -59,8 +59,8 @@ func repeat(tb testing.TB, connect connect) operation {
 
 func ownParts(tb testing.TB) (ways []way) {
 	ways = waysOfPGX(tb, cannedPGX(tb), nowhere(tb, 5432))
-	for _, way := range waysOfMySQL(tb, undialledMySQL(tb), nowhere(tb, 3306)) {
-		way.base, way.ours = untilDialled(tb, way.base), untilDialled(tb, way.ours)
+	for _, way := range waysOfMySQL(tb, undialedMySQL(tb), nowhere(tb, 3306)) {
+		way.base, way.ours = untilDialed(tb, way.base), untilDialed(tb, way.ours)
 		ways = append(ways, way)
 	}
 	return ways
@@ -83,28 +83,28 @@ func cannedPGX(tb testing.TB) *pgx.ConnConfig {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	cannedLogIn(tb, config)
+	cannedLogin(tb, config)
 	return config
 }
 
-// dialled is what a dial panics with: the log-in ends there on both sides, without the
+// dialed is what a dial panics with: the login ends there on both sides, without the
 // handling of an error. All that rdsmysql does comes before it.
-type dialled struct{}
+type dialed struct{}
 
-func undialledMySQL(tb testing.TB) *mysql.Config {
+func undialedMySQL(tb testing.TB) *mysql.Config {
 	tb.Helper()
 	config, err := mysql.ParseDSN("app@tcp(" + instance + ":3306)/db")
 	if err != nil {
 		tb.Fatal(err)
 	}
-	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { panic(dialled{}) }
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { panic(dialed{}) }
 	return config
 }
 
-func untilDialled(tb testing.TB, connect connect) connect {
+func untilDialed(tb testing.TB, connect connect) connect {
 	return func(ctx context.Context) (_ io.Closer, _ error) {
 		defer func() {
-			if reason := recover(); reason != (dialled{}) {
+			if reason := recover(); reason != (dialed{}) {
 				tb.Errorf("no dial: %v", reason)
 			}
 		}()

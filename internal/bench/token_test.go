@@ -14,7 +14,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// instance is where nothing is ever dialled.
+// instance is where nothing is ever dialed.
 const instance = "prod.abc123.us-east-1.rds.amazonaws.com"
 
 var (
@@ -41,7 +41,7 @@ func loginAt(tb testing.TB, host string, port uint16) rdsiam.Login {
 	return rdsiam.Login{Endpoint: endpoint, User: "app"}
 }
 
-// reusing returns a source that has a token of each log-in and gives it out again for
+// reusing returns a source that has a token of each login and gives it out again for
 // longer than any benchmark takes.
 func reusing(tb testing.TB, logins ...rdsiam.Login) rdsiam.TokenSource {
 	tb.Helper()
@@ -89,7 +89,7 @@ func timeNow(n int) {
 	}
 }
 
-// tokens asks source for tokens of one log-in after the other.
+// tokens asks source for tokens of one login after the other.
 func tokens(source rdsiam.TokenSource, logins ...rdsiam.Login) operation {
 	ctx := context.Background()
 	return func(n int) {

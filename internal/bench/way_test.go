@@ -47,7 +47,7 @@ func (a account) tls() *tls.Config {
 	return &tls.Config{RootCAs: a.roots, ServerName: a.login.Endpoint.Host(), MinVersion: tls.VersionTLS12}
 }
 
-// connect is one log-in.
+// connect is one login.
 type connect func(context.Context) (io.Closer, error)
 
 // way is one way to log in, and what it is measured against: the same driver, used in

@@ -12,7 +12,7 @@ import (
 
 // Resolver is [rdsiam.ResolveEndpoint] with a default port and options that stay the
 // same. It remembers its last answer: a pool dials one endpoint for as long as it lives,
-// and reading the name would be a quarter of what a log-in with a token costs the client
+// and reading the name would be a quarter of what a login with a token costs the client
 // beyond one with a password. It is safe for concurrent use.
 type Resolver struct {
 	defaultPort uint16
@@ -32,7 +32,7 @@ func NewResolver(defaultPort uint16, options ...rdsiam.EndpointOption) *Resolver
 	return &Resolver{defaultPort: defaultPort, options: slices.Clone(options)}
 }
 
-// Resolve returns the endpoint that a log-in at address is for.
+// Resolve returns the endpoint that a login at address is for.
 func (r *Resolver) Resolve(address string) (rdsiam.Endpoint, error) {
 	if last := r.last.Load(); last != nil && last.host == address && last.port == 0 {
 		return last.endpoint, nil

@@ -69,7 +69,7 @@ func withTables(t *testing.T, text string, all []figures) string {
 
 func table(name string, all []figures) string {
 	var b strings.Builder
-	b.WriteString("| | tokens | log-ins refused | new tokens | half are back after | all are back after |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| | tokens | logins refused | new tokens | half are back after | all are back after |\n|---|---|---|---|---|---|\n")
 	for _, f := range all {
 		if f.Table != name {
 			continue

@@ -39,8 +39,8 @@ type Fleet struct {
 	Reuse  time.Duration // what rdsiam.WithReuse is given
 	Shared bool          // all processes sign with the same credentials, not each with its own
 	Warm   time.Duration // each process asked for a token at some moment of this time before the server is back
-	Retry  Retry         // how long a connection waits after a failed log-in
-	Limit  Limit         // on the log-ins of each process
+	Retry  Retry         // how long a connection waits after a failed login
+	Limit  Limit         // on the logins of each process
 
 	Seed uint64 // of all that is left to chance
 }
@@ -49,7 +49,7 @@ type Fleet struct {
 // back.
 type Result struct {
 	Back      []time.Duration // when each connection was back, in order
-	Refused   []time.Duration // when each refused log-in was, in order
+	Refused   []time.Duration // when each refused login was, in order
 	NewTokens int             // tokens that let somebody in for the first time
 }
 

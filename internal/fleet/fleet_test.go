@@ -34,10 +34,10 @@ func TestReuseSparesNewTokens(t *testing.T) {
 		t.Errorf("%d new tokens of 25 processes that reuse theirs", reused.NewTokens)
 	}
 	if each.NewTokens < 100 {
-		t.Errorf("%d new tokens of 500 log-ins that are seconds apart", each.NewTokens)
+		t.Errorf("%d new tokens of 500 logins that are seconds apart", each.NewTokens)
 	}
 	if 2*len(reused.Refused) > len(each.Refused) {
-		t.Errorf("%d log-ins refused with reuse, %d without", len(reused.Refused), len(each.Refused))
+		t.Errorf("%d logins refused with reuse, %d without", len(reused.Refused), len(each.Refused))
 	}
 	if 3*last(reused) > 2*last(each) {
 		t.Errorf("all back after %v with reuse, %v without", last(reused), last(each))
@@ -49,9 +49,9 @@ func TestReuseSparesNewTokens(t *testing.T) {
 func TestReuseBelowTheLimit(t *testing.T) {
 	few := func(f *fleet.Fleet) { f.Processes, f.Connections, f.Retry = 8, 20, noJitter }
 	f := small(few)
-	f.Server.NewTokens = 160 // of the log-ins of one moment each counts
+	f.Server.NewTokens = 160 // of the logins of one moment each counts
 	if r := comeBack(t, f); len(r.Refused) != 0 || r.NewTokens != 8 {
-		t.Errorf("%d log-ins refused, %d new tokens", len(r.Refused), r.NewTokens)
+		t.Errorf("%d logins refused, %d new tokens", len(r.Refused), r.NewTokens)
 	}
 }
 
@@ -97,7 +97,7 @@ func TestNobodyIsBackBeforeTheServer(t *testing.T) {
 }
 
 func TestBusyServer(t *testing.T) {
-	r := comeBack(t, small(func(f *fleet.Fleet) { f.Server.LogIns = 50 }))
+	r := comeBack(t, small(func(f *fleet.Fleet) { f.Server.Logins = 50 }))
 	if last(r) < 10*time.Second {
 		t.Errorf("500 connections were back after %v, at 50 a second", last(r))
 	}
@@ -107,12 +107,12 @@ func TestLimits(t *testing.T) {
 	free := comeBack(t, small())
 	every := comeBack(t, small(func(f *fleet.Fleet) { f.Limit.Every = 500 * time.Millisecond }))
 	if last(every) < 19*500*time.Millisecond || 2*len(every.Refused) > len(free.Refused) {
-		t.Errorf("2 log-ins a second: all back after %v, %d refused, %d without the limit", last(every), len(every.Refused), len(free.Refused))
+		t.Errorf("2 logins a second: all back after %v, %d refused, %d without the limit", last(every), len(every.Refused), len(free.Refused))
 	}
-	// Each of a process's 20 log-ins takes 16 ms or more: dialling, TLS, authentication.
+	// Each of a process's 20 logins takes 16 ms or more: dialing, TLS, authentication.
 	one := comeBack(t, small(func(f *fleet.Fleet) { f.Limit.AtOnce, f.Retry, f.Server.NewTokens = 1, eachOne, 4000 }))
 	if last(one) < 20*16*time.Millisecond {
-		t.Errorf("one log-in at once: all back after %v", last(one))
+		t.Errorf("one login at once: all back after %v", last(one))
 	}
 	scout := comeBack(t, small(func(f *fleet.Fleet) { f.Limit.Scout = true }))
 	if 4*len(scout.Refused) > len(free.Refused) || len(scout.Back) != 500 {
@@ -123,7 +123,7 @@ func TestLimits(t *testing.T) {
 func TestTheSameSeed(t *testing.T) {
 	tiny := func(f *fleet.Fleet) { f.Processes, f.Server.NewTokens = 20, 10 }
 	// A server that is busy answers at full milliseconds, in which a token gets known too.
-	busy := func(f *fleet.Fleet) { f.Server.LogIns = 1000 }
+	busy := func(f *fleet.Fleet) { f.Server.Logins = 1000 }
 	for _, f := range []fleet.Fleet{small(tiny), small(busy)} {
 		for range 5 {
 			if !reflect.DeepEqual(comeBack(t, f), comeBack(t, f)) {

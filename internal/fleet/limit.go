@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// Limit is what an option of the library could do about a throttle: hold log-ins back in
+// Limit is what an option of the library could do about a throttle: hold logins back in
 // each process, which knows nothing of the others. The zero Limit does nothing.
 type Limit struct {
-	AtOnce int           // log-ins under way
-	Every  time.Duration // from the beginning of one log-in to that of the next
+	AtOnce int           // logins under way
+	Every  time.Duration // from the beginning of one login to that of the next
 	Scout  bool          // one connection tries until it is in, the others wait for it
 }
 
-// limiter applies a Limit to the log-ins of one process.
+// limiter applies a Limit to the logins of one process.
 type limiter struct {
 	every  time.Duration
 	slots  chan struct{} // nil: any number
@@ -54,7 +54,7 @@ func (l *limiter) scout(ctx context.Context) (in func()) {
 	return in
 }
 
-// wait returns when a log-in may begin. The caller calls done when it has ended.
+// wait returns when a login may begin. The caller calls done when it has ended.
 func (l *limiter) wait(ctx context.Context) (done func()) {
 	done = func() {}
 	if l.slots != nil {

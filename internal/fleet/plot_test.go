@@ -16,7 +16,7 @@ const (
 // lines are the scenarios that are plotted, each with reuse and without.
 var lines = []struct{ scenario, label, dashes string }{
 	{"back-off to 5 s, jitter", "", ""},
-	{"2 log-ins a second", ", at most 2 log-ins a second for each process", "6 4"},
+	{"2 logins a second", ", at most 2 logins a second for each process", "6 4"},
 }
 
 func plotted(name string) bool {
@@ -49,10 +49,10 @@ const left, width, height = 70, 630, 190
 
 var panels = []panel{
 	{"connections back, of 10,000", 105, 10_000, 2_500, func(f figures) [][]int { return f.BackAt }},
-	{"log-ins refused, in total", 355, 40_000, 10_000, func(f figures) [][]int { return f.RefusedAt }},
+	{"logins refused, in total", 355, 40_000, 10_000, func(f figures) [][]int { return f.RefusedAt }},
 }
 
-// plot draws figures as SVG, in colours that are legible on white and on black.
+// plot draws figures as SVG, in colors that are legible on white and on black.
 func plot(t *testing.T, all []figures) string {
 	t.Helper()
 	var b strings.Builder
@@ -73,7 +73,7 @@ func plot(t *testing.T, all []figures) string {
 			}
 			class, label := "line reused", "tokens reused for a minute"
 			if !reuse {
-				class, label = "line each", "one token for each log-in"
+				class, label = "line each", "one token for each login"
 			}
 			style := fmt.Sprintf(`class="%s" stroke-dasharray="%s"`, class, line.dashes)
 			fmt.Fprintf(&b, "<path %s d=\"M%d %dh36\"/><text x=\"%d\" y=\"%d\">%s%s</text>\n", style, left, 16+18*row, left+46, 20+18*row, label, line.label)

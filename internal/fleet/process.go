@@ -42,10 +42,10 @@ func (f Fleet) newProcess(n int, login rdsiam.Login, server *server) *process {
 	}
 }
 
-// ask asks for a token at a given time, as a log-in to the server of before did.
+// ask asks for a token at a given time, as a login to the server of before did.
 func (p *process) ask(ctx context.Context, at time.Time) {
 	sleepUntil(ctx, at)
-	_, _ = p.tokens.Token(ctx, p.login) // a source that has none fails the log-ins too
+	_, _ = p.tokens.Token(ctx, p.login) // a source that has none fails the logins too
 }
 
 // comeBack logs in a connection that was lost, as often as it takes.

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Retry is how long a connection waits after a log-in that failed: Base after the first,
+// Retry is how long a connection waits after a login that failed: Base after the first,
 // twice as long after each further one, Cap at most.
 type Retry struct {
 	Base, Cap time.Duration

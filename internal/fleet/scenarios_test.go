@@ -14,7 +14,7 @@ type scenario struct {
 	change func(*fleet.Fleet)
 }
 
-// What floods the server with refused log-ins takes the longest to simulate: without
+// What floods the server with refused logins takes the longest to simulate: without
 // reuse each of them costs a signature.
 var (
 	both   = []bool{true, false}
@@ -51,9 +51,9 @@ var scenarios = []scenario{
 	{"retry", "every second", both, func(f *fleet.Fleet) { f.Retry = eachOne }},
 	{"retry", "every 250 ms", reused, func(f *fleet.Fleet) { f.Retry = hammering }},
 
-	{"limit", "one log-in at once", both, func(f *fleet.Fleet) { f.Limit.AtOnce = 1 }},
-	{"limit", "2 log-ins a second", both, func(f *fleet.Fleet) { f.Limit.Every = 500 * time.Millisecond }},
-	{"limit", "0.4 log-ins a second", both, func(f *fleet.Fleet) { f.Limit.Every = 2500 * time.Millisecond }},
+	{"limit", "one login at once", both, func(f *fleet.Fleet) { f.Limit.AtOnce = 1 }},
+	{"limit", "2 logins a second", both, func(f *fleet.Fleet) { f.Limit.Every = 500 * time.Millisecond }},
+	{"limit", "0.4 logins a second", both, func(f *fleet.Fleet) { f.Limit.Every = 2500 * time.Millisecond }},
 	{"limit", "one connection goes ahead", both, func(f *fleet.Fleet) { f.Limit.Scout = true }},
 
 	{"else", "50 × 20", both, func(f *fleet.Fleet) { f.Processes = 50 }},
@@ -61,11 +61,11 @@ var scenarios = []scenario{
 	{"else", "2000 × 20", reused, func(f *fleet.Fleet) { f.Processes = 2000 }},
 	{"else", "all processes sign with the same credentials", both, func(f *fleet.Fleet) { f.Shared = true }},
 	{"else", "tokens signed up to a minute before", both, func(f *fleet.Fleet) { f.Warm = time.Minute }},
-	{"else", "the server answers 1000 log-ins a second", both, func(f *fleet.Fleet) { f.Server.LogIns = 1000 }},
+	{"else", "the server answers 1000 logins a second", both, func(f *fleet.Fleet) { f.Server.Logins = 1000 }},
 	{"else", "20 new tokens a second", reused, func(f *fleet.Fleet) { f.Server.NewTokens = 20 }},
-	{"else", "log-ins with known tokens count too", reused, func(f *fleet.Fleet) { f.Server.CountKnown = true }},
-	{"else", "refused log-ins count too", reused, func(f *fleet.Fleet) { f.Server.CountRefused = true }},
-	{"else", "refused log-ins count too; one connection goes ahead", both, func(f *fleet.Fleet) {
+	{"else", "logins with known tokens count too", reused, func(f *fleet.Fleet) { f.Server.CountKnown = true }},
+	{"else", "refused logins count too", reused, func(f *fleet.Fleet) { f.Server.CountRefused = true }},
+	{"else", "refused logins count too; one connection goes ahead", both, func(f *fleet.Fleet) {
 		f.Server.CountRefused, f.Limit.Scout, f.Retry.Cap = true, true, 10*time.Second // 500 in 5 s on average
 	}},
 }

@@ -9,16 +9,16 @@ import (
 
 // Server describes the server that a fleet comes back to.
 //
-// AWS documents the number of log-ins with IAM a second, and that those with the same
+// AWS documents the number of logins with IAM a second, and that those with the same
 // token are not throttled. What it does not say is assumed: the second slides; a token
 // is known to the server from the moment in which it has let somebody in for the first
-// time, so that of two log-ins at once both count; after a failover the server knows no
+// time, so that of two logins at once both count; after a failover the server knows no
 // token; a refusal is immediate.
 type Server struct {
-	NewTokens    int  // log-ins a second that may have a token it does not know, at least 1
-	CountKnown   bool // log-ins with a token that it knows count as well
-	CountRefused bool // refused log-ins count as well
-	LogIns       int  // log-ins a second that it has the time to answer in whatever way, 0: any number
+	NewTokens    int  // logins a second that may have a token it does not know, at least 1
+	CountKnown   bool // logins with a token that it knows count as well
+	CountRefused bool // refused logins count as well
+	Logins       int  // logins a second that it has the time to answer in whatever way, 0: any number
 }
 
 // authentication is how long the server takes to find a token good.
@@ -35,7 +35,7 @@ type server struct {
 
 	mu      sync.Mutex
 	free    time.Time            // when it has answered all that came until now
-	counted []time.Time          // the last NewTokens log-ins that count, a ring
+	counted []time.Time          // the last NewTokens logins that count, a ring
 	next    int                  // the oldest of counted
 	known   map[string]time.Time // since when a token text is known
 	back    []time.Duration
@@ -70,22 +70,22 @@ func (s *server) logIn(token string) error {
 	return nil
 }
 
-// turn returns when the server gets to answer a log-in that comes now.
+// turn returns when the server gets to answer a login that comes now.
 func (s *server) turn() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now()
-	if s.LogIns == 0 {
+	if s.Logins == 0 {
 		return now
 	}
 	if s.free.Before(now) {
 		s.free = now
 	}
-	s.free = s.free.Add(time.Second / time.Duration(s.LogIns))
+	s.free = s.free.Add(time.Second / time.Duration(s.Logins))
 	return s.free
 }
 
-// admit reports whether a log-in with token is below the limit.
+// admit reports whether a login with token is below the limit.
 func (s *server) admit(token string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

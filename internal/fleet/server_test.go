@@ -20,7 +20,7 @@ func logIns(logIn func(string) error, tokens int, name string) (accepted int) {
 }
 
 func TestThrottle(t *testing.T) {
-	// Each accepted log-in takes 10 ms, so 20 of them are done in a fifth of a second.
+	// Each accepted login takes 10 ms, so 20 of them are done in a fifth of a second.
 	for _, test := range []struct {
 		name   string
 		server fleet.Server

@@ -34,7 +34,7 @@ const (
 	absentFails                      // ForAnyValue:…
 )
 
-// readOperator takes an operator apart. The keys of a log-in have one value each, so that
+// readOperator takes an operator apart. The keys of a login have one value each, so that
 // ForAnyValue and ForAllValues only tell what becomes of those that have none.
 func readOperator(name string) (c comparison, absent ifAbsent, ok bool) {
 	base, ifExists := strings.CutSuffix(name, "IfExists")
@@ -52,7 +52,7 @@ func readOperator(name string) (c comparison, absent ifAbsent, ok bool) {
 	return c, absent, ok && !(anyValue && allValues)
 }
 
-// operators are those that make sense for what is known at a log-in. A policy
+// operators are those that make sense for what is known at a login. A policy
 // with another one is parsed, but its statement never matches.
 func operators(name string) (c comparison, ok bool) {
 	switch name {
@@ -84,7 +84,7 @@ func supportedKey(key string) bool {
 	return strings.HasPrefix(key, "aws:principaltag/") || strings.HasPrefix(key, "aws:resourcetag/")
 }
 
-// refusedKeys are those of which the RDS user guide says that log-ins do not have them.
+// refusedKeys are those of which the RDS user guide says that logins do not have them.
 var refusedKeys = []string{"aws:referer", "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:useragent", "aws:vpcsourceip"}
 
 func readConditions(raw json.RawMessage, name string, variables bool) ([]condition, error) {

@@ -209,7 +209,7 @@ func TestConditions(t *testing.T) {
 		{"variable without a value is not the empty text", `{"StringEquals":{"aws:PrincipalTag/empty":"${aws:PrincipalTag/none}"}}`, false, "does not hold"},
 		{"empty text", `{"StringEquals":{"aws:PrincipalTag/empty":""}}`, true, ""},
 		{"empty default", `{"StringEquals":{"aws:PrincipalTag/empty":"${aws:PrincipalTag/none, ''}"}}`, true, ""},
-		{"values of a key that log-ins do not have", `{"StringEquals":{"aws:SourceVpc":5}}`, false, "aws:SourceVpc"},
+		{"values of a key that logins do not have", `{"StringEquals":{"aws:SourceVpc":5}}`, false, "aws:SourceVpc"},
 		{"any and all of the key's values", `{"ForAnyValue:ForAllValues:StringEquals":{"aws:PrincipalTag/team":"sre"}}`, false, "is not supported"},
 		{"null of no value, as a boolean", `{"Null":{"aws:PrincipalTag/none": true}}`, true, ""},
 		{"case ignored", `{"StringEqualsIgnoreCase":{"aws:PrincipalTag/team":"SRE"}}`, true, ""},

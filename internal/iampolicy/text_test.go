@@ -67,7 +67,7 @@ func TestKnowsKey(t *testing.T) {
 	}
 }
 
-// The keys of which the RDS user guide says that log-ins do not have them, and those of
+// The keys of which the RDS user guide says that logins do not have them, and those of
 // other services.
 func TestRefusesKey(t *testing.T) {
 	for key, want := range map[string]bool{

@@ -31,10 +31,10 @@ const (
 
 // unrelayed are those of a server that clients of a front are not offered: the
 // first two would hide commands from the front, TLS is the front's own, and the
-// log-in has one factor.
+// login has one factor.
 const unrelayed = ClientCompress | ClientZstd | ClientSSL | ClientMultiFactor
 
-// needed is what a log-in here can't do without.
+// needed is what a login here can't do without.
 const needed = ClientProtocol41 | ClientSecureConnection | ClientPluginAuth
 
 // Has reports whether all of flags are set.

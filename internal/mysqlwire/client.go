@@ -7,7 +7,7 @@ import (
 	"net"
 )
 
-// Client is the client's end of a connection, up to the end of its log-in.
+// Client is the client's end of a connection, up to the end of its login.
 type Client struct {
 	Greeting Greeting // of the server
 
@@ -32,7 +32,7 @@ func NewClient(conn net.Conn) (*Client, error) {
 	return c, err
 }
 
-// Conn returns the connection, after LogIn with TLS if that was asked for.
+// Conn returns the connection, after Login with TLS if that was asked for.
 func (c *Client) Conn() net.Conn { return c.conn }
 
 // Account is what a [Client] logs in with.
@@ -43,15 +43,15 @@ type Account struct {
 	// for it in clear, only through TLS, and nothing is ever computed from it.
 	Token bool
 
-	// TLS is nil for a log-in without. An empty ServerName is an error of
+	// TLS is nil for a login without. An empty ServerName is an error of
 	// crypto/tls.
 	TLS *tls.Config
 }
 
-// LogIn logs in as the user of response and to its database, with the
+// Login logs in as the user of response and to its database, with the
 // capabilities of response as far as the server has them, so that the server
 // sends results as the one who made response reads them. Its plugin, its answer
-// and TLS are LogIn's own matter. It returns the server's OK packet. The error of
+// and TLS are Login's own matter. It returns the server's OK packet. The error of
 // a server that refuses is an [Error].
 func (c *Client) LogIn(response Response, account Account) (ok []byte, err error) {
 	if account.Token && account.TLS == nil {
@@ -107,7 +107,7 @@ func (c *Client) firstAnswer(account Account) (plugin string, answer []byte) {
 	}
 }
 
-// PluginError is the error of a log-in at a server that asks for what the account
+// PluginError is the error of a login at a server that asks for what the account
 // does not have.
 type PluginError struct {
 	Plugin string // what the server asks for

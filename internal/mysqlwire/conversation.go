@@ -14,7 +14,7 @@ const (
 )
 
 // conversation is what a client is asked between its response and the end of its
-// log-in.
+// login.
 type conversation struct {
 	*Client
 	account   Account

@@ -1,9 +1,9 @@
 // Package mysqlwire is the part of the MySQL protocol that stands between a
-// client and a server of which each logs in in its own way: the log-in phase,
+// client and a server of which each logs in in its own way: the login phase,
 // from both ends, and the relay of what comes after it.
 //
 // A front greets its client as [Server] with what [Client] read from the real
-// server ([Greeting.Relayed]), checks the client, logs in with [Client.LogIn],
+// server ([Greeting.Relayed]), checks the client, logs in with [Client.Login],
 // passes the server's OK on, and hands both connections to [Splice]:
 //
 //	upstream, err := mysqlwire.NewClient(serverConn)
@@ -11,11 +11,11 @@
 //	err = client.Greet(upstream.Greeting.Relayed())
 //	err = client.ReadResponse(ctx, nil)
 //	ok, _, err := client.CheckPassword(localPassword)
-//	reply, err := upstream.LogIn(client.Response, mysqlwire.Account{Password: token, Token: true, TLS: config})
+//	reply, err := upstream.Login(client.Response, mysqlwire.Account{Password: token, Token: true, TLS: config})
 //	err = client.Packets.Write(reply)
 //	changeUser := mysqlwire.Splice(client.Conn(), upstream.Conn())
 //
-// Nothing here sets deadlines or closes what it did not open: bound a log-in
+// Nothing here sets deadlines or closes what it did not open: bound a login
 // with the deadlines of its connection. Errors hold no passwords.
 package mysqlwire
 

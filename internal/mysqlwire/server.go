@@ -16,7 +16,7 @@ type Server struct {
 	Answered bool                 // the client showed that it has a password, or the password itself
 
 	// Packets reads and writes what is between and after the steps. At the end of
-	// a log-in its server writes an OK or an [Error].
+	// a login its server writes an OK or an [Error].
 	Packets *Packets
 
 	conn net.Conn

@@ -61,7 +61,7 @@ func TestStartupMessages(t *testing.T) {
 	}
 }
 
-// What a server sends behind the end of a log-in is left too.
+// What a server sends behind the end of a login is left too.
 func TestMessages(t *testing.T) {
 	notice := &pgproto3.NoticeResponse{Severity: "NOTICE", Message: "behind it"}
 	stream := encoded(t, &pgproto3.AuthenticationOk{}, &pgproto3.ReadyForQuery{TxStatus: 'I'}, notice)

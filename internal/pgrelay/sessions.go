@@ -1,7 +1,7 @@
 // Package pgrelay is what a front between a PostgreSQL client and a server, of
 // which each logs in in its own way, needs besides pgconn and pgproto3: sessions
 // that a cancel request finds, messages that are read without those behind them,
-// and the relay of what comes after the log-ins.
+// and the relay of what comes after the logins.
 package pgrelay
 
 import (

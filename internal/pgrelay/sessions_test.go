@@ -12,9 +12,9 @@ import (
 
 func TestSessions(t *testing.T) {
 	var sessions pgrelay.Sessions
-	var cancelled []string
+	var canceled []string
 	add := func(name string) *pgproto3.BackendKeyData {
-		return sessions.Add(func(context.Context) { cancelled = append(cancelled, name) })
+		return sessions.Add(func(context.Context) { canceled = append(canceled, name) })
 	}
 	first, second, gone := add("first"), add("second"), add("gone")
 	sessions.Remove(gone)
@@ -36,10 +36,10 @@ func TestSessions(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			cancelled = nil
+			canceled = nil
 			sessions.Cancel(t.Context(), &pgproto3.CancelRequest{ProcessID: test.processID, SecretKey: test.secretKey})
-			if !slices.Equal(cancelled, test.want) {
-				t.Errorf("cancelled %q, want %q", cancelled, test.want)
+			if !slices.Equal(canceled, test.want) {
+				t.Errorf("canceled %q, want %q", canceled, test.want)
 			}
 		})
 	}

@@ -46,7 +46,7 @@ func (s *troubled) wantNoneLeft(t *testing.T) {
 	if n := s.DropConnections(); n != 0 {
 		t.Errorf("%d connections are still open", n)
 	}
-	s.tokens.absent(t, "LogIns", fmt.Sprintf("%+v", s.LogIns()))
+	s.tokens.absent(t, "Logins", fmt.Sprintf("%+v", s.Logins()))
 	s.mutex.Lock()
 	defer s.mutex.Unlock()
 	s.tokens.absent(t, "an event", fmt.Sprintf("%+v", s.events))
@@ -177,13 +177,13 @@ func TestPoolFailover(t *testing.T) {
 		if want := workers * int((ends-begins)/time.Second); failed < want-workers || failed > want+workers {
 			t.Errorf("%d statements failed, want %d", failed, want)
 		}
-		if n := len(s.LogIns()); n > 2*workers {
-			t.Errorf("%d log-ins, want %d and as many afterwards", n, workers)
+		if n := len(s.Logins()); n > 2*workers {
+			t.Errorf("%d logins, want %d and as many afterwards", n, workers)
 		}
 	})
 }
 
-// As many log-ins as are to be refused are, whoever makes them.
+// As many logins as are to be refused are, whoever makes them.
 func TestPoolRefuseNext(t *testing.T) {
 	onPools(t, instanceEndpoint, func(t *testing.T, s *troubled, by openPool, p pool) {
 		s.SetFaults(rdsiamtest.Faults{RefuseNext: workers + 2, TokenDelay: time.Second})
@@ -197,13 +197,13 @@ func TestPoolRefuseNext(t *testing.T) {
 			}
 		}
 		faults := 0
-		for _, logIn := range s.LogIns() {
+		for _, logIn := range s.Logins() {
 			if logIn.Reason == rdsiamtest.ReasonFault {
 				faults++
 			}
 		}
 		if refused != workers+2 || faults != workers+2 {
-			t.Errorf("%d statements failed, and %d log-ins are in the server's log, want %d", refused, faults, workers+2)
+			t.Errorf("%d statements failed, and %d logins are in the server's log, want %d", refused, faults, workers+2)
 		}
 	})
 }
@@ -271,10 +271,10 @@ func TestPoolRotation(t *testing.T) {
 		}
 		s.DropConnections()
 		wantIn("afterwards, with both roots", ready)
-		before := len(s.LogIns())
+		before := len(s.Logins())
 		s.wantExplained(t, by, s.askTwice(t, late), causeCertificate)
-		if n := len(s.LogIns()) - before; n != 0 {
-			t.Errorf("%d log-ins with the old roots", n)
+		if n := len(s.Logins()) - before; n != 0 {
+			t.Errorf("%d logins with the old roots", n)
 		}
 		s.trusted = nil
 		renewed := by.open(t, s)
@@ -309,7 +309,7 @@ func TestPoolClock(t *testing.T) {
 	}
 }
 
-// A pool whose log-ins are cut anywhere has an error at once for each of them, asks for one
+// A pool whose logins are cut anywhere has an error at once for each of them, asks for one
 // token at most, and logs in when the cuts are over.
 func TestPoolCutAnywhere(t *testing.T) {
 	onPools(t, instanceEndpoint, func(t *testing.T, s *troubled, by openPool, p pool) {
@@ -321,7 +321,7 @@ func TestPoolCutAnywhere(t *testing.T) {
 			s.SetFaults(rdsiamtest.Faults{CutAfter: n})
 			s.DropConnections()
 			for try := 0; ; try++ {
-				before, began := len(s.LogIns()), time.Now()
+				before, began := len(s.Logins()), time.Now()
 				err := p.ask(t.Context())
 				if err == nil && try < 2 {
 					continue
@@ -330,8 +330,8 @@ func TestPoolCutAnywhere(t *testing.T) {
 				if took := time.Since(began); took != 0 {
 					t.Errorf("cut after %d bytes: it took %s", n, took)
 				}
-				if logIns := len(s.LogIns()) - before; logIns > 1 {
-					t.Errorf("cut after %d bytes: %d log-ins", n, logIns)
+				if logIns := len(s.Logins()) - before; logIns > 1 {
+					t.Errorf("cut after %d bytes: %d logins", n, logIns)
 				}
 				break
 			}

@@ -121,7 +121,7 @@ func (s *troubled) lastEvent() rdsiam.Event {
 }
 
 func (s *troubled) lastReason() rdsiamtest.Reason {
-	logIns := s.LogIns()
+	logIns := s.Logins()
 	if len(logIns) == 0 {
 		return ""
 	}
@@ -274,7 +274,7 @@ func printed(err error, alsoConfig bool) []string {
 // The causes that are looked for, each in a few words of its own.
 const (
 	causePolicy      = "lacks rds-db:connect"
-	causeThrottle    = "log-ins with new tokens are throttled"
+	causeThrottle    = "logins with new tokens are throttled"
 	causeProxy       = "the proxy throttles"
 	causeClock       = "the clock of this machine is wrong"
 	causeSlow        = "did not answer in time"
@@ -297,7 +297,7 @@ var faults = []struct {
 	timeout  time.Duration    // that of the client; zero is an hour
 	takes    [2]time.Duration // in PostgreSQL and MySQL, by the clock of synctest
 	cause    byEngine
-	reason   rdsiamtest.Reason // "" where no log-in gets as far as the user
+	reason   rdsiamtest.Reason // "" where no login gets as far as the user
 	event    rdsiam.EventKind
 }{
 	{name: "refuse", faults: rdsiamtest.Faults{RefuseNext: 1},
@@ -349,7 +349,7 @@ func TestFaults(t *testing.T) {
 			prove := func(t *testing.T, s *troubled) (took time.Duration) {
 				if test.faults.NewTokensPerSecond > 0 {
 					s.SetFaults(test.faults)
-					wantLogIn(t, s, by) // the one that is allowed
+					wantLogin(t, s, by) // the one that is allowed
 				}
 				s.SetFaults(test.faults)
 				timeout := test.timeout
@@ -373,7 +373,7 @@ func TestFaults(t *testing.T) {
 				}
 				wantEvent(t, s, by, test.event)
 				s.SetFaults(rdsiamtest.Faults{})
-				wantLogIn(t, s, by)
+				wantLogin(t, s, by)
 				return took
 			}
 			t.Run(test.name+"/"+by.String()+"/memory", func(t *testing.T) {
@@ -406,7 +406,7 @@ func wantEvent(t *testing.T, s *troubled, by openPool, want rdsiam.EventKind) {
 	}
 }
 
-func wantLogIn(t *testing.T, s *troubled, by openPool) {
+func wantLogin(t *testing.T, s *troubled, by openPool) {
 	t.Helper()
 	p := by.open(t, s)
 	defer p.close()
@@ -415,17 +415,17 @@ func wantLogIn(t *testing.T, s *troubled, by openPool) {
 	}
 }
 
-// Wherever a connection is cut, in the log-in or in the answer to a statement, the client
+// Wherever a connection is cut, in the login or in the answer to a statement, the client
 // has an error at once.
 func TestCutAnywhere(t *testing.T) {
 	for _, by := range pools {
 		t.Run(by.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := startTroubled(t, by.engine, instanceEndpoint, rdsiamtest.WithInMemory())
-				wantLogIn(t, s, by)
+				wantLogin(t, s, by)
 				whole := s.received.Load()
 				if whole < 500 {
-					t.Fatalf("a log-in and a statement are %d bytes", whole)
+					t.Fatalf("a login and a statement are %d bytes", whole)
 				}
 				// A signature of the handshake can be some bytes shorter.
 				for n := int64(1); n < whole-50; n += 37 {
@@ -480,8 +480,8 @@ func TestDropConnections(t *testing.T) {
 	}
 }
 
-// A log-in that is under way when the server fails over ends with it.
-func TestDropConnectionsDuringALogIn(t *testing.T) {
+// A login that is under way when the server fails over ends with it.
+func TestDropConnectionsDuringALogin(t *testing.T) {
 	for _, by := range pools {
 		t.Run(by.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -529,10 +529,10 @@ func TestRotatedCertificate(t *testing.T) {
 				}
 				s.DropConnections()
 				s.wantExplained(t, by, s.askTwice(t, p), causeCertificate)
-				if n := len(s.LogIns()); n != 1 {
-					t.Errorf("%d log-ins, want the first one only", n)
+				if n := len(s.Logins()); n != 1 {
+					t.Errorf("%d logins, want the first one only", n)
 				}
-				wantLogIn(t, s, by) // with the new roots
+				wantLogin(t, s, by) // with the new roots
 			})
 		})
 	}
@@ -555,17 +555,17 @@ func TestReuseUnderThrottle(t *testing.T) {
 			p.close()
 		}
 		time.Sleep(time.Second)
-		wantLogIn(t, s, by)
+		wantLogin(t, s, by)
 		return refused
 	}
 	for _, by := range pools {
 		t.Run(by.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				if refused := storm(t, by, true); refused != 0 {
-					t.Errorf("%d of 10 log-ins with a token that is used again were refused", refused)
+					t.Errorf("%d of 10 logins with a token that is used again were refused", refused)
 				}
 				if refused := storm(t, by, false); refused != 7 {
-					t.Errorf("%d of 10 log-ins with new tokens were refused, want 7", refused)
+					t.Errorf("%d of 10 logins with new tokens were refused, want 7", refused)
 				}
 			})
 		})

@@ -121,7 +121,7 @@ func (l *lab) roots() rdsiam.EndpointOption { return rdsiam.WithRootCAs(l.verifi
 
 // lastReason is why the verifier accepted or refused the last token.
 func (l *lab) lastReason() rdsiamtest.Reason {
-	logIns := l.verifier.LogIns()
+	logIns := l.verifier.Logins()
 	if len(logIns) == 0 {
 		return ""
 	}
@@ -148,7 +148,7 @@ func queryDB(ctx context.Context, db *sql.DB, statement string) (text string, er
 	return text, err
 }
 
-// refusal is what a client must read when its log-in is refused.
+// refusal is what a client must read when its login is refused.
 type refusal struct {
 	name    string
 	user    string
@@ -166,7 +166,7 @@ func (l *lab) proveRefusals(t *testing.T, ways []way, refusals []refusal) {
 				t.Logf("server: %s", l.name)
 				l.setClockAhead(refusal.ahead)
 				defer l.setClockAhead(0)
-				before := len(l.verifier.LogIns())
+				before := len(l.verifier.Logins())
 				_, err := way.query(t.Context(), refusal.user, refusal.tokens, "SELECT 'in'")
 				if err == nil {
 					t.Fatal("logged in")
@@ -176,7 +176,7 @@ func (l *lab) proveRefusals(t *testing.T, ways []way, refusals []refusal) {
 						t.Errorf("the error lacks %q:\n%v", text, err)
 					}
 				}
-				asked := len(l.verifier.LogIns()) - before
+				asked := len(l.verifier.Logins()) - before
 				switch {
 				case refusal.noToken && asked != 0:
 					t.Errorf("the server was told %d tokens", asked)

@@ -247,7 +247,7 @@ func changeUser(t *testing.T, f *front) {
 	if reply, err := packets.Read(); err == nil {
 		t.Errorf("the session goes on with %q", reply)
 	}
-	logIns := f.LogIns()
+	logIns := f.Logins()
 	if last := logIns[len(logIns)-1]; last.Reason != rdsiamtest.ReasonChangeUser || last.User != "root" {
 		t.Errorf("log entry %+v, want a refused change to root", last)
 	}

@@ -49,8 +49,8 @@ func processesIn(t *testing.T, dir string) []string {
 	return found
 }
 
-// A server is closed while a log-in waits for its Check: Close ends the check,
-// the log-in is refused, and nothing stays behind.
+// A server is closed while a login waits for its Check: Close ends the check,
+// the login is refused, and nothing stays behind.
 func TestCloseDuringCheck(t *testing.T) {
 	for _, installation := range realserver.PostgreSQLs() {
 		for _, method := range []realserver.Method{realserver.MethodPAM, realserver.MethodLDAP} {
@@ -109,7 +109,7 @@ func testCloseDuringCheck(t *testing.T, installation realserver.Installation, me
 		t.Error("Close returned before the check")
 	}
 	if err := <-login; err == nil {
-		t.Error("the log-in succeeded")
+		t.Error("the login succeeded")
 	}
 	if left := processesIn(t, dir); len(left) > 0 {
 		t.Errorf("processes left: %v", left)

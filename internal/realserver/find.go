@@ -30,7 +30,7 @@ func (e *MissingError) Error() string {
 // programs are the paths, in the root of the server, of what it is made of and
 // administered with.
 type programs struct {
-	server, initialise, client string
+	server, initialize, client string
 }
 
 // findPostgreSQL takes the server in PATH, or else the newest in the places
@@ -53,7 +53,7 @@ func findPostgreSQL(r root) (programs, error) {
 	for _, dir := range dirs {
 		p := programs{
 			server:     r.look(dir, "postgres"),
-			initialise: r.look(dir, "initdb"),
+			initialize: r.look(dir, "initdb"),
 			client:     cmp.Or(r.look(dir, "psql"), r.find("psql")),
 		}
 		// A script of that name may do anything, only the program will do.
@@ -72,7 +72,7 @@ func findMariaDB(r root) (programs, error) {
 	}
 	p := programs{
 		server:     r.find("mariadbd", serverDirs...),
-		initialise: r.find("mariadb-install-db", serverDirs...),
+		initialize: r.find("mariadb-install-db", serverDirs...),
 		client:     r.find("mariadb", serverDirs...),
 	}
 	if !p.complete() {
@@ -93,7 +93,7 @@ func findMySQL(r root) (programs, error) {
 			server = ""
 		}
 	}
-	p := programs{server: server, initialise: server, client: r.find("mysql", serverDirs...)}
+	p := programs{server: server, initialize: server, client: r.find("mysql", serverDirs...)}
 	if !p.complete() {
 		return programs{}, r.missing("MySQL server (mysqld, mysql)", "mysql-server")
 	}
@@ -117,7 +117,7 @@ func supported() error {
 	return nil
 }
 
-func (p programs) complete() bool { return p.server != "" && p.initialise != "" && p.client != "" }
+func (p programs) complete() bool { return p.server != "" && p.initialize != "" && p.client != "" }
 
 // lookPath returns an absolute path without links, or "". Programs are started
 // in another directory and by another user.

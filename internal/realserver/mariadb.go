@@ -5,7 +5,7 @@ import "context"
 var mariaDB = dialect{
 	find:       findMariaDB,
 	plugin:     "mariadb.c",
-	initialise: []string{"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"},
+	initialize: []string{"--auth-root-authentication-method=normal", "--skip-test-db", "--skip-name-resolve"},
 	storage:    []string{"--innodb-log-file-size=4M", "--loose-debug-no-sync"},
 	client:     []string{"--skip-ssl"}, // from 11.4 on it would verify the certificate, on a socket too
 	tidy: []string{

@@ -16,7 +16,7 @@ const pluginName = "AWSAuthenticationPlugin"
 type dialect struct {
 	find       func(root) (programs, error)
 	plugin     string   // its source
-	initialise []string // options of the program that makes the data directory
+	initialize []string // options of the program that makes the data directory
 	storage    []string // options of that program and of the server
 	serve      []string // options of the server
 	client     []string // options of the command line client
@@ -26,7 +26,7 @@ type dialect struct {
 var mySQL = dialect{
 	find:       findMySQL,
 	plugin:     "mysql.c",
-	initialise: []string{"--initialize-insecure"},
+	initialize: []string{"--initialize-insecure"},
 	storage:    []string{"--innodb-redo-log-capacity=8M"},
 	serve:      []string{"--mysqlx=OFF", "--secure-file-priv=NULL"},
 }
@@ -60,8 +60,8 @@ func (s *Server) startWithPlugin(ctx context.Context, d dialect) error {
 	if err := s.answerOnSocket(); err != nil {
 		return err
 	}
-	initialise := slices.Concat([]string{"--no-defaults"}, d.initialise, w.storage(d))
-	if _, err := w.run(ctx, "", s.programs.initialise, initialise...); err != nil {
+	initialize := slices.Concat([]string{"--no-defaults"}, d.initialize, w.storage(d))
+	if _, err := w.run(ctx, "", s.programs.initialize, initialize...); err != nil {
 		return err
 	}
 	if err := s.launchWithPlugin(ctx, d); err != nil {

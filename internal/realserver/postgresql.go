@@ -44,7 +44,7 @@ func (s *Server) startPostgreSQL(ctx context.Context) error {
 	if err := errors.Join(w.write("pg_hba.conf", []byte(hba)), w.writeCertificate(s.options.Certificate)); err != nil {
 		return err
 	}
-	_, err = w.run(ctx, "", s.programs.initialise, "--pgdata", w.path("data"), "--username", postgresAdmin,
+	_, err = w.run(ctx, "", s.programs.initialize, "--pgdata", w.path("data"), "--username", postgresAdmin,
 		"--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8")
 	if err != nil {
 		return err

@@ -20,7 +20,7 @@ import (
 )
 
 // Check says whether token lets user log in: nil if so. The error is not shown
-// to anybody, as on RDS. Check is called once per log-in, by many goroutines at
+// to anybody, as on RDS. Check is called once per login, by many goroutines at
 // a time, and must return when ctx is done, which is when the server is closed.
 type Check func(ctx context.Context, user, token string) error
 

@@ -16,15 +16,15 @@ type login struct {
 	secret string // that the server knows of the access key
 }
 
-// tampering changes a log-in and says why it must be refused. It returns "" where it
-// changes nothing of this log-in.
+// tampering changes a login and says why it must be refused. It returns "" where it
+// changes nothing of this login.
 type tampering struct {
 	name   string
 	change func(*login) rdsiamtest.Reason
 }
 
 func tamperings() []tampering {
-	all := append(tamperingsWithLogIn(), tamperingsWithAddress()...)
+	all := append(tamperingsWithLogin(), tamperingsWithAddress()...)
 	all = append(all, tamperingsWithText()...)
 	all = append(all, tamperingsWithValues()...)
 	for _, name := range []string{
@@ -42,7 +42,7 @@ func tamperings() []tampering {
 	return all
 }
 
-func tamperingsWithLogIn() []tampering {
+func tamperingsWithLogin() []tampering {
 	return []tampering{
 		{"another user logs in", func(l *login) rdsiamtest.Reason {
 			l.user = otherUser

@@ -23,7 +23,7 @@ int pam_get_user(pam_handle_t *, const char **user, const char *prompt);
 int pam_get_authtok(pam_handle_t *, int item, const char **token, const char *prompt);
 
 /* Weak: a process that is not linked to libpam can still be preloaded, and a
- * libpam before 1.4 refuses every log-in instead of reading /etc/pam.d. */
+ * libpam before 1.4 refuses every login instead of reading /etc/pam.d. */
 int pam_start_confdir(const char *service, const char *user, const struct pam_conv *,
 		      const char *dir, pam_handle_t **) __attribute__((weak));
 #pragma weak pam_get_user

@@ -44,7 +44,7 @@ func (l *lab) proveMySQL(t *testing.T, who, suffix string) {
 	for name, find := range mySQLClients {
 		t.Run(name, func(t *testing.T) {
 			c := find(t)
-			l.proveLogIns(t, c, who, suffix)
+			l.proveLogins(t, c, who, suffix)
 			l.proveRefusals(t, c, refusals)
 		})
 	}
@@ -58,7 +58,7 @@ func TestMySQL2WithoutCleartext(t *testing.T) {
 	if want := "MYSQL_CLEAR_PASSWORD_NOT_ENABLED"; ok || !strings.HasPrefix(output, want) {
 		t.Errorf("the client says %q, want %s", output, want)
 	}
-	if last := l.lastLogIn(t); last.Reason != rdsiamtest.ReasonAbandoned {
+	if last := l.lastLogin(t); last.Reason != rdsiamtest.ReasonAbandoned {
 		t.Errorf("the server saw %+v, want %q", last, rdsiamtest.ReasonAbandoned)
 	}
 }

@@ -31,7 +31,7 @@ func (l *lab) provePostgreSQL(t *testing.T, who, suffix string) {
 	for name, find := range postgreSQLClients {
 		t.Run(name, func(t *testing.T) {
 			c := find(t)
-			l.proveLogIns(t, c, who, suffix)
+			l.proveLogins(t, c, who, suffix)
 			l.proveRefusals(t, c, refusals)
 		})
 	}

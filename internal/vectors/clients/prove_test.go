@@ -8,10 +8,10 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// refusal is a log-in that must fail.
+// refusal is a login that must fail.
 type refusal struct {
 	name   string
-	change func(*testing.T, *lab, *login) // of a log-in that would succeed
+	change func(*testing.T, *lab, *login) // of a login that would succeed
 	code   string                         // SQLSTATE
 	text   string                         // of the server, as the client must show it
 	reason rdsiamtest.Reason              // of rdsiamtest
@@ -19,9 +19,9 @@ type refusal struct {
 	real rdsiamtest.Reason
 }
 
-// proveLogIns logs in with a token of rdsiam. who is a statement that returns the current
+// proveLogins logs in with a token of rdsiam. who is a statement that returns the current
 // user followed by suffix.
-func (l *lab) proveLogIns(t *testing.T, c client, who, suffix string) {
+func (l *lab) proveLogins(t *testing.T, c client, who, suffix string) {
 	for _, user := range []string{app, odd} {
 		t.Run("as "+user, func(t *testing.T) {
 			l.announce(t)
@@ -29,7 +29,7 @@ func (l *lab) proveLogIns(t *testing.T, c client, who, suffix string) {
 			if want := user + suffix; !ok || got != want {
 				t.Errorf("%q, want %q", got, want)
 			}
-			last := l.lastLogIn(t)
+			last := l.lastLogin(t)
 			if !last.Accepted || last.User != user {
 				t.Errorf("the verifier says %+v", last)
 			}
@@ -46,7 +46,7 @@ func (l *lab) proveRefusals(t *testing.T, c client, refusals []refusal) {
 			l.announce(t)
 			in := login{user: app, token: l.token(t, app), statement: "SELECT 'logged in'"}
 			refusal.change(t, l, &in)
-			before := len(l.verifier.LogIns())
+			before := len(l.verifier.Logins())
 			output, ok := c.logIn(t, l, in)
 			if ok {
 				t.Fatalf("logged in: %q", output)
@@ -63,12 +63,12 @@ func (l *lab) proveRefusals(t *testing.T, c client, refusals []refusal) {
 	}
 }
 
-// wantVerdict checks that the verifier was asked once since there were before log-ins, or
+// wantVerdict checks that the verifier was asked once since there were before logins, or
 // not at all if the reason is "".
 func (l *lab) wantVerdict(t *testing.T, before int, want rdsiamtest.Reason) {
 	t.Helper()
 	var got []rdsiamtest.Reason
-	for _, logIn := range l.verifier.LogIns()[before:] {
+	for _, logIn := range l.verifier.Logins()[before:] {
 		got = append(got, logIn.Reason)
 	}
 	if want == "" && len(got) != 0 || want != "" && (len(got) != 1 || got[0] != want) {
@@ -83,11 +83,11 @@ func (l *lab) announce(t *testing.T) {
 	}
 }
 
-func (l *lab) lastLogIn(t *testing.T) rdsiamtest.LogIn {
+func (l *lab) lastLogin(t *testing.T) rdsiamtest.Login {
 	t.Helper()
-	logIns := l.verifier.LogIns()
+	logIns := l.verifier.Logins()
 	if len(logIns) == 0 {
-		t.Fatal("the verifier saw no log-in")
+		t.Fatal("the verifier saw no login")
 	}
 	return logIns[len(logIns)-1]
 }
@@ -128,7 +128,7 @@ func proveVerification(t *testing.T, start startVerifier, find findClient) {
 			if ok || !strings.Contains(strings.ToLower(output), "certificate") {
 				t.Errorf("the client says %q, want an error about the certificate", output)
 			}
-			for _, logIn := range l.verifier.LogIns() {
+			for _, logIn := range l.verifier.Logins() {
 				if logIn.PasswordReceived {
 					t.Error("the token was sent")
 				}

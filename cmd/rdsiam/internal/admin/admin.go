@@ -43,7 +43,7 @@ func EngineOf(ctx context.Context, db *sql.DB) (provision.Engine, error) {
 	return provision.MySQL, nil
 }
 
-// Refused reports whether err is a server's refusal of a log-in.
+// Refused reports whether err is a server's refusal of a login.
 func Refused(err error) bool {
 	var (
 		postgres *pgconn.PgError
@@ -53,7 +53,7 @@ func Refused(err error) bool {
 	case errors.As(err, &postgres):
 		return strings.HasPrefix(postgres.Code, "28")
 	case errors.As(err, &mariadb):
-		// Access denied, no log-in without a password, locked in MySQL and in MariaDB.
+		// Access denied, no login without a password, locked in MySQL and in MariaDB.
 		return slices.Contains([]uint16{1045, 1698, 3118, 4151}, mariadb.Number)
 	}
 	return false

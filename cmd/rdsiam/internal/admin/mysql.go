@@ -15,14 +15,14 @@ func openMySQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error) {
 	if config == nil {
 		// The errors of the driver quote parts of the DSN.
 		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "cannot be read: it begins with no postgres://, and is not one of go-sql-driver/mysql",
-			Mend: "write it as postgres://user@host:5432/database, or user:password@tcp(host:3306)/"}
+			Fix: "write it as postgres://user@host:5432/database, or user:password@tcp(host:3306)/"}
 	}
 	if err := verify(config, options); err != nil {
 		return nil, err
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "has settings that do not fit together", Mend: "leave out what is not needed"}
+		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "has settings that do not fit together", Fix: "leave out what is not needed"}
 	}
 	return sql.OpenDB(connector), nil
 }
@@ -49,7 +49,7 @@ func verify(config *mysql.Config, options []rdsiam.EndpointOption) error {
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return &rdsiam.ConfigError{Setting: "DSN", Value: config.Addr, Problem: "has a port that is no number", Mend: "write tcp(host:3306)"}
+		return &rdsiam.ConfigError{Setting: "DSN", Value: config.Addr, Problem: "has a port that is no number", Fix: "write tcp(host:3306)"}
 	}
 	endpoint, ok, err := resolve(host, uint16(port), options)
 	if err != nil || !ok {
@@ -57,7 +57,7 @@ func verify(config *mysql.Config, options []rdsiam.EndpointOption) error {
 	}
 	if config.TLSConfig == "false" {
 		return &rdsiam.ConfigError{Setting: "tls", Value: "false", Problem: "would send the password to " + endpoint.String() + " in clear text",
-			Mend: "remove tls from the DSN"}
+			Fix: "remove tls from the DSN"}
 	}
 	config.TLSConfig, config.AllowFallbackToPlaintext = "", false
 	config.TLS, err = endpoint.TLSConfig(nil)

@@ -32,12 +32,12 @@ func configPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*pgx.ConnCon
 	if err != nil {
 		// The error of pgx quotes the DSN, and the password may be anywhere in a broken one.
 		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "cannot be read as a URL of PostgreSQL, or names a file that cannot be read",
-			Mend: "write it as postgres://user@host:5432/database, with special characters percent-encoded"}
+			Fix: "write it as postgres://user@host:5432/database, with special characters percent-encoded"}
 	}
 	for _, fallback := range config.Fallbacks {
 		if fallback.Host != config.Host || fallback.Port != config.Port {
 			return nil, &rdsiam.ConfigError{Setting: "DSN", Value: config.Host + "," + fallback.Host, Problem: "names several hosts",
-				Mend: "name the one that accounts are created on, the writer"}
+				Fix: "name the one that accounts are created on, the writer"}
 		}
 	}
 	if strings.HasPrefix(config.Host, "/") {
@@ -49,7 +49,7 @@ func configPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*pgx.ConnCon
 	}
 	if config.TLSConfig == nil {
 		return nil, &rdsiam.ConfigError{Setting: "sslmode", Problem: "would send the password to " + endpoint.String() + " in clear text",
-			Mend: "remove sslmode from the DSN and PGSSLMODE from the environment"}
+			Fix: "remove sslmode from the DSN and PGSSLMODE from the environment"}
 	}
 	// pgx verifies for sslmode=verify-ca by a callback that knows no roots of RDS.
 	given := config.TLSConfig.Clone()

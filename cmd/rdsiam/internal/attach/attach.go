@@ -1,4 +1,4 @@
-// Package attach puts policies for database log-ins onto IAM roles, users and groups: inline
+// Package attach puts policies for database logins onto IAM roles, users and groups: inline
 // policies, or managed policies for all of them.
 //
 // [Plan] and [PlanManaged] find out what is to be done and change nothing; [Change.Apply] does
@@ -145,9 +145,9 @@ func planInline(ctx context.Context, holder Holder, wish Wish) (Change, error) {
 	return change, nil
 }
 
-func tooLong(subject string, size, limit int, mend string) error {
+func tooLong(subject string, size, limit int, fix string) error {
 	return &rdsiam.ConfigError{
-		Setting: subject, Problem: fmt.Sprintf("would have %d characters, and IAM allows %d", size, limit), Mend: mend,
+		Setting: subject, Problem: fmt.Sprintf("would have %d characters, and IAM allows %d", size, limit), Fix: fix,
 	}
 }
 
@@ -160,7 +160,7 @@ func checkName(name string) error {
 		return nil
 	}
 	return &rdsiam.ConfigError{Setting: "policy name", Value: name, Problem: "not one that IAM takes",
-		Mend: "use letters, digits and any of _+=,.@-, at most 125"}
+		Fix: "use letters, digits and any of _+=,.@-, at most 125"}
 }
 
 // errEmpty tells of an answer without what it has to have: something else than AWS answers.

@@ -54,7 +54,7 @@ func (h Holder) String() string { return h.kind + " " + h.name }
 
 // nameOf returns the name in an ARN, or the name itself.
 func nameOf(kind, given string) (string, error) {
-	problem := &rdsiam.ConfigError{Setting: "IAM " + kind, Value: given, Mend: "give its name or ARN"}
+	problem := &rdsiam.ConfigError{Setting: "IAM " + kind, Value: given, Fix: "give its name or ARN"}
 	if !strings.HasPrefix(given, "arn:") {
 		if given == "" || strings.ContainsAny(given, "/: ") {
 			problem.Problem = "not a name of IAM"
@@ -85,7 +85,7 @@ func (h Holder) find(ctx context.Context, wish Wish) error {
 	arn, err := h.api.arn(ctx)
 	if isNoSuchEntity(err) {
 		return &rdsiam.ConfigError{Setting: "IAM " + h.kind, Value: h.name,
-			Problem: "not in the account of these credentials", Mend: "check the spelling and the profile"}
+			Problem: "not in the account of these credentials", Fix: "check the spelling and the profile"}
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", h, explain(err))
@@ -93,19 +93,19 @@ func (h Holder) find(ctx context.Context, wish Wish) error {
 	account := accountOf(arn)
 	if meant := accountOf(h.given); meant != "" && meant != account {
 		return &rdsiam.ConfigError{Setting: "IAM " + h.kind, Value: h.given,
-			Problem: "in another account than these credentials, which are of " + account, Mend: "use a profile of that account"}
+			Problem: "in another account than these credentials, which are of " + account, Fix: "use a profile of that account"}
 	}
 	for _, user := range wish.Users {
 		if owner := user.Resource().AccountID; owner != account {
 			return &rdsiam.ConfigError{Setting: "IAM " + h.kind, Value: arn,
 				Problem: "cannot log in to a database of the account " + owner + ", whose tokens must be signed in that account",
-				Mend:    "attach the policy to a role of " + owner + ", and let this " + h.kind + " assume it"}
+				Fix:     "attach the policy to a role of " + owner + ", and let this " + h.kind + " assume it"}
 		}
 	}
 	if strings.Contains(arn, ":role/aws-service-role/") || strings.Contains(arn, ":role/aws-reserved/") {
 		return &rdsiam.ConfigError{Setting: "IAM role", Value: h.name,
 			Problem: "belongs to an AWS service, which alone may change it",
-			Mend:    "for a role of IAM Identity Center, change its permission set: rdsiam policy prints the document"}
+			Fix:     "for a role of IAM Identity Center, change its permission set: rdsiam policy prints the document"}
 	}
 	return nil
 }

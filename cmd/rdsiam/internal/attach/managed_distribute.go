@@ -31,7 +31,7 @@ func (m *managed) distribute(ctx context.Context) error {
 	if len(documents) > maxAttached {
 		return &rdsiam.ConfigError{Setting: "managed policy " + m.wish.Policy,
 			Problem: "would have to be divided into " + strconv.Itoa(len(documents)) + ", and IAM attaches " + strconv.Itoa(maxAttached) + " to anybody at the most",
-			Mend:    "use a pattern (--user-pattern) for users whose names have something in common"}
+			Fix:     "use a pattern (--user-pattern) for users whose names have something in common"}
 	}
 	return m.assign(ctx, documents)
 }

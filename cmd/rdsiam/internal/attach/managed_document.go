@@ -25,7 +25,7 @@ const (
 	lastNumber = 50
 )
 
-const description = "Database log-ins with IAM. Written by rdsiam policy attach."
+const description = "Database logins with IAM. Written by rdsiam policy attach."
 
 // description marks the policies after the first. IAM never changes it, and nobody else
 // gives it to a policy that happens to have such a name.
@@ -46,7 +46,7 @@ func (m *managed) find(ctx context.Context) error {
 		switch {
 		case number == 1 && p.partOf != "":
 			return &rdsiam.ConfigError{Setting: "managed policy", Value: p.name, Problem: "is one of those into which " + p.partOf + " was divided",
-				Mend: "give --name " + p.partOf}
+				Fix: "give --name " + p.partOf}
 		case err != nil:
 			return fmt.Errorf("managed policy %s: %w", p.name, explain(err))
 		case ours:

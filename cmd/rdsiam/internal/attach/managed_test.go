@@ -288,7 +288,7 @@ func TestManagedKeeps(t *testing.T) {
 		}
 		stored := fakeaws.Policy{Name: name, Versions: []fakeaws.PolicyVersion{{ID: "v1", Document: policy.JSON(), Default: true}}}
 		if i > 0 {
-			stored.Description = "Database log-ins with IAM. Written by rdsiam policy attach. Part 2 of db."
+			stored.Description = "Database logins with IAM. Written by rdsiam policy attach. Part 2 of db."
 		}
 		a.server.AddPolicy(stored)
 	}
@@ -339,7 +339,7 @@ func TestManagedGap(t *testing.T) {
 		}
 		stored := fakeaws.Policy{Name: name, Versions: []fakeaws.PolicyVersion{{ID: "v1", Document: policy.JSON(), Default: true}}}
 		if i > 0 {
-			stored.Description = "Database log-ins with IAM. Written by rdsiam policy attach. Part 3 of db."
+			stored.Description = "Database logins with IAM. Written by rdsiam policy attach. Part 3 of db."
 		}
 		a.server.AddPolicy(stored)
 	}

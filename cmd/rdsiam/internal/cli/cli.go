@@ -27,7 +27,7 @@ type Streams struct {
 }
 
 // Run runs the command line args, without the name of the program, until it is done or ctx
-// is cancelled, and returns the exit code.
+// is canceled, and returns the exit code.
 func Run(ctx context.Context, args []string, streams Streams) int {
 	root := newRoot(streams)
 	root.SetArgs(args)
@@ -70,7 +70,7 @@ func newRoot(streams Streams) *cobra.Command {
 		Use:   "rdsiam",
 		Short: "Log in to Amazon RDS and Aurora with an AWS identity",
 		Long: `Log in to Amazon RDS and Aurora with an AWS identity instead of a password,
-set up the account and the policy for it, and find out why a log-in fails.
+set up the account and the policy for it, and find out why a login fails.
 
 AWS credentials are those of the AWS CLI and SDKs: environment, profiles, SSO,
 roles. The region of a database is read from its host name.`,

@@ -61,13 +61,13 @@ func (t *target) prepareClient(ctx context.Context, endpoint, databaseName strin
 // address returns the IP address and port of --dial; without it the address is empty, and
 // the client looks the host up itself.
 func (t *target) address(ctx context.Context, to database) (string, uint16, error) {
-	host, text, err := net.SplitHostPort(to.dialled)
+	host, text, err := net.SplitHostPort(to.dialed)
 	if err != nil {
 		return "", 0, usageError{err}
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil || port == 0 {
-		return "", 0, usagef("%q has the port %q; a port is a number from 1 to 65535", to.dialled, text)
+		return "", 0, usagef("%q has the port %q; a port is a number from 1 to 65535", to.dialed, text)
 	}
 	if t.dial == "" {
 		return "", uint16(port), nil

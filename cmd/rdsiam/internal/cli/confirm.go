@@ -43,7 +43,7 @@ func readLine(in io.Reader) (string, error) {
 	return line, err
 }
 
-// interruptible returns what read returns, or the cause of ctx if that is cancelled first. A
+// interruptible returns what read returns, or the cause of ctx if that is canceled first. A
 // read of standard input cannot be interrupted, so then its goroutine ends with the process.
 func interruptible[T any](ctx context.Context, read func() (T, error)) (T, error) {
 	type result struct {

@@ -26,11 +26,11 @@ func newDoctor(streams Streams) *cobra.Command {
 	var flags doctorFlags
 	command := &cobra.Command{
 		Use:   "doctor ENDPOINT --user USER",
-		Short: "Find out why a log-in fails",
-		Long: `Find out why a log-in fails, step by step: name, network, TLS, credentials and
-whose they are, clock, region, resource id, policy, token, the log-in itself,
+		Short: "Find out why a login fails",
+		Long: `Find out why a login fails, step by step: name, network, TLS, credentials and
+whose they are, clock, region, resource id, policy, token, the login itself,
 and then from the inside how the account comes to log in. What fails ends with
-what mends it, most often a command or statement; words in capitals in it are
+what fixes it, most often a command or statement; words in capitals in it are
 yours to replace.
 
 Nothing is changed. AWS is asked sts:GetCallerIdentity and rds:Describe…; what

@@ -98,7 +98,7 @@ func (e *enable) alreadyDone(db *rdsapi.Database) (string, error) {
 	case db.Type == rdsapi.TypeProxy && db.IAM:
 		return "clients can log in with IAM already", nil
 	case db.Type == rdsapi.TypeProxy:
-		return "", usagef("%s is a proxy: %s", db.Name, proxyMend(db))
+		return "", usagef("%s is a proxy: %s", db.Name, proxyFix(db))
 	case db.IAM && (pending == nil || *pending):
 		return "IAM authentication is on already", nil
 	case e.apply == applyWindow && pending != nil && *pending:
@@ -111,7 +111,7 @@ func (e *enable) alreadyDone(db *rdsapi.Database) (string, error) {
 	return "", nil
 }
 
-func proxyMend(db *rdsapi.Database) string {
+func proxyFix(db *rdsapi.Database) string {
 	return "clients of the proxy log in with passwords; set IAMAuth=REQUIRED for the secrets of the users that are to log in with IAM:\n" +
 		"  aws rds modify-db-proxy --region " + db.Resource.Region + " --db-proxy-name " + db.Name + " --require-tls --auth AuthScheme=SECRETS,SecretArn=…,IAMAuth=REQUIRED\n" +
 		"--auth replaces the whole list: name every secret"

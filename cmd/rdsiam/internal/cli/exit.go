@@ -16,7 +16,7 @@ const (
 	exitFailed   = 1 // anything that has no code of its own: network, files, a server's error
 	exitUsage    = 2 // flags, arguments, endpoint, settings: the same call fails again
 	exitAWS      = 3 // no credentials, or AWS refused a call
-	exitRefused  = 4 // the database refused the log-in
+	exitRefused  = 4 // the database refused the login
 	exitFindings = 5 // a check ran and found something wrong
 
 	// connect and exec pass the exit code of the program that they run on. Their own
@@ -38,7 +38,7 @@ func newExitCodes(streams Streams) *cobra.Command {
     1  failed: network, files, an error of the server
     2  flags, arguments, endpoint or settings are wrong; a repetition fails too
     3  no AWS credentials, or AWS refused a call
-    4  the database refused the log-in
+    4  the database refused the login
     5  a check found something: policy lint, provision check, doctor, and
        token --describe of a token on standard input
 

@@ -38,7 +38,7 @@ func newLocal(streams Streams) *cobra.Command {
 them as RDS does: signature, host, port, region, user, age, credentials, policy.
 No AWS account is needed. For tests and development in any language.
 
-With --postgres or --mysql, each session whose log-in was accepted is handed to
+With --postgres or --mysql, each session whose login was accepted is handed to
 that server, as the user of its DSN (without one, as the user of the session).
 With neither, both kinds answer SELECT 1, current_user and the like by
 themselves.
@@ -52,7 +52,7 @@ Programs dial and sign RDSIAM_POSTGRES_HOST and PORT, in RDSIAM_USER's name.
 rdsiam and its library, which sign no local names, take RDSIAM_POSTGRES_ENDPOINT
 and dial RDSIAM_POSTGRES_DIAL. The same with RDSIAM_MYSQL_.
 
-Each log-in is told on standard error, with the reason where it was refused; RDS
+Each login is told on standard error, with the reason where it was refused; RDS
 never tells it. Nothing listens but on 127.0.0.1.`,
 		Example: `  rdsiam local -- npm test
   rdsiam local --postgres postgres://postgres:secret@localhost/dev --user app
@@ -203,10 +203,10 @@ func localJSON(e client.Environment) any {
 	}{set, e.Unset}
 }
 
-// logInPrinter tells of log-ins in lines.
-func logInPrinter(streams Streams) func(string, rdsiamtest.LogIn) {
+// logInPrinter tells of logins in lines.
+func logInPrinter(streams Streams) func(string, rdsiamtest.Login) {
 	var mu sync.Mutex
-	return func(engine string, try rdsiamtest.LogIn) {
+	return func(engine string, try rdsiamtest.Login) {
 		said := "accepted"
 		if !try.Accepted {
 			said = "refused: " + string(try.Reason)
@@ -220,7 +220,7 @@ func logInPrinter(streams Streams) func(string, rdsiamtest.LogIn) {
 	}
 }
 
-// runWith runs a program in an environment until it ends. When ctx is cancelled it is
+// runWith runs a program in an environment until it ends. When ctx is canceled it is
 // asked to end.
 func runWith(ctx context.Context, streams Streams, environment client.Environment, program []string) error {
 	command := exec.CommandContext(ctx, program[0], program[1:]...)

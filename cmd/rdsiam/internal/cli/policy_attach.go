@@ -102,7 +102,7 @@ func (a *policyAttach) run(ctx context.Context, streams Streams) error {
 			return err
 		}
 	}
-	_, err = fmt.Fprintln(streams.Out, "done; new log-ins see it within a few seconds")
+	_, err = fmt.Fprintln(streams.Out, "done; new logins see it within a few seconds")
 	return err
 }
 

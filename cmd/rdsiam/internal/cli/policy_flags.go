@@ -26,7 +26,7 @@ func (p *policyFlags) addTo(command *cobra.Command) {
 	flags.StringVar(&p.endpoint, "endpoint", "", "host of the database; the RDS API is asked for its id")
 	flags.StringVar(&p.resource, "resource", "", "id of the database, db-…, cluster-… or prx-…, or an ARN with it")
 	flags.StringVar(&p.account, "account", "", "account of the database, 12 digits, with --resource ID")
-	flags.StringArrayVarP(&p.users, "user", "u", nil, "database user, spelt as the database spells it; may be repeated")
+	flags.StringArrayVarP(&p.users, "user", "u", nil, "database user, spelled as the database spells it; may be repeated")
 	flags.StringArrayVar(&p.patterns, "user-pattern", nil, "database users by a pattern of IAM: *, ? and variables; may be repeated")
 }
 

@@ -16,9 +16,9 @@ func newPolicyLint(streams Streams) *cobra.Command {
 	)
 	command := &cobra.Command{
 		Use:   "lint FILE|-",
-		Short: "Find the mistakes that are made in policies for log-ins",
+		Short: "Find the mistakes that are made in policies for logins",
 		Long: `Look for what is wrong with the statements of an IAM policy that are about
-rds-db:connect: errors, because of which a log-in is refused, and warnings,
+rds-db:connect: errors, because of which a login is refused, and warnings,
 where it allows more than it seems to. Other statements are left alone.
 
 The policy is read from FILE, or with - from standard input, as JSON. AWS is not
@@ -40,7 +40,7 @@ docs/policies.md lists the codes of the findings.`,
 			findings := []finding{} // [] in JSON, not null
 			for _, f := range policy.Lint() {
 				if f.Severity == rdsiam.SeverityError || !errorsOnly {
-					findings = append(findings, finding{f.Code, f.Severity.String(), f.Path, f.Value, f.Problem, f.Mend, f.String()})
+					findings = append(findings, finding{f.Code, f.Severity.String(), f.Path, f.Value, f.Problem, f.Fix, f.String()})
 				}
 			}
 			if err := printFindings(streams.Out, findings, output); err != nil {
@@ -64,7 +64,7 @@ type finding struct {
 	Path     string `json:"path"`
 	Value    string `json:"value"`
 	Problem  string `json:"problem"`
-	Mend     string `json:"mend"`
+	Fix      string `json:"fix"`
 	line     string
 }
 

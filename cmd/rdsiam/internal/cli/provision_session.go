@@ -35,7 +35,7 @@ func (s *sessionFlags) addTo(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&s.dsnFile, "dsn-file", "", "file with the DSN to set the account up by, - for standard input (default $"+dsnVariable+")")
 	flags.StringVar(&s.endpoint, "endpoint", "", "host or host:port to log in to with a token instead")
-	flags.StringVar(&s.as.user, "as", "", "with --endpoint: who sets the account up, spelt as the database spells it")
+	flags.StringVar(&s.as.user, "as", "", "with --endpoint: who sets the account up, spelled as the database spells it")
 	flags.StringVarP(&s.database, "db", "d", "", "with --endpoint: database to connect to")
 	flags.StringVar(&s.as.region, "region", "", "with --endpoint: AWS region, where the host name does not tell it")
 	flags.StringVar(&s.as.profile, "profile", "", "with --endpoint: profile of the AWS configuration (default $AWS_PROFILE)")
@@ -108,10 +108,10 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string, not
 }
 
 func postgreSQLDriver(to database, name string, notices *provision.Notices) (rdsiam.Driver, error) {
-	address := url.URL{Scheme: "postgres", User: url.User(to.User), Host: to.dialled, Path: "/" + name}
+	address := url.URL{Scheme: "postgres", User: url.User(to.User), Host: to.dialed, Path: "/" + name}
 	config, err := pgx.ParseConfig(address.String())
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "PG… variables, service file or root.crt", Problem: "pgx does not take them: " + err.Error(), Mend: "correct or unset them"}
+		return nil, &rdsiam.ConfigError{Setting: "PG… variables, service file or root.crt", Problem: "pgx does not take them: " + err.Error(), Fix: "correct or unset them"}
 	}
 	admin.Hear(config, notices)
 	return rdspgx.New(config, to.options...)
@@ -119,6 +119,6 @@ func postgreSQLDriver(to database, name string, notices *provision.Notices) (rds
 
 func mySQLDriver(to database, name string) (rdsiam.Driver, error) {
 	config := mysql.NewConfig()
-	config.Net, config.Addr, config.User, config.DBName = "tcp", to.dialled, to.User, name
+	config.Net, config.Addr, config.User, config.DBName = "tcp", to.dialed, to.User, name
 	return rdsmysql.New(config, to.options...)
 }

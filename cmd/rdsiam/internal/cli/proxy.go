@@ -37,7 +37,7 @@ func newProxy(streams Streams) *cobra.Command {
 		Use:   "proxy HOST[:PORT] --user USER",
 		Short: "Let programs on this machine log in that cannot get tokens",
 		Long: `Listen on this machine for programs that cannot get tokens. Each connection gets
-a log-in of its own at the database, with a token and verified TLS. Clients
+a login of its own at the database, with a token and verified TLS. Clients
 connect without TLS, as the user given here and as no other.
 
 By default they connect to a unix socket that only you can use. On TCP they need
@@ -165,7 +165,7 @@ func (t *target) proxyEngine(ctx context.Context, database database) (proxy.Engi
 		return nil, err
 	}
 	target := proxy.Target{
-		Login: database.Login, Dialled: database.dialled, Options: database.options, Tokens: rdsiam.NewTokenSource(aws.Credentials),
+		Login: database.Login, Dialed: database.dialed, Options: database.options, Tokens: rdsiam.NewTokenSource(aws.Credentials),
 	}
 	if spoken == postgreSQL {
 		return proxy.NewPostgreSQL(target)

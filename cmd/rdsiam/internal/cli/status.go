@@ -122,7 +122,7 @@ func caLine(i rdsapi.Instance, named bool) string {
 func proxyLines(p *rdsapi.Proxy) []line {
 	tls := "required"
 	if !p.RequireTLS {
-		tls = "not required; log-ins with a token need it all the same"
+		tls = "not required; logins with a token need it all the same"
 	}
 	lines := []line{{"TLS", tls}, {"scheme", p.DefaultAuthScheme + ": " + schemeMeaning(p.DefaultAuthScheme)}}
 	for _, auth := range p.Auth {
@@ -144,7 +144,7 @@ func nextAfterStatus(db *rdsapi.Database, endpoint string) string {
 	support := db.IAMSupport()
 	switch {
 	case db.Type == rdsapi.TypeProxy && !db.IAM:
-		return proxyMend(db)
+		return proxyFix(db)
 	case db.IAM || db.PendingIAM != nil && *db.PendingIAM || support.Known && !support.Supported:
 		return ""
 	}

@@ -41,7 +41,7 @@ type target struct {
 
 func (t *target) addTo(command *cobra.Command) {
 	flags := command.Flags()
-	flags.StringVarP(&t.user, "user", "u", "", "database user, spelt as the database spells it")
+	flags.StringVarP(&t.user, "user", "u", "", "database user, spelled as the database spells it")
 	flags.StringVar(&t.region, "region", "", "AWS region, where the host name does not tell it")
 	flags.StringVar(&t.profile, "profile", "", "profile of the AWS configuration (default $AWS_PROFILE)")
 	flags.StringVar(&t.engine, "engine", "", "postgresql, mysql or mariadb, where the port is not 5432 or 3306")
@@ -67,7 +67,7 @@ func (t *target) engineOf(port uint16) (engine, error) {
 // database is one database to log in to.
 type database struct {
 	rdsiam.Login
-	dialled string // host:port
+	dialed  string // host:port
 	options []rdsiam.EndpointOption
 }
 
@@ -77,7 +77,7 @@ func (t *target) resolve(endpoint string) (database, error) {
 	if err != nil {
 		return database{}, err
 	}
-	d := database{dialled: endpoint}
+	d := database{dialed: endpoint}
 	if t.region != "" {
 		d.options = append(d.options, rdsiam.WithRegion(t.region))
 	}
@@ -89,18 +89,18 @@ func (t *target) resolve(endpoint string) (database, error) {
 		d.options = append(d.options, rdsiam.WithRootCAs(pool))
 	}
 	if t.dial != "" {
-		d.dialled = t.dial
+		d.dialed = t.dial
 		d.options = append(d.options, rdsiam.WithEndpoint(endpoint))
 	}
 	d.User = t.user
-	d.Endpoint, err = rdsiam.ResolveEndpoint(d.dialled, defaultPort, d.options...)
+	d.Endpoint, err = rdsiam.ResolveEndpoint(d.dialed, defaultPort, d.options...)
 	if err != nil {
 		return database{}, err
 	}
 	if t.dial == "" {
-		d.dialled = d.Endpoint.String()
+		d.dialed = d.Endpoint.String()
 	} else if _, _, err := net.SplitHostPort(t.dial); err != nil {
-		d.dialled = net.JoinHostPort(t.dial, strconv.Itoa(int(defaultPort)))
+		d.dialed = net.JoinHostPort(t.dial, strconv.Itoa(int(defaultPort)))
 	}
 	return d, nil
 }
@@ -124,7 +124,7 @@ func (t *target) defaultPort(endpoint string) (uint16, error) {
 	return engine.port(), err
 }
 
-// requireUser refuses a log-in without a user, in the words of the command line.
+// requireUser refuses a login without a user, in the words of the command line.
 func (t *target) requireUser() error {
 	if t.user == "" {
 		return usagef("--user is missing: the database user to log in as")

@@ -52,7 +52,7 @@ func printTokenInfo(out io.Writer, info tokeninfo.Info, now time.Time, output ou
 	}
 	var failed error
 	for _, p := range info.Problems {
-		_, err := fmt.Fprintf(out, "%s: %s; %s\n", p.Severity, p.Problem, p.Mend)
+		_, err := fmt.Fprintf(out, "%s: %s; %s\n", p.Severity, p.Problem, p.Fix)
 		failed = errors.Join(failed, err)
 	}
 	return failed

@@ -12,7 +12,7 @@ import (
 // checkAccount looks at the account from the inside: how it comes to log in with a token.
 func checkAccount(ctx context.Context, c *chart) Result {
 	if c.db == nil {
-		return skipped("because of log-in")
+		return skipped("because of login")
 	}
 	if c.Engine == MySQL {
 		return c.checkPlugin(ctx)
@@ -43,12 +43,12 @@ func (c *chart) checkMembership(ctx context.Context) Result {
 		return found("not in rds_iam: the proxy logs in to the database with a password")
 	case err == sql.ErrNoRows:
 		return warning("not in rds_iam, and logged in all the same: the server is not set up as RDS is").
-			mend("make it a member", "GRANT rds_iam TO "+quoteName(c.User)+";")
+			fix("make it a member", "GRANT rds_iam TO "+quoteName(c.User)+";")
 	case err != nil:
 		return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 	case strings.Count(path, " > ") > 1:
 		return warning("in rds_iam indirectly: %s; with it every member of the roles between", path).
-			mend("RDS takes no password of any of them; give rds_iam to the log-in role alone",
+			fix("RDS takes no password of any of them; give rds_iam to the login role alone",
 				fmt.Sprintf("GRANT rds_iam TO %s;", quoteName(c.User)))
 	}
 	return found("in rds_iam: %s", path)
@@ -75,17 +75,17 @@ func (c *chart) checkPlugin(ctx context.Context) Result {
 			return found("%s with a password, which the proxy knows", account)
 		}
 		return warning("%s does not use AWSAuthenticationPlugin, and logged in all the same", account).
-			mend(mendPlugin(c.User, name, quoted))
+			fix(fixPlugin(c.User, name, quoted))
 	case !strings.Contains(upper, "REQUIRE SSL") && !strings.Contains(upper, "REQUIRE X509"):
 		return warning("%s uses AWSAuthenticationPlugin and may log in without TLS", account).
-			mend("a client without TLS sends its token in clear", "ALTER USER "+quoted+" REQUIRE SSL;")
+			fix("a client without TLS sends its token in clear", "ALTER USER "+quoted+" REQUIRE SSL;")
 	}
 	return found("%s uses AWSAuthenticationPlugin and requires TLS", account)
 }
 
-// mendPlugin gives the account that logged in the plugin of RDS, unless it is not that of
+// fixPlugin gives the account that logged in the plugin of RDS, unless it is not that of
 // user: the plugin would then take the password from somebody else.
-func mendPlugin(user, name, quoted string) (text, command string) {
+func fixPlugin(user, name, quoted string) (text, command string) {
 	if name != user {
 		return "the session is not that of " + user + ": something on the way logs in as another, or an anonymous account goes first; see which accounts there are",
 			"SELECT user, host, plugin FROM mysql.user WHERE user IN (" + quoteText(user) + ", " + quoteText(name) + ");"
@@ -103,7 +103,7 @@ func cutLast(text, separator string) (before, after string, ok bool) {
 // checkSession looks at the TLS of the session as the server sees it.
 func checkSession(ctx context.Context, c *chart) Result {
 	if c.db == nil {
-		return skipped("because of log-in")
+		return skipped("because of login")
 	}
 	var version, cipher string
 	var err error
@@ -120,7 +120,7 @@ func checkSession(ctx context.Context, c *chart) Result {
 		return skipped("because the server does not tell: %v", rdsapi.Innermost(err))
 	case version == "":
 		return warning("verified TLS up to a proxy or tunnel, and none from there to the server").
-			mend("require it there as well", "rdsiam status "+shellWord(c.Endpoint)+c.profileFlag())
+			fix("require it there as well", "rdsiam status "+shellWord(c.Endpoint)+c.profileFlag())
 	}
 	return found("%s with %s", version, cipher)
 }

@@ -83,7 +83,7 @@ func TestCertificates(t *testing.T) {
 		until                 time.Time
 		trusted               bool
 		status                doctor.Status
-		found, mend, command  string
+		found, fix, command   string
 	}{
 		{"ends soon", "Amazon RDS eu-west-1 Root CA RSA2048 G1", ordersHost, week, true, doctor.Warning,
 			"certificate until " + week.Format(time.DateOnly), "the certificate ends soon", renewal},
@@ -109,8 +109,8 @@ func TestCertificates(t *testing.T) {
 			if got.Status != test.status || !strings.Contains(got.Found, test.found) {
 				t.Errorf("tls is %s: %s; want %s: %s", got.Status, got.Found, test.status, test.found)
 			}
-			if !strings.Contains(got.Mend, test.mend) || got.Command != test.command {
-				t.Errorf("mend %q, command %q; want %q, %q", got.Mend, got.Command, test.mend, test.command)
+			if !strings.Contains(got.Fix, test.fix) || got.Command != test.command {
+				t.Errorf("fix %q, command %q; want %q, %q", got.Fix, got.Command, test.fix, test.command)
 			}
 		})
 	}

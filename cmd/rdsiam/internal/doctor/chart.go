@@ -16,7 +16,7 @@ type chart struct {
 	Case
 
 	endpoint rdsiam.Endpoint // that is signed; zero: there is none
-	dialled  string          // host:port
+	dialed   string          // host:port
 	reached  bool            // by TCP
 	secure   bool            // TLS verified
 
@@ -45,10 +45,10 @@ func (c *chart) close() {
 	}
 }
 
-func (c *chart) dialledHost() string {
-	host, _, err := net.SplitHostPort(c.dialled)
+func (c *chart) dialedHost() string {
+	host, _, err := net.SplitHostPort(c.dialed)
 	if err != nil {
-		return c.dialled
+		return c.dialed
 	}
 	return host
 }

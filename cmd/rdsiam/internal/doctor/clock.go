@@ -25,14 +25,14 @@ func checkClock(_ context.Context, c *chart) Result {
 	switch {
 	case skew >= slowTolerance:
 		c.clockBad = true
-		return failed("this clock is %v slow: every token is born expired", skew).mend("set it", set)
+		return failed("this clock is %v slow: every token is born expired", skew).fix("set it", set)
 	case -skew > clockTolerance:
 		c.clockBad = true
-		return failed("this clock is %v fast: tokens are not valid yet", -skew).mend("set it", set)
+		return failed("this clock is %v fast: tokens are not valid yet", -skew).fix("set it", set)
 	case skew > clockWarning:
-		return warning("this clock is %v slow, and tokens live shorter by that", skew).mend("set it", set)
+		return warning("this clock is %v slow, and tokens live shorter by that", skew).fix("set it", set)
 	case -skew > clockWarning:
-		return warning("this clock is %v fast", -skew).mend("set it; over 5 minutes AWS refuses", set)
+		return warning("this clock is %v fast", -skew).fix("set it; over 5 minutes AWS refuses", set)
 	}
 	return found("within %v of AWS's", max(skew.Abs(), time.Second))
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// commandLine is the command that was run, for mends to change and show.
+// commandLine is the command that was run, for fixes to change and show.
 type commandLine struct {
 	endpoint, user, database      string
 	dial, region, rootCAs, engine string
@@ -24,7 +24,7 @@ func (c *chart) commandLine() commandLine {
 	return line
 }
 
-// at names another database, and dials what was dialled.
+// at names another database, and dials what was dialed.
 func (l commandLine) at(endpoint, dial string) commandLine {
 	l.endpoint, l.dial, l.region = endpoint, dial, ""
 	return l
@@ -44,7 +44,7 @@ func (l commandLine) String() string {
 	return strings.Join(words, " ")
 }
 
-// The commands of rdsiam that mend.
+// The commands of rdsiam that fix.
 
 func (c *chart) enableCommand() string {
 	return "rdsiam enable " + c.named() + " --apply now" + c.profileFlag()

@@ -22,7 +22,7 @@ func wordsOf(t *testing.T, command string) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// runCommand runs what a mend says, against the AWS of the stage. What logs in to a database,
+// runCommand runs what a fix says, against the AWS of the stage. What logs in to a database,
 // reads a file or has a word in capitals in it is only read.
 func (s *stage) runCommand(t *testing.T, command string) {
 	t.Helper()
@@ -46,8 +46,8 @@ func (s *stage) runCommand(t *testing.T, command string) {
 	}
 }
 
-// What the doctor says to do about AWS mends it: done, the check is no failure any more.
-func TestCommandsMend(t *testing.T) {
+// What the doctor says to do about AWS fixes it: done, the check is no failure any more.
+func TestCommandsFix(t *testing.T) {
 	tests := []struct {
 		name, check string
 		spoil       func(*testing.T, *stage)
@@ -62,7 +62,7 @@ func TestCommandsMend(t *testing.T) {
 				i.PendingModifiedValues.IAMDatabaseAuthenticationEnabled = &on
 			})
 		}},
-		{"no policy", "log-in", func(t *testing.T, s *stage) {
+		{"no policy", "login", func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
 		}},

@@ -25,19 +25,19 @@ const tokenLife = 15 * time.Minute
 func checkCredentials(ctx context.Context, c *chart) Result {
 	config, err := c.AWS(ctx)
 	if err != nil {
-		return failed("%v", err).mend("correct the profile or the files that it names", "aws configure list"+c.profileFlag())
+		return failed("%v", err).fix("correct the profile or the files that it names", "aws configure list"+c.profileFlag())
 	}
 	if c.endpoint.IsZero() {
 		config.Region = firstOf(c.Region, config.Region)
 	}
 	c.aws = &config
 	if config.Credentials == nil {
-		return failed("there are no AWS credentials").mend("log in, or set up a profile", c.getCredentials(""))
+		return failed("there are no AWS credentials").fix("log in, or set up a profile", c.getCredentials(""))
 	}
 	credentials, err := config.Credentials.Retrieve(ctx)
 	if err != nil {
 		return failed("there are no AWS credentials: %v", rdsapi.Innermost(err)).
-			mend("log in, or set up a profile", c.getCredentials(err.Error()))
+			fix("log in, or set up a profile", c.getCredentials(err.Error()))
 	}
 	kind := "long-term key"
 	if credentials.SessionToken != "" {
@@ -48,9 +48,9 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 		result.Found += ", until " + credentials.Expires.UTC().Format(time.RFC3339)
 		switch left := time.Until(credentials.Expires); {
 		case left <= 0:
-			return failed("%s has expired", result.Found).mend("get new ones; a token dies with the credentials that signed it", c.getCredentials(credentials.Source))
+			return failed("%s has expired", result.Found).fix("get new ones; a token dies with the credentials that signed it", c.getCredentials(credentials.Source))
 		case left < tokenLife:
-			result = warning("%s", result.Found).mend("a token dies with the credentials that signed it: get new ones", c.getCredentials(credentials.Source))
+			result = warning("%s", result.Found).fix("a token dies with the credentials that signed it: get new ones", c.getCredentials(credentials.Source))
 		}
 	}
 	c.credentials = credentials
@@ -91,16 +91,16 @@ func checkIdentity(ctx context.Context, c *chart) Result {
 	parsed, err := arn.Parse(c.caller.arn)
 	if err != nil {
 		c.caller = caller{}
-		return skipped("because AWS cannot be asked: something else answers in its place, as a proxy or a network that wants a log-in does")
+		return skipped("because AWS cannot be asked: something else answers in its place, as a proxy or a network that wants a login does")
 	}
 	c.caller.partition = parsed.Partition
 	if partition := c.endpoint.Partition(); partition != "" && c.caller.partition != partition {
 		return failed("%s is of the partition %s, and the database of %s", c.caller.arn, c.caller.partition, partition).
-			mend("use credentials of the account that owns the database", "aws configure list-profiles")
+			fix("use credentials of the account that owns the database", "aws configure list-profiles")
 	}
 	for _, other := range []string{"ExecutionRole", "NodeInstanceRole", "NodeRole"} {
 		if strings.Contains(c.caller.arn, other) {
-			return warning("%s", c.caller.arn).mend("that is the role of the machinery, not of the program: ECS signs with the task role, EKS with that of the pod",
+			return warning("%s", c.caller.arn).fix("that is the role of the machinery, not of the program: ECS signs with the task role, EKS with that of the pod",
 				c.whoAmI())
 		}
 	}
@@ -149,25 +149,25 @@ func (c *chart) explainSTS(ctx context.Context, err error) Result {
 	c.stranger = true
 	switch refused.ErrorCode() {
 	case "ExpiredToken", "ExpiredTokenException":
-		return failed("the credentials have expired: %s", refused.ErrorMessage()).mend("get new ones", c.getCredentials(source))
+		return failed("the credentials have expired: %s", refused.ErrorMessage()).fix("get new ones", c.getCredentials(source))
 	case "RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed":
 		if c.skew != nil && c.skew.Abs() > clockTolerance {
 			c.stranger = false
 			return skipped("because of the clock: AWS refuses the signature")
 		}
-		return failed("AWS refuses the signature: the secret key is not that of %s", c.credentials.AccessKeyID).mend("get the right one", c.getCredentials(source))
+		return failed("AWS refuses the signature: the secret key is not that of %s", c.credentials.AccessKeyID).fix("get the right one", c.getCredentials(source))
 	case "InvalidClientTokenId", "UnrecognizedClientException":
 		if c.credentials.SessionToken != "" && c.endpoint.Region() != globalSTS {
 			if _, err := c.callSTS(ctx, globalSTS); err == nil {
 				return failed("the session token is of the global endpoint of STS, and %s does not know such ones: a token signed with it is refused there", c.endpoint.Region()).
-					mend("get credentials from the endpoint of a region", "export AWS_STS_REGIONAL_ENDPOINTS=regional; "+c.getCredentials(source))
+					fix("get credentials from the endpoint of a region", "export AWS_STS_REGIONAL_ENDPOINTS=regional; "+c.getCredentials(source))
 			}
 		}
-		return failed("AWS does not know the key %s, or not with this session token", c.credentials.AccessKeyID).mend("get new credentials", c.getCredentials(source))
+		return failed("AWS does not know the key %s, or not with this session token", c.credentials.AccessKeyID).fix("get new credentials", c.getCredentials(source))
 	}
 	c.stranger = false
 	return warning("AWS does not tell whose the credentials are: %s: %s", refused.ErrorCode(), refused.ErrorMessage()).
-		mend("see what the AWS CLI says", c.whoAmI())
+		fix("see what the AWS CLI says", c.whoAmI())
 }
 
 func firstOf(texts ...string) string {

@@ -26,7 +26,7 @@ func checkDatabase(ctx context.Context, c *chart) Result {
 	c.database, c.resource = database, database.Resource
 	if c.ResourceID != "" && c.ResourceID != database.Resource.ID {
 		return failed("--resource says %s, and AWS %s", c.ResourceID, database.Resource.ID).
-			mend("policies name what AWS says, for the "+string(database.Type)+" as a whole", c.policyCommand())
+			fix("policies name what AWS says, for the "+string(database.Type)+" as a whole", c.policyCommand())
 	}
 	return c.describeDatabase()
 }
@@ -52,7 +52,7 @@ func (c *chart) givenResource(because string) Result {
 	}
 	if _, err := resource.User(c.User); err != nil {
 		return failed("--resource: %s", problemOf(err)).
-			mend("policies name what AWS calls the resource id, and never the name", c.describeResource())
+			fix("policies name what AWS calls the resource id, and never the name", c.describeResource())
 	}
 	c.resource = resource
 	return skipped("%s; --resource says %s", because, c.ResourceID)
@@ -94,7 +94,7 @@ func (c *chart) explainAPI(err error) Result {
 		return c.givenResource("because the API of RDS does not know this kind of endpoint")
 	case errors.As(err, &missing):
 		return failed("account %s has no %s %s in %s with this endpoint", c.caller.account, missing.Type, missing.Name, c.endpoint.Region()).
-			mend("sign in the account that owns the database: take its profile, or a role there; or check the spelling", c.withProfile("PROFILE"))
+			fix("sign in the account that owns the database: take its profile, or a role there; or check the spelling", c.withProfile("PROFILE"))
 	}
 	return c.givenResource(fmt.Sprintf("because the API of RDS failed: %v", err))
 }
@@ -110,7 +110,7 @@ func (c *chart) describeDatabase() Result {
 	text := fmt.Sprintf("%s %s, %s", d.Type, d.Resource.ID, strings.TrimSpace(d.Engine+" "+d.EngineVersion))
 	if support := d.IAMSupport(); support.Known && !support.Supported {
 		return failed("%s: no IAM authentication: %s", text, support.Reason).
-			mend("log in with a password, or have an engine, version or class that can", c.awsCommand("rds describe-db-engine-versions", "--engine "+d.Engine,
+			fix("log in with a password, or have an engine, version or class that can", c.awsCommand("rds describe-db-engine-versions", "--engine "+d.Engine,
 				"--query 'DBEngineVersions[].EngineVersion'"))
 	}
 	if d.Type == rdsapi.TypeProxy {
@@ -120,18 +120,18 @@ func (c *chart) describeDatabase() Result {
 	switch {
 	case !d.IAM && d.PendingIAM != nil && *d.PendingIAM:
 		return failed("%s: IAM authentication is pending until %s", text, firstOf(d.MaintenanceWindow, "the maintenance window")).
-			mend("turn it on now", enable)
+			fix("turn it on now", enable)
 	case !d.IAM:
-		return failed("%s: IAM authentication is off", text).mend("turn it on", enable)
+		return failed("%s: IAM authentication is off", text).fix("turn it on", enable)
 	case d.PendingIAM != nil && !*d.PendingIAM:
-		return warning("%s: IAM authentication is about to be turned off", text).mend("keep it on", enable)
+		return warning("%s: IAM authentication is about to be turned off", text).fix("keep it on", enable)
 	case d.Status == "stopped":
-		return failed("%s is stopped", text).mend("start it; that takes some minutes", c.available())
+		return failed("%s is stopped", text).fix("start it; that takes some minutes", c.available())
 	case d.Status != "available":
-		return warning("%s is %q", text, d.Status).mend("wait until it is available", c.available())
+		return warning("%s is %q", text, d.Status).fix("wait until it is available", c.available())
 	case d.MasterUser == c.User:
 		return warning("%s, IAM on; %s is the master user", text, c.User).
-			mend("once it is in rds_iam, PostgreSQL takes no password of it any more: use an account of its own", "rdsiam provision plan --help")
+			fix("once it is in rds_iam, PostgreSQL takes no password of it any more: use an account of its own", "rdsiam provision plan --help")
 	}
 	return found("%s, IAM authentication on", text)
 }
@@ -139,7 +139,7 @@ func (c *chart) describeDatabase() Result {
 func (c *chart) describeProxy(text string) Result {
 	if !c.database.IAM {
 		return failed("%s: no client can log in with a token: IAMAuth is not REQUIRED, and DefaultAuthScheme not IAM_AUTH", text).
-			mend("require IAM for the secret of the account; --auth replaces the whole list, so name every secret", c.requireIAM())
+			fix("require IAM for the secret of the account; --auth replaces the whole list, so name every secret", c.requireIAM())
 	}
 	return found("%s, IAM authentication on", text)
 }

@@ -1,8 +1,8 @@
-// Package doctor finds out what keeps a log-in from working. It climbs a ladder of checks,
+// Package doctor finds out what keeps a login from working. It climbs a ladder of checks,
 // each of which has what those before it found, and changes nothing on the way.
 //
 // Every check has a time limit and runs, or says because of what it was skipped. What fails
-// ends with what mends it. No result has a token in it.
+// ends with what fixes it. No result has a token in it.
 package doctor
 
 import (
@@ -83,7 +83,7 @@ var ladder = []check{
 	{"database", 20 * time.Second, checkDatabase},
 	{"policy", 5 * time.Second, checkPolicy},
 	{"token", 5 * time.Second, checkToken},
-	{"log-in", 20 * time.Second, checkLogIn},
+	{"login", 20 * time.Second, checkLogin},
 	{"account", 10 * time.Second, checkAccount},
 	{"session", 10 * time.Second, checkSession},
 }

@@ -21,7 +21,7 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// What is well is found well: nothing failed, nothing to mend.
+// What is well is found well: nothing failed, nothing to fix.
 func TestHealthy(t *testing.T) {
 	for _, engine := range []doctor.Engine{doctor.PostgreSQL, doctor.MySQL} {
 		t.Run(string(engine), func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestHealthy(t *testing.T) {
 }
 
 // Every cause of a failure is staged, named by the check that finds it, and ends with what
-// mends it.
+// fixes it.
 func TestCauses(t *testing.T) {
 	const postgres, mysql = doctor.PostgreSQL, doctor.MySQL
 	expired := credentials
@@ -329,79 +329,79 @@ func TestCauses(t *testing.T) {
 		{"policy that opens too much", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:*/app"),
 			"policy", doctor.Warning, "allows arn:aws:rds-db", "rdsiam policy lint policy.json"},
 
-		// What only the log-in shows.
+		// What only the login shows.
 		{"identity without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, `refused, FATAL: PAM authentication failed for user "app" (SQLSTATE 28000)`, "rdsiam policy attach --iam-user sre --endpoint " + ordersHost + " --user app"},
+		}, "login", doctor.Failed, `refused, FATAL: PAM authentication failed for user "app" (SQLSTATE 28000)`, "rdsiam policy attach --iam-user sre --endpoint " + ordersHost + " --user app"},
 		{"identity without a policy, MySQL", mysql, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "Error 1045", "rdsiam policy attach --iam-user sre --endpoint " + ordersHost},
+		}, "login", doctor.Failed, "Error 1045", "rdsiam policy attach --iam-user sre --endpoint " + ordersHost},
 		{"identity of IAM Identity Center", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
 				ARN: "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_dba_0123456789abcdef/ann"})
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy --endpoint " + ordersHost + " --user app"},
 		{"identity without a policy, by id", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.Deny("rds:DescribeDBInstances")
 			s.ResourceID = resourceID
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --iam-user sre --resource " + resourceID + " --region eu-west-1 --account 123456789012 --user app"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --iam-user sre --resource " + resourceID + " --region eu-west-1 --account 123456789012 --user app"},
 		{"identity without a policy, shard group", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint("s.shardgrp-abc123.eu-west-1.rds.amazonaws.com")}, func(t *testing.T, s *stage) {
 			s.Endpoint = "s.shardgrp-abc123.eu-west-1.rds.amazonaws.com"
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "lacks rds-db:connect", "--endpoint CLUSTER.cluster-ID.eu-west-1.rds.amazonaws.com --user app"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "--endpoint CLUSTER.cluster-ID.eu-west-1.rds.amazonaws.com --user app"},
 		{"role without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.Profile = "prod"
 			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
 				ARN: "arn:aws:sts::123456789012:assumed-role/orders/i-0123"})
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role orders --endpoint " + ordersHost + " --user app --profile prod"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role orders --endpoint " + ordersHost + " --user app --profile prod"},
 		{"credentials that are not accepted", postgres, nil, notAccepted,
-			"log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+			"login", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
 		{"identity that AWS does not tell, without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "AccessDenied", Message: "explicit deny"})
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE --endpoint " + ordersHost},
-		{"proxy without IAM, log-in", mysql, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE --endpoint " + ordersHost},
+		{"proxy without IAM, login", mysql, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
 			s.Endpoint = s.aws.AddProxy(fakeaws.Proxy{DBProxyName: "p", EngineFamily: "MYSQL"}).Endpoint
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "the proxy has no IAM authentication, or no secret", "aws rds modify-db-proxy --region eu-west-1 --db-proxy-name p --auth"},
+		}, "login", doctor.Failed, "the proxy has no IAM authentication, or no secret", "aws rds modify-db-proxy --region eu-west-1 --db-proxy-name p --auth"},
 		{"proxy without the secret", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(_ *testing.T, s *stage) {
 			s.Endpoint, s.Offline, s.User = proxyHost, true, "stranger"
-		}, "log-in", doctor.Failed, "the proxy has no IAM authentication, or no secret", "aws rds modify-db-proxy --region eu-west-1 --db-proxy-name NAME --auth"},
+		}, "login", doctor.Failed, "the proxy has no IAM authentication, or no secret", "aws rds modify-db-proxy --region eu-west-1 --db-proxy-name NAME --auth"},
 		{"account without the plugin", mysql, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("o'neil", "secret")}, func(_ *testing.T, s *stage) {
 			s.inRDS(nil)
 			s.User = "o'neil"
-		}, "log-in", doctor.Failed, "it does not use the plugin AWSAuthenticationPlugin",
+		}, "login", doctor.Failed, "it does not use the plugin AWSAuthenticationPlugin",
 			`CREATE USER IF NOT EXISTS 'o''neil'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL; ALTER USER 'o''neil'@'%'`},
 		{"name with a quotation mark", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser(`o"neil`, "secret")}, func(_ *testing.T, s *stage) {
 			s.inRDS(nil)
 			s.User = `o"neil`
-		}, "log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "o""neil";`},
+		}, "login", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "o""neil";`},
 		{"credentials that are not accepted, and a policy", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "App"), "policy.json", resourceID
-		}, "log-in", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE"},
 		{"credentials that are not accepted, and a policy that allows", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "app"), "policy.json", resourceID
-		}, "log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		}, "login", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
 		{"credentials that are not accepted, and a policy without an id", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile = policyFor(t, resourceID, "App"), "policy.json"
-		}, "log-in", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		}, "login", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
 		{"credentials that are not accepted, proxy", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Endpoint = proxyHost
-		}, "log-in", doctor.Failed, "the credentials that signed the token expired", "unset AWS_ACCESS_KEY_ID"},
+		}, "login", doctor.Failed, "the credentials that signed the token expired", "unset AWS_ACCESS_KEY_ID"},
 		{"writer of a global database has moved", postgres, []rdsiamtest.Option{rdsiamtest.WithRegion("eu-west-1"), rdsiamtest.WithEndpoint(globalHost)}, func(t *testing.T, s *stage) {
 			s.Endpoint, s.Region = globalHost, "eu-west-1"
 			mustDo(t, s.server.SetPolicies())
-		}, "log-in", doctor.Failed, "the writer of the global database is in another region", "--region REGION"},
+		}, "login", doctor.Failed, "the writer of the global database is in another region", "--region REGION"},
 		{"error that nobody explains", postgres, nil, func(_ *testing.T, s *stage) {
 			dials := 0
 			s.network.dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -410,7 +410,7 @@ func TestCauses(t *testing.T) {
 				}
 				return s.server.DialContext(ctx, "tcp", address)
 			}
-		}, "log-in", doctor.Failed, "strange", "rdsiam doctor " + ordersHost + ":5432 --user app"},
+		}, "login", doctor.Failed, "strange", "rdsiam doctor " + ordersHost + ":5432 --user app"},
 		{"connection is lost", postgres, nil, func(_ *testing.T, s *stage) {
 			dials := 0
 			s.network.dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -419,25 +419,25 @@ func TestCauses(t *testing.T) {
 				}
 				return s.server.DialContext(ctx, "tcp", address)
 			}
-		}, "log-in", doctor.Failed, "no route to host", "rdsiam doctor " + ordersHost + ":5432 --user app"},
+		}, "login", doctor.Failed, "no route to host", "rdsiam doctor " + ordersHost + ":5432 --user app"},
 		{"clock, seen by the database", postgres, nil, func(_ *testing.T, s *stage) {
 			s.aws.SetClock(clockAhead(time.Hour))
 			s.server.SetFaults(rdsiamtest.Faults{ClockOffset: time.Hour})
-		}, "log-in", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
+		}, "login", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
 		{"clock too fast, seen by the database", postgres, nil, func(_ *testing.T, s *stage) {
 			s.aws.SetClock(clockAhead(-time.Hour))
 			s.server.SetFaults(rdsiamtest.Faults{ClockOffset: -time.Hour})
-		}, "log-in", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
+		}, "login", doctor.Failed, "the clock of this machine is wrong", "sudo chronyc makestep"},
 		{"account without IAM", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("legacy", "secret")}, func(_ *testing.T, s *stage) {
 			s.inRDS(nil)
 			s.User = "legacy"
-		}, "log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "legacy";`},
+		}, "login", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "legacy";`},
 		{"account without IAM, and IAM is off", postgres, []rdsiamtest.Option{rdsiamtest.WithPasswordUser("legacy", "secret")}, func(_ *testing.T, s *stage) {
 			s.inRDS(func(i *fakeaws.Instance) { i.IAMDatabaseAuthenticationEnabled = false })
 			s.User = "legacy"
-		}, "log-in", doctor.Failed, "IAM database authentication is off", "rdsiam enable " + ordersHost},
+		}, "login", doctor.Failed, "IAM database authentication is off", "rdsiam enable " + ordersHost},
 		{"role in other letters", postgres, nil, func(_ *testing.T, s *stage) { s.User = "App" },
-			"log-in", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "App";`},
+			"login", doctor.Failed, "is no member of rds_iam", `GRANT rds_iam TO "App";`},
 	}
 	var ofAWS []string // commands of the AWS CLI
 	for _, test := range tests {
@@ -448,8 +448,8 @@ func TestCauses(t *testing.T) {
 			}
 			report := s.examine(t)
 			for _, check := range report.Checks {
-				if check.Status == doctor.Failed && (check.Mend == "" || check.Command == "") {
-					t.Errorf("%s failed, and does not end with what mends it: %+v", check.Check, check)
+				if check.Status == doctor.Failed && (check.Fix == "" || check.Command == "") {
+					t.Errorf("%s failed, and does not end with what fixes it: %+v", check.Check, check)
 				}
 				if strings.HasPrefix(check.Command, "rdsiam ") {
 					s.runCommand(t, check.Command)
@@ -465,8 +465,8 @@ func TestCauses(t *testing.T) {
 			if !strings.Contains(got.Found, test.found) {
 				t.Errorf("found %q does not name %q", got.Found, test.found)
 			}
-			if !strings.Contains(got.Command, test.command) || (got.Mend == "" && got.Command == "") {
-				t.Errorf("mend %q, command %q; want %q", got.Mend, got.Command, test.command)
+			if !strings.Contains(got.Command, test.command) || (got.Fix == "" && got.Command == "") {
+				t.Errorf("fix %q, command %q; want %q", got.Fix, got.Command, test.command)
 			}
 		})
 	}
@@ -479,8 +479,8 @@ func notAccepted(t *testing.T, s *stage) {
 	mustDo(t, s.server.SetPolicies())
 }
 
-// A mend says also what it brings about, and where it is to be done.
-func TestMendOfLogIn(t *testing.T) {
+// A fix says also what it brings about, and where it is to be done.
+func TestFixOfLogin(t *testing.T) {
 	tests := []struct {
 		name   string
 		engine doctor.Engine
@@ -501,9 +501,9 @@ func TestMendOfLogIn(t *testing.T) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
 			test.spoil(s)
-			got := result(t, s.examine(t), "log-in")
-			if !strings.HasPrefix(got.Mend, test.want) && !strings.HasSuffix(got.Mend, test.want) {
-				t.Errorf("mend %q, want one with %q", got.Mend, test.want)
+			got := result(t, s.examine(t), "login")
+			if !strings.HasPrefix(got.Fix, test.want) && !strings.HasSuffix(got.Fix, test.want) {
+				t.Errorf("fix %q, want one with %q", got.Fix, test.want)
 			}
 		})
 	}
@@ -542,8 +542,8 @@ func TestFound(t *testing.T) {
 		check string
 		found string
 	}{
-		{"dialled", func(s *stage) { s.Dial = "localhost:15432" }, "endpoint", "instance endpoint in eu-west-1, PostgreSQL on port 5432, dialled as localhost:15432"},
-		{"dialled, TLS", func(s *stage) { s.Dial = "localhost:15432" }, "tls", "TLS 1.3"},
+		{"dialed", func(s *stage) { s.Dial = "localhost:15432" }, "endpoint", "instance endpoint in eu-west-1, PostgreSQL on port 5432, dialed as localhost:15432"},
+		{"dialed, TLS", func(s *stage) { s.Dial = "localhost:15432" }, "tls", "TLS 1.3"},
 		{"long-term key", func(*stage) {}, "credentials", "long-term key AKIDEXAMPLE from EnvConfigCredentials"},
 		{"temporary key", func(s *stage) { s.setCredentials(temporary) }, "credentials",
 			"temporary key AKIDEXAMPLE from EnvConfigCredentials, until " + temporary.Expires.UTC().Format(time.RFC3339)},
@@ -570,9 +570,9 @@ func TestFound(t *testing.T) {
 // The log that names the reason is read where RDS writes it, and turned on where not.
 func TestRefusalLog(t *testing.T) {
 	for _, test := range []struct {
-		name          string
-		logs          []string
-		mend, command string
+		name         string
+		logs         []string
+		fix, command string
 	}{
 		{"written", []string{"postgresql", "iam-db-auth-error"}, "read the log iam-db-auth-error, which names the reason",
 			"aws logs tail /aws/rds/instance/orders/iam-db-auth-error --region eu-west-1 --since 15m"},
@@ -584,12 +584,12 @@ func TestRefusalLog(t *testing.T) {
 			s := newStage(t, doctor.PostgreSQL)
 			s.inRDS(func(i *fakeaws.Instance) { i.EnabledCloudwatchLogsExports = test.logs })
 			mustDo(t, s.server.SetPolicies())
-			got := result(t, s.examine(t), "log-in")
+			got := result(t, s.examine(t), "login")
 			if len(got.Otherwise) == 0 {
 				t.Fatal("there is no other cause")
 			}
-			if last := got.Otherwise[len(got.Otherwise)-1]; last.Mend != test.mend || last.Command != test.command {
-				t.Errorf("otherwise %+v, want %q, %q", last, test.mend, test.command)
+			if last := got.Otherwise[len(got.Otherwise)-1]; last.Fix != test.fix || last.Command != test.command {
+				t.Errorf("otherwise %+v, want %q, %q", last, test.fix, test.command)
 			}
 			var text strings.Builder
 			doctor.Printer{Out: &text}.Print(got)
@@ -649,7 +649,7 @@ func TestRuledOut(t *testing.T) {
 	s := newStage(t, doctor.PostgreSQL)
 	s.inRDS(nil)
 	mustDo(t, s.server.SetPolicies())
-	got := result(t, s.examine(t), "log-in")
+	got := result(t, s.examine(t), "login")
 	if len(got.Otherwise) == 0 {
 		t.Fatal("there is no other cause")
 	}
@@ -662,7 +662,7 @@ func TestRuledOut(t *testing.T) {
 	}
 
 	s.Offline = true
-	got = result(t, s.examine(t), "log-in")
+	got = result(t, s.examine(t), "login")
 	all := ""
 	for _, other := range got.Otherwise {
 		all += other.Text + "\n"
@@ -677,7 +677,7 @@ func TestPluginSeemsRight(t *testing.T) {
 	s := newStage(t, doctor.MySQL)
 	s.inRDS(nil)
 	mustDo(t, s.server.SetPolicies())
-	others := result(t, s.examine(t), "log-in").Otherwise
+	others := result(t, s.examine(t), "login").Otherwise
 	if len(others) < 2 || !strings.Contains(others[len(others)-1].Text, "does not use the plugin") {
 		t.Errorf("other causes are %+v; want that of the plugin last", others)
 	}
@@ -700,27 +700,27 @@ func TestSkipped(t *testing.T) {
 			s.ResourceID = resourceID
 		}, "database", "--resource says " + resourceID},
 		{"no policy", func(*stage) {}, "policy", "because no --policy was given"},
-		{"no connection", func(s *stage) { s.network.dial = noRoute }, "log-in", "because of tcp"},
+		{"no connection", func(s *stage) { s.network.dial = noRoute }, "login", "because of tcp"},
 		{"no connection, TLS", func(s *stage) { s.network.dial = noRoute }, "tls", "because of tcp"},
-		{"no connection, account", func(s *stage) { s.network.dial = noRoute }, "account", "because of log-in"},
-		{"no connection, session", func(s *stage) { s.network.dial = noRoute }, "session", "because of log-in"},
+		{"no connection, account", func(s *stage) { s.network.dial = noRoute }, "account", "because of login"},
+		{"no connection, session", func(s *stage) { s.network.dial = noRoute }, "session", "because of login"},
 		{"no address", func(s *stage) {
 			s.network.dial = func(context.Context, string) (net.Conn, error) {
 				return nil, &net.DNSError{Err: "no such host", Name: ordersHost, IsNotFound: true}
 			}
 		}, "tcp", "because of name: " + ordersHost + " has no address"},
-		{"no verified TLS", func(s *stage) { s.RootCAs = nil }, "log-in", "because of tls: a token is sent to a verified server only"},
+		{"no verified TLS", func(s *stage) { s.RootCAs = nil }, "login", "because of tls: a token is sent to a verified server only"},
 		{"no configuration", noConfiguration, "identity", "because of credentials: there is no AWS configuration"},
 		{"no credentials", noCredentials, "identity", "because of credentials: there are none"},
 		{"no credentials, API", noCredentials, "database", "because of identity"},
 		{"no credentials, token", noCredentials, "token", "because of credentials"},
-		{"no credentials, log-in", noCredentials, "log-in", "because of token"},
+		{"no credentials, login", noCredentials, "login", "because of token"},
 		{"offline, clock", func(s *stage) { s.Offline = true }, "clock", "because AWS was not asked for the time"},
 		{"wrong clock", func(s *stage) {
 			s.aws.SetClock(clockAhead(time.Hour))
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "SignatureDoesNotMatch", Message: "Signature not yet current"})
 		}, "identity", "because of the clock"},
-		{"AWS is behind a log-in page", func(s *stage) {
+		{"AWS is behind a login page", func(s *stage) {
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 200, Page: "<html>log in</html>"})
 		}, "database", "because of identity"},
 		{"something answers for AWS", func(s *stage) {
@@ -740,7 +740,7 @@ func TestSkipped(t *testing.T) {
 		{"address, region", func(s *stage) { s.Endpoint = "10.1.1.1" }, "region", "because of endpoint"},
 		{"address, API", func(s *stage) { s.Endpoint = "10.1.1.1" }, "database", "because of endpoint"},
 		{"address, token", func(s *stage) { s.Endpoint = "10.1.1.1" }, "token", "because of endpoint"},
-		{"address", func(s *stage) { s.Endpoint = "10.1.1.1" }, "log-in", "because of endpoint"},
+		{"address", func(s *stage) { s.Endpoint = "10.1.1.1" }, "login", "because of endpoint"},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -772,8 +772,8 @@ func TestNameOfNoPolicy(t *testing.T) {
 	withPolicy(resourceID, "app")(t, s)
 	s.User = "łukasz"
 	got := result(t, s.examine(t), "policy")
-	if got.Status != doctor.Failed || !strings.Contains(got.Found, `no policy can name the user "łukasz"`) || got.Mend != "rename the account" {
-		t.Errorf("policy is %s: %s, %s", got.Status, got.Found, got.Mend)
+	if got.Status != doctor.Failed || !strings.Contains(got.Found, `no policy can name the user "łukasz"`) || got.Fix != "rename the account" {
+		t.Errorf("policy is %s: %s, %s", got.Status, got.Found, got.Fix)
 	}
 }
 
@@ -784,7 +784,7 @@ func TestOffline(t *testing.T) {
 	s.Offline, s.ResourceID = true, resourceID
 	s.Policy, s.PolicyFile = policyFor(t, resourceID, "app"), "policy.json"
 	report := s.examine(t)
-	for _, check := range []string{"endpoint", "name", "tcp", "tls", "credentials", "region", "policy", "token", "log-in"} {
+	for _, check := range []string{"endpoint", "name", "tcp", "tls", "credentials", "region", "policy", "token", "login"} {
 		if got := result(t, report, check); got.Status != doctor.OK {
 			t.Errorf("%s is %s: %s", check, got.Status, got.Found)
 		}
@@ -806,11 +806,11 @@ func TestTokenStays(t *testing.T) {
 	for _, engine := range []doctor.Engine{doctor.PostgreSQL, doctor.MySQL} {
 		for _, mode := range []rdsiamtest.TLSMode{rdsiamtest.TLSUnavailable, rdsiamtest.WrongName, rdsiamtest.UnknownAuthority, rdsiamtest.ExpiredCertificate} {
 			s := newStage(t, engine, rdsiamtest.WithTLSMode(mode))
-			if got := result(t, s.examine(t), "log-in"); !strings.HasPrefix(got.Found, "because of tls") {
-				t.Errorf("%s, TLS mode %d: log-in is %s: %s", engine, mode, got.Status, got.Found)
+			if got := result(t, s.examine(t), "login"); !strings.HasPrefix(got.Found, "because of tls") {
+				t.Errorf("%s, TLS mode %d: login is %s: %s", engine, mode, got.Status, got.Found)
 			}
-			for _, try := range s.server.LogIns() {
-				t.Errorf("%s, TLS mode %d: the server saw a log-in: %+v", engine, mode, try)
+			for _, try := range s.server.Logins() {
+				t.Errorf("%s, TLS mode %d: the server saw a login: %+v", engine, mode, try)
 			}
 		}
 	}

@@ -29,7 +29,7 @@ func (c *chart) postgresDriver(options []rdsiam.EndpointOption) (rdsiam.Driver, 
 	if err != nil {
 		return nil, err
 	}
-	host, port, err := net.SplitHostPort(c.dialled)
+	host, port, err := net.SplitHostPort(c.dialed)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (c *chart) postgresDriver(options []rdsiam.EndpointOption) (rdsiam.Driver, 
 
 func (c *chart) mysqlDriver(options []rdsiam.EndpointOption) (rdsiam.Driver, error) {
 	config := mysql.NewConfig()
-	config.Net, config.Addr, config.User, config.DBName = "tcp", c.dialled, c.User, c.Database
+	config.Net, config.Addr, config.User, config.DBName = "tcp", c.dialed, c.User, c.Database
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		return c.Network.DialContext(ctx, network, address)
 	}

@@ -21,23 +21,23 @@ func checkEndpoint(ctx context.Context, c *chart) Result {
 		address = c.Dial
 		options = append(options, rdsiam.WithEndpoint(c.Endpoint))
 	}
-	c.dialled = withPort(address, c.DefaultPort)
+	c.dialed = withPort(address, c.DefaultPort)
 	endpoint, err := rdsiam.ResolveEndpoint(address, c.DefaultPort, options...)
 	if err != nil {
 		return c.unsignable(ctx, err)
 	}
 	c.endpoint = endpoint
 	if c.Dial == "" {
-		c.dialled = endpoint.String()
+		c.dialed = endpoint.String()
 	}
 	if endpoint.Kind() == rdsiam.KindOther {
 		return warning("%s is no name of RDS; it is signed as it is, for %s", endpoint.Host(), endpoint.Region()).
-			mend("RDS refuses it unless this is the database's own name; name that, and dial this one",
-				c.commandLine().at(exampleName(c.Engine), c.dialled).String())
+			fix("RDS refuses it unless this is the database's own name; name that, and dial this one",
+				c.commandLine().at(exampleName(c.Engine), c.dialed).String())
 	}
 	result := found("%s in %s, %s on port %d", endpoint.Kind(), endpoint.Region(), c.Engine, endpoint.Port())
 	if c.Dial != "" {
-		result.Found += ", dialled as " + c.dialled
+		result.Found += ", dialed as " + c.dialed
 	}
 	return result
 }
@@ -66,25 +66,25 @@ func (c *chart) unsignable(ctx context.Context, err error) Result {
 	_, notAddress := netip.ParseAddr(host)
 	switch {
 	case config.Setting == "WithRegion" && c.Region != "":
-		return result.mend("leave --region out where the host name tells it", c.withRegion(""))
+		return result.fix("leave --region out where the host name tells it", c.withRegion(""))
 	case notAddress == nil, host == "localhost":
-		return result.mend("name the database and dial the address",
-			c.commandLine().at(exampleName(c.Engine), c.dialled).String())
+		return result.fix("name the database and dial the address",
+			c.commandLine().at(exampleName(c.Engine), c.dialed).String())
 	case strings.Contains(host, ".cluster-custom-"):
 		_, rest, _ := strings.Cut(host, ".cluster-custom-")
-		return result.mend("name the cluster and dial this endpoint",
-			c.commandLine().at(withPort("CLUSTER.cluster-"+rest, c.DefaultPort), c.dialled).String())
+		return result.fix("name the cluster and dial this endpoint",
+			c.commandLine().at(withPort("CLUSTER.cluster-"+rest, c.DefaultPort), c.dialed).String())
 	case strings.Contains(host, ".global-"):
-		return result.mend("say in which region the writer is now", c.withRegion("REGION"))
+		return result.fix("say in which region the writer is now", c.withRegion("REGION"))
 	case strings.Contains(host, ".dsql"):
-		return result.mend("log in with a token of Aurora DSQL", "aws dsql generate-db-connect-auth-token --hostname "+host)
+		return result.fix("log in with a token of Aurora DSQL", "aws dsql generate-db-connect-auth-token --hostname "+host)
 	}
 	if alias := c.aliasOf(ctx, host); alias != "" {
 		result.Found = host + " is an alias of " + alias + ", and only that can be signed"
-		return result.mend("name the database and dial the alias", c.commandLine().at(withPort(alias, c.DefaultPort), c.dialled).String())
+		return result.fix("name the database and dial the alias", c.commandLine().at(withPort(alias, c.DefaultPort), c.dialed).String())
 	}
-	return result.mend("check the spelling; behind an alias or tunnel name the database and dial the alias",
-		c.commandLine().at(exampleName(c.Engine), c.dialled).String())
+	return result.fix("check the spelling; behind an alias or tunnel name the database and dial the alias",
+		c.commandLine().at(exampleName(c.Engine), c.dialed).String())
 }
 
 func (c *chart) withRegion(region string) string {

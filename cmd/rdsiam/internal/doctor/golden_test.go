@@ -35,7 +35,7 @@ func steady(r doctor.Result) doctor.Result {
 	return r
 }
 
-// print returns the text of an examination, and the text with colours.
+// print returns the text of an examination, and the text with colors.
 func print(t *testing.T, s *stage) (plain, colored string) {
 	t.Helper()
 	s.network.lookup = func(string) ([]string, error) { return []string{"10.0.3.17"}, nil }
@@ -86,7 +86,7 @@ func TestGoldenGood(t *testing.T) {
 	golden(t, filepath.Join("testdata", "good.txt"), text)
 }
 
-// illStage is a log-in that fails for several reasons at once.
+// illStage is a login that fails for several reasons at once.
 func illStage(t *testing.T) *stage {
 	t.Helper()
 	s := newStage(t, doctor.PostgreSQL, rdsiamtest.WithPasswordUser("reports", "secret"))
@@ -126,9 +126,9 @@ func TestJSON(t *testing.T) {
 			Check        *string `json:"check"`
 			Status       *string `json:"status"`
 			Found        *string `json:"found"`
-			Mend         string  `json:"mend"`
+			Fix          string  `json:"fix"`
 			Command      string  `json:"command"`
-			Otherwise    []struct{ Cause, Mend, Command *string }
+			Otherwise    []struct{ Cause, Fix, Command *string }
 			Milliseconds *int64 `json:"milliseconds"`
 		} `json:"checks"`
 	}
@@ -149,15 +149,15 @@ func TestJSON(t *testing.T) {
 		names = append(names, *check.Check)
 		switch *check.Status {
 		case "ok", "skipped":
-			if check.Mend != "" || check.Command != "" {
-				t.Errorf("%s is %s and says what to mend: %q %q", *check.Check, *check.Status, check.Mend, check.Command)
+			if check.Fix != "" || check.Command != "" {
+				t.Errorf("%s is %s and says what to fix: %q %q", *check.Check, *check.Status, check.Fix, check.Command)
 			}
 		case "failed":
 			failed++
 			fallthrough
 		case "warning":
-			if check.Mend == "" && check.Command == "" {
-				t.Errorf("%s is %s and does not say what to mend", *check.Check, *check.Status)
+			if check.Fix == "" && check.Command == "" {
+				t.Errorf("%s is %s and does not say what to fix", *check.Check, *check.Status)
 			}
 		default:
 			t.Errorf("status %q", *check.Status)
@@ -166,7 +166,7 @@ func TestJSON(t *testing.T) {
 	if failed != *read.Failed || failed == 0 {
 		t.Errorf("failed = %d, and there are %d", *read.Failed, failed)
 	}
-	const want = "endpoint name tcp tls credentials identity clock region database policy token log-in account session"
+	const want = "endpoint name tcp tls credentials identity clock region database policy token login account session"
 	if got := strings.Join(names, " "); got != want {
 		t.Errorf("checks = %s, want %s", got, want)
 	}
@@ -179,8 +179,8 @@ func TestPrinter(t *testing.T) {
 		in   doctor.Result
 		want string
 	}{
-		{"control characters", doctor.Result{Check: "log-in", Status: doctor.OK, Found: "a\x1b[2Jb\x07c\u009bd"},
-			"ok      log-in       a [2Jb c d\n"},
+		{"control characters", doctor.Result{Check: "login", Status: doctor.OK, Found: "a\x1b[2Jb\x07c\u009bd"},
+			"ok      login       a [2Jb c d\n"},
 		{"long word", doctor.Result{Check: "policy", Status: doctor.OK, Found: "allows arn:aws:rds-db:eu-west-1:123456789012:dbuser:" + resourceID + "/app"},
 			"ok      policy       allows arn:aws:rds-db:eu-west-1:123456789012:dbuser:\n                     " + resourceID + "/app\n"},
 		{"shell", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: strings.Repeat("word ", 14) + "'two  words'"},

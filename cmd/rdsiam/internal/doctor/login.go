@@ -27,7 +27,7 @@ func checkToken(ctx context.Context, c *chart) Result {
 	login := rdsiam.Login{Endpoint: c.endpoint, User: c.User}
 	token, err := login.Token(ctx, c.tokens())
 	if err != nil {
-		return failed("%v", err).mend("get credentials that live longer", c.getCredentials(c.credentials.Source))
+		return failed("%v", err).fix("get credentials that live longer", c.getCredentials(c.credentials.Source))
 	}
 	c.token = true
 	return found("%d bytes, good for %v", len(token.Reveal()), time.Until(token.Expires()).Round(time.Minute))
@@ -39,8 +39,8 @@ func (c *chart) tokens() rdsiam.TokenSource {
 	return rdsiam.NewTokenSource(aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil }))
 }
 
-// checkLogIn logs in, which is the one thing that RDS tells the truth by.
-func checkLogIn(ctx context.Context, c *chart) Result {
+// checkLogin logs in, which is the one thing that RDS tells the truth by.
+func checkLogin(ctx context.Context, c *chart) Result {
 	switch {
 	case c.endpoint.IsZero():
 		return skipped("because of endpoint: there is none to sign")
@@ -53,7 +53,7 @@ func checkLogIn(ctx context.Context, c *chart) Result {
 	}
 	driver, err := c.driver()
 	if err != nil {
-		return failed("%v", err).mend("", c.commandLine().String())
+		return failed("%v", err).fix("", c.commandLine().String())
 	}
 	c.db = sql.OpenDB(rdsiam.NewConnector(driver, c.tokens()))
 	c.db.SetMaxOpenConns(1)
@@ -63,51 +63,51 @@ func checkLogIn(ctx context.Context, c *chart) Result {
 		if c.Engine == MySQL {
 			c.plugin = c.askPlugin(ctx)
 		}
-		return c.explainLogIn(err)
+		return c.explainLogin(err)
 	}
 	return found("%s logged in", c.User)
 }
 
-// explainLogIn says what a refusal means, without the causes that other checks have ruled
+// explainLogin says what a refusal means, without the causes that other checks have ruled
 // out.
-func (c *chart) explainLogIn(err error) Result {
+func (c *chart) explainLogin(err error) Result {
 	explanation := rdsiam.Explain(err)
 	var login *rdsiam.LoginError
 	if !errors.As(err, &login) || len(explanation.Causes) == 0 {
-		return failed("%s", strings.TrimPrefix(err.Error(), "rdsiam: ")).mend("try again; if it stays, see the log of the server", c.commandLine().String())
+		return failed("%s", strings.TrimPrefix(err.Error(), "rdsiam: ")).fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
 	causes := c.possible(explanation.Causes)
 	result := failed("%s: %s", saidByServer(login), flagwords.Replace(causes[0].Text))
 	result.Otherwise = c.otherCauses(causes[1:])
-	return result.mend(c.mendOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code))
+	return result.fix(c.fixOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code))
 }
 
-// mendOf is what the library says to do, and what it brings about.
-func (c *chart) mendOf(cause rdsiam.Cause, code string) string {
-	mend := flagwords.Replace(cause.Mend)
+// fixOf is what the library says to do, and what it brings about.
+func (c *chart) fixOf(cause rdsiam.Cause, code string) string {
+	fix := flagwords.Replace(cause.Fix)
 	about := func(words string) bool { return strings.Contains(cause.Text, words) }
 	switch {
 	case about(aboutPolicy) && c.isOfIdentityCenter():
-		return "put this into the permission set of the role, which IAM Identity Center alone changes; " + mend
+		return "put this into the permission set of the role, which IAM Identity Center alone changes; " + fix
 	case about(aboutRole):
-		return mend + "; a member takes no password any more"
+		return fix + "; a member takes no password any more"
 	case about(aboutPlugin):
-		return mend + "; with the plugin an account takes no password any more"
+		return fix + "; with the plugin an account takes no password any more"
 	case code == "1044":
-		return mend + ", or correct the name: the server does not tell whether there is such a database"
+		return fix + ", or correct the name: the server does not tell whether there is such a database"
 	}
-	return mend
+	return fix
 }
 
 // otherCauses says of the log that names the reason how to read it.
 func (c *chart) otherCauses(causes []rdsiam.Cause) []Cause {
 	var others []Cause
 	for _, cause := range causes {
-		other := Cause{Text: flagwords.Replace(cause.Text), Mend: flagwords.Replace(cause.Mend)}
+		other := Cause{Text: flagwords.Replace(cause.Text), Fix: flagwords.Replace(cause.Fix)}
 		if strings.Contains(cause.Text, aboutServerLog) {
-			other.Mend, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
+			other.Fix, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
 			if c.logsRefusals() {
-				other.Mend = "read the log " + authLog + ", which names the reason"
+				other.Fix = "read the log " + authLog + ", which names the reason"
 			}
 		}
 		others = append(others, other)
@@ -186,7 +186,7 @@ func (c *chart) possible(causes []rdsiam.Cause) []rdsiam.Cause {
 	return causes
 }
 
-// command is what mends a cause.
+// command is what fixes a cause.
 func (c *chart) command(cause rdsiam.Cause, code string) string {
 	about := func(words string) bool { return strings.Contains(cause.Text, words) }
 	switch {

@@ -11,9 +11,9 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// checkName looks the name up that is dialled.
+// checkName looks the name up that is dialed.
 func checkName(ctx context.Context, c *chart) Result {
-	host := c.dialledHost()
+	host := c.dialedHost()
 	if _, err := netip.ParseAddr(host); err == nil {
 		return skipped("%s is an address", host)
 	}
@@ -22,10 +22,10 @@ func checkName(ctx context.Context, c *chart) Result {
 	switch {
 	case errors.As(err, &dns) && dns.IsNotFound:
 		return failed("there is no host %s in the DNS", host).
-			mend("check the spelling, and whether the database still exists; list what there is", c.listEndpoints())
+			fix("check the spelling, and whether the database still exists; list what there is", c.listEndpoints())
 	case err != nil:
 		return failed("the DNS does not answer for %s: %v", host, err).
-			mend("check the resolver of this machine", "nslookup "+host)
+			fix("check the resolver of this machine", "nslookup "+host)
 	}
 	return found("%s", describeAddresses(addresses))
 }
@@ -54,7 +54,7 @@ func (c *chart) listEndpoints() string {
 
 // checkTCP connects.
 func checkTCP(ctx context.Context, c *chart) Result {
-	conn, err := c.Network.DialContext(ctx, "tcp", c.dialled)
+	conn, err := c.Network.DialContext(ctx, "tcp", c.dialed)
 	var dns *net.DNSError
 	var timeout net.Error
 	switch {
@@ -66,28 +66,28 @@ func checkTCP(ctx context.Context, c *chart) Result {
 	case errors.As(err, &dns):
 		return skipped("because of name: %s has no address", dns.Name)
 	case errors.Is(err, syscall.ECONNREFUSED) && c.Dial != "":
-		return failed("nothing listens on %s, where --dial leads", c.dialled).
-			mend("start the tunnel, or dial the database itself", c.dialling(""))
+		return failed("nothing listens on %s, where --dial leads", c.dialed).
+			fix("start the tunnel, or dial the database itself", c.dialing(""))
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return failed("nothing listens on %s", c.dialled).
-			mend("check the port; list the endpoints with theirs", c.listEndpoints())
+		return failed("nothing listens on %s", c.dialed).
+			fix("check the port; list the endpoints with theirs", c.listEndpoints())
 	case errors.As(err, &timeout) && timeout.Timeout(), errors.Is(err, context.DeadlineExceeded):
-		return failed("%s does not answer: a security group, firewall or missing route", c.dialled).
-			mend("let this machine in, or dial a tunnel with --dial", c.openPort())
+		return failed("%s does not answer: a security group, firewall or missing route", c.dialed).
+			fix("let this machine in, or dial a tunnel with --dial", c.openPort())
 	}
-	return failed("cannot connect to %s: %v", c.dialled, cause(err)).
-		mend("mend the network of this machine, or dial a tunnel with --dial", c.dialling("HOST:PORT"))
+	return failed("cannot connect to %s: %v", c.dialed, cause(err)).
+		fix("fix the network of this machine, or dial a tunnel with --dial", c.dialing("HOST:PORT"))
 }
 
-// dialling is the command that was run, with another way to the database; "" is its own.
-func (c *chart) dialling(address string) string {
+// dialing is the command that was run, with another way to the database; "" is its own.
+func (c *chart) dialing(address string) string {
 	line := c.commandLine()
 	line.dial = address
 	return line.String()
 }
 
 func (c *chart) openPort() string {
-	_, port, _ := net.SplitHostPort(c.dialled)
+	_, port, _ := net.SplitHostPort(c.dialed)
 	return c.awsCommand("ec2 authorize-security-group-ingress",
 		"--group-id SG-OF-THE-DATABASE --protocol tcp --port "+port+" --source-group SG-OF-THIS-MACHINE")
 }

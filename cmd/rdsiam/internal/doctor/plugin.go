@@ -20,7 +20,7 @@ const (
 	pluginOther // it asks for something else, as for accounts that do not exist
 )
 
-// askPlugin begins a log-in once more, to see what the server asks for, which neither its
+// askPlugin begins a login once more, to see what the server asks for, which neither its
 // refusal nor the driver tells. The client says that it has a password in clear, and sends
 // an empty one: a server whose account has another plugin asks for that.
 func (c *chart) askPlugin(ctx context.Context) plugin {

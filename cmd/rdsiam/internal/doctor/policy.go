@@ -15,29 +15,29 @@ func checkPolicy(_ context.Context, c *chart) Result {
 	findings := c.Policy.Lint()
 	if c.resource.ID == "" {
 		if worst := firstError(findings); worst != nil {
-			return failed("%s: %s", worst.Value, worst.Problem).mend(worst.Mend, "rdsiam policy lint "+shellWord(c.PolicyFile))
+			return failed("%s: %s", worst.Value, worst.Problem).fix(worst.Fix, "rdsiam policy lint "+shellWord(c.PolicyFile))
 		}
 		return warning("what it allows depends on the resource id, which is not known here").
-			mend("say it with --resource", c.describeResource())
+			fix("say it with --resource", c.describeResource())
 	}
 	user, err := c.resource.User(c.User)
 	if err != nil {
-		return failed("no policy can name the user %q: %s", c.User, problemOf(err)).mend("rename the account", "")
+		return failed("no policy can name the user %q: %s", c.User, problemOf(err)).fix("rename the account", "")
 	}
 	arn := c.withoutGuess(user)
 	if c.allows(user) {
 		c.allowed = true
 		if len(findings) > 0 {
 			return warning("allows %s, but: %s: %s", arn, findings[0].Value, findings[0].Problem).
-				mend(findings[0].Mend, "rdsiam policy lint "+shellWord(c.PolicyFile))
+				fix(findings[0].Fix, "rdsiam policy lint "+shellWord(c.PolicyFile))
 		}
 		return found("allows %s", arn)
 	}
 	result := failed("does not allow %s", arn)
 	if worst := firstError(findings); worst != nil {
-		return failed("does not allow %s: %s: %s", arn, worst.Value, worst.Problem).mend(worst.Mend, c.policyCommand())
+		return failed("does not allow %s: %s: %s", arn, worst.Value, worst.Problem).fix(worst.Fix, c.policyCommand())
 	}
-	return result.mend("use this one", c.policyCommand())
+	return result.fix("use this one", c.policyCommand())
 }
 
 // withoutGuess is an ARN for people, with ACCOUNT where that of the database is not known.

@@ -41,7 +41,7 @@ func newRealStage(t *testing.T, engine doctor.Engine) (*stage, *realserver.Serve
 		return dialer.DialContext(ctx, "tcp", real.Addr())
 	}
 	s.inRDS(nil)
-	// Whoever is let in by a mend is not to fail for want of a policy.
+	// Whoever is let in by a fix is not to fail for want of a policy.
 	mustDo(t, s.server.SetPolicies(policyFor(t, resourceID, "app").JSON(), policyFor(t, resourceID, "legacy").JSON(), policyFor(t, resourceID, "nobody").JSON()))
 	return s, real
 }
@@ -50,14 +50,14 @@ func newRealStage(t *testing.T, engine doctor.Engine) (*stage, *realserver.Serve
 type realTest struct {
 	name       string
 	statements []string // as administrator
-	first      []string // what the mend says besides the statement
+	first      []string // what the fix says besides the statement
 	undo       []string
 	spoil      func(*stage)
 	check      string
 	status     doctor.Status
 	found      string
 	command    string
-	mend       string
+	fix        string
 }
 
 func runReal(t *testing.T, engine doctor.Engine, tests []realTest) {
@@ -72,13 +72,13 @@ func runReal(t *testing.T, engine doctor.Engine, tests []realTest) {
 			mustDo(t, real.Exec(t.Context(), test.statements...))
 			defer func() { mustDo(t, real.Exec(t.Context(), test.undo...)) }()
 			got := result(t, s.examine(t), test.check)
-			if got.Status != test.status || !strings.Contains(got.Found, test.found) || !strings.Contains(got.Command, test.command) || !strings.Contains(got.Mend, test.mend) {
-				t.Errorf("%s is %s: %q, %q, %q; want %s: %q, %q, %q", test.check, got.Status, got.Found, got.Command, got.Mend, test.status, test.found, test.command, test.mend)
+			if got.Status != test.status || !strings.Contains(got.Found, test.found) || !strings.Contains(got.Command, test.command) || !strings.Contains(got.Fix, test.fix) {
+				t.Errorf("%s is %s: %q, %q, %q; want %s: %q, %q, %q", test.check, got.Status, got.Found, got.Command, got.Fix, test.status, test.found, test.command, test.fix)
 			}
 			if got.Status != doctor.Failed || !strings.HasSuffix(got.Command, ";") {
 				return
 			}
-			// The statement is run as it stands, and mends.
+			// The statement is run as it stands, and fixes.
 			mustDo(t, real.Exec(t.Context(), append(test.first, statementsOf(got.Command)...)...))
 			if again := result(t, s.examine(t), test.check); again.Status == doctor.Failed {
 				t.Errorf("after %s it is still %q", got.Command, again.Found)
@@ -87,7 +87,7 @@ func runReal(t *testing.T, engine doctor.Engine, tests []realTest) {
 	}
 }
 
-// statementsOf splits a mend where one statement ends. The names of these tests have no
+// statementsOf splits a fix where one statement ends. The names of these tests have no
 // semicolons.
 func statementsOf(command string) []string {
 	var statements []string
@@ -108,16 +108,16 @@ func TestRealPostgreSQL(t *testing.T) {
 			undo:       []string{"REVOKE developers FROM app", "GRANT rds_iam TO app", "DROP ROLE developers"},
 			check:      "account", status: doctor.Warning, found: "indirectly: app > developers > rds_iam", command: `GRANT rds_iam TO "app";`},
 		{name: "no member", spoil: func(s *stage) { s.User = "legacy" }, undo: []string{"REVOKE rds_iam FROM legacy"},
-			check: "log-in", status: doctor.Failed, found: "is no member of rds_iam", command: `GRANT rds_iam TO "legacy";`},
+			check: "login", status: doctor.Failed, found: "is no member of rds_iam", command: `GRANT rds_iam TO "legacy";`},
 		{name: "no such role", spoil: func(s *stage) { s.User = "nobody" }, first: []string{`CREATE ROLE "nobody" LOGIN`}, undo: []string{"DROP ROLE nobody"},
-			check: "log-in", status: doctor.Failed, found: "the role does not exist", command: `GRANT rds_iam TO "nobody";`},
+			check: "login", status: doctor.Failed, found: "the role does not exist", command: `GRANT rds_iam TO "nobody";`},
 		{name: "no LOGIN", statements: []string{"ALTER ROLE app NOLOGIN"}, undo: []string{"ALTER ROLE app LOGIN"},
-			check: "log-in", status: doctor.Failed, found: "has no LOGIN attribute", command: `ALTER ROLE "app" LOGIN;`},
+			check: "login", status: doctor.Failed, found: "has no LOGIN attribute", command: `ALTER ROLE "app" LOGIN;`},
 		{name: "no such database", spoil: func(s *stage) { s.Database = "shop" },
-			check: "log-in", status: doctor.Failed, found: "there is no database of this name", command: "--db DATABASE"},
+			check: "login", status: doctor.Failed, found: "there is no database of this name", command: "--db DATABASE"},
 		{name: "no CONNECT", statements: []string{"CREATE DATABASE private", "REVOKE CONNECT ON DATABASE private FROM PUBLIC"}, undo: []string{"DROP DATABASE private"},
 			spoil: func(s *stage) { s.Database = "private" },
-			check: "log-in", status: doctor.Failed, found: "may not connect to this database", command: `GRANT CONNECT ON DATABASE "private" TO "app";`},
+			check: "login", status: doctor.Failed, found: "may not connect to this database", command: `GRANT CONNECT ON DATABASE "private" TO "app";`},
 	})
 }
 
@@ -128,16 +128,16 @@ func TestRealMySQL(t *testing.T) {
 		{name: "without REQUIRE SSL", statements: []string{"ALTER USER 'app'@'%' REQUIRE NONE"}, undo: []string{"ALTER USER 'app'@'%' REQUIRE SSL"},
 			check: "account", status: doctor.Warning, found: "may log in without TLS", command: "ALTER USER 'app'@'%' REQUIRE SSL;"},
 		{name: "another plugin", spoil: func(s *stage) { s.User = "legacy" },
-			check: "log-in", status: doctor.Failed, found: "does not use the plugin AWSAuthenticationPlugin",
+			check: "login", status: doctor.Failed, found: "does not use the plugin AWSAuthenticationPlugin",
 			command: "ALTER USER 'legacy'@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"},
 		{name: "locked", statements: []string{"ALTER USER 'app'@'%' ACCOUNT LOCK"}, undo: []string{"ALTER USER 'app'@'%' ACCOUNT UNLOCK"},
-			check: "log-in", status: doctor.Failed, found: "the account is locked", command: "ALTER USER 'app'@'%' ACCOUNT UNLOCK;"},
+			check: "login", status: doctor.Failed, found: "the account is locked", command: "ALTER USER 'app'@'%' ACCOUNT UNLOCK;"},
 		{name: "no such database", spoil: func(s *stage) { s.Database = "shop" }, first: []string{"CREATE DATABASE shop"}, undo: []string{"DROP DATABASE shop"},
-			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `shop`.* TO 'app'@'%';",
-			mend: "or correct the name: the server does not tell whether there is such a database"},
+			check: "login", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `shop`.* TO 'app'@'%';",
+			fix: "or correct the name: the server does not tell whether there is such a database"},
 		{name: "no right in the database", statements: []string{"CREATE DATABASE private"}, undo: []string{"DROP DATABASE private"},
 			spoil: func(s *stage) { s.Database = "private" },
-			check: "log-in", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `private`.* TO 'app'@'%';"},
+			check: "login", status: doctor.Failed, found: "may not use this database", command: "GRANT SELECT ON `private`.* TO 'app'@'%';"},
 	})
 }
 
@@ -147,7 +147,7 @@ func TestRealMySQLNoSuchAccount(t *testing.T) {
 	s, real := newRealStage(t, doctor.MySQL)
 	for _, name := range []string{"nobody", "a", "b", "c", "d", "e", "f", "g"} {
 		s.User = name
-		got := result(t, s.examine(t), "log-in")
+		got := result(t, s.examine(t), "login")
 		causes := got.Found
 		for _, other := range got.Otherwise {
 			causes += "\n" + other.Text
@@ -157,7 +157,7 @@ func TestRealMySQLNoSuchAccount(t *testing.T) {
 		}
 		if strings.HasPrefix(got.Command, "CREATE USER ") && name != "nobody" {
 			mustDo(t, real.Exec(t.Context(), statementsOf(got.Command)...))
-			if again := result(t, s.examine(t), "log-in"); !strings.Contains(again.Found, "lacks rds-db:connect") {
+			if again := result(t, s.examine(t), "login"); !strings.Contains(again.Found, "lacks rds-db:connect") {
 				t.Errorf("%s, after %s: %s", name, got.Command, again.Found)
 			}
 		}

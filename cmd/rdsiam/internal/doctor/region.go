@@ -15,7 +15,7 @@ func checkRegion(_ context.Context, c *chart) Result {
 	}
 	if c.aws != nil && c.aws.Region != "" && c.aws.Region != region {
 		return warning("%s, %s; the AWS configuration says %s", region, origin, c.aws.Region).
-			mend("rdsiam signs for the right one; programs that sign for that of the configuration are refused", "export AWS_REGION="+region)
+			fix("rdsiam signs for the right one; programs that sign for that of the configuration are refused", "export AWS_REGION="+region)
 	}
 	return found("%s, %s", region, origin)
 }

@@ -19,10 +19,10 @@ type Result struct {
 	Status Status `json:"status"`
 	// Found is what was seen, or because of what the check was skipped.
 	Found string `json:"found"`
-	// Mend says what to change where the check failed or warns, and Command is the one
+	// Fix says what to change where the check failed or warns, and Command is the one
 	// command, or statement if it ends in a semicolon, that does it, in so far as there is
 	// one. A word in capitals in it is to be replaced.
-	Mend    string `json:"mend,omitempty"`
+	Fix     string `json:"fix,omitempty"`
 	Command string `json:"command,omitempty"`
 	// Otherwise lists what it can also be, the likeliest first.
 	Otherwise    []Cause `json:"otherwise,omitempty"`
@@ -32,7 +32,7 @@ type Result struct {
 // Cause is something that a failure can mean.
 type Cause struct {
 	Text    string `json:"cause"`
-	Mend    string `json:"mend"`
+	Fix     string `json:"fix"`
 	Command string `json:"command,omitempty"` // where it tells which cause it is
 }
 
@@ -71,8 +71,8 @@ func warning(format string, args ...any) Result {
 	return Result{Status: Warning, Found: fmt.Sprintf(format, args...)}
 }
 
-// mend adds what to change, and the command that does.
-func (r Result) mend(text, command string) Result {
-	r.Mend, r.Command = text, command
+// fix adds what to change, and the command that does.
+func (r Result) fix(text, command string) Result {
+	r.Fix, r.Command = text, command
 	return r
 }

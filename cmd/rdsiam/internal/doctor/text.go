@@ -17,10 +17,10 @@ const (
 // Printer writes results for people.
 type Printer struct {
 	Out   io.Writer
-	Color bool // with the colours of a terminal
+	Color bool // with the colors of a terminal
 }
 
-// The colours, as SGR parameters.
+// The colors, as SGR parameters.
 const (
 	green  = "32"
 	yellow = "33"
@@ -48,11 +48,11 @@ func (p Printer) Print(r Result) {
 			indented(wrap("or "+other.Text, width-findingIndent))
 			continue
 		}
-		indented(wrap("or "+other.Text+": "+other.Mend, width-findingIndent))
+		indented(wrap("or "+other.Text+": "+other.Fix, width-findingIndent))
 		p.command(&b, other.Command)
 	}
-	if r.Mend != "" {
-		indented(wrap("mend: "+r.Mend, width-findingIndent))
+	if r.Fix != "" {
+		indented(wrap("fix: "+r.Fix, width-findingIndent))
 	}
 	p.command(&b, r.Command)
 	io.WriteString(p.Out, b.String())

@@ -24,7 +24,7 @@ const soon = 14 * 24 * time.Hour
 var errNoTLS = errors.New("the server offers no TLS")
 
 // checkTLS opens TLS as the protocol of the engine does and verifies the server as a
-// log-in would.
+// login would.
 func checkTLS(ctx context.Context, c *chart) Result {
 	if !c.reached {
 		return skipped("because of tcp: there is no connection")
@@ -36,7 +36,7 @@ func checkTLS(ctx context.Context, c *chart) Result {
 	if err != nil {
 		var setting *rdsiam.ConfigError
 		if errors.As(err, &setting) {
-			return failed("%s", setting.Problem).mend(flagwords.Replace(setting.Mend), c.withRootCAs("FILE"))
+			return failed("%s", setting.Problem).fix(flagwords.Replace(setting.Fix), c.withRootCAs("FILE"))
 		}
 		return failed("%v", err)
 	}
@@ -54,7 +54,7 @@ func (c *chart) describeTLS(state tls.ConnectionState) Result {
 	text := fmt.Sprintf("%s, certificate until %s, authority %q",
 		tls.VersionName(state.Version), leaf.NotAfter.Format(time.DateOnly), root.Subject.CommonName)
 	if time.Until(leaf.NotAfter) < soon {
-		return warning("%s", text).mend("the certificate ends soon: have RDS issue a new one in the next maintenance window, or now",
+		return warning("%s", text).fix("the certificate ends soon: have RDS issue a new one in the next maintenance window, or now",
 			c.newCertificate(false))
 	}
 	return found("%s", text)
@@ -64,7 +64,7 @@ func (c *chart) describeTLS(state tls.ConnectionState) Result {
 // token is sent on that connection.
 func (c *chart) unverifiable(ctx context.Context) Result {
 	because := "because of endpoint: there is no name to verify"
-	state, err := c.handshake(ctx, &tls.Config{InsecureSkipVerify: true, ServerName: c.dialledHost()})
+	state, err := c.handshake(ctx, &tls.Config{InsecureSkipVerify: true, ServerName: c.dialedHost()})
 	if err != nil {
 		return skipped("%s", because)
 	}
@@ -73,7 +73,7 @@ func (c *chart) unverifiable(ctx context.Context) Result {
 		return skipped("%s", because)
 	}
 	return warning("the server calls itself %s", name).
-		mend("name it, and dial this address", c.commandLine().at(withPort(name, c.DefaultPort), c.dialled).String())
+		fix("name it, and dial this address", c.commandLine().at(withPort(name, c.DefaultPort), c.dialed).String())
 }
 
 // rdsName returns the first name of a certificate for which a token can be signed.
@@ -97,7 +97,7 @@ func (c *chart) explainTLS(err error) Result {
 	var described *rdsiam.CertificateError
 	if !errors.As(c.endpoint.DescribeCertificateError(err, nil), &described) {
 		return failed("the TLS handshake failed: %v", cause(err)).
-			mend("something that is not the database answers, or cuts TLS: see who it is", c.showCertificates())
+			fix("something that is not the database answers, or cuts TLS: see who it is", c.showCertificates())
 	}
 	var (
 		verification *tls.CertificateVerificationError
@@ -111,17 +111,17 @@ func (c *chart) explainTLS(err error) Result {
 	result := failed("the certificate is not trusted: trusted are %s", flagwords.Replace(described.Roots))
 	switch {
 	case errors.As(err, &name):
-		return c.explainName(name.Certificate, flagwords.Replace(described.Mend))
+		return c.explainName(name.Certificate, flagwords.Replace(described.Fix))
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && shown != nil:
 		return failed("the certificate is good from %s to %s, and it is %s by this clock", shown.NotBefore.Format(time.DateOnly),
 			shown.NotAfter.Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)).
-			mend("if the clock is right, have RDS issue a new certificate",
+			fix("if the clock is right, have RDS issue a new certificate",
 				c.newCertificate(true))
 	}
 	if shown != nil {
 		result.Found += fmt.Sprintf("; shown is one by %q", shown.Issuer.CommonName)
 	}
-	return result.mend(c.trustMend(shown))
+	return result.fix(c.trustFix(shown))
 }
 
 // explainGreeting says what an error of MySQL in place of its greeting means. All that it
@@ -130,15 +130,15 @@ func (c *chart) explainGreeting(refusal mysqlwire.Error) Result {
 	result := failed("the server ends the connection before TLS: %v", refusal)
 	explanation := c.endpoint.Explain(refusal)
 	if len(explanation.Causes) == 0 {
-		return result.mend("try again; if it stays, see the log of the server", c.commandLine().String())
+		return result.fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
 	likeliest := explanation.Causes[0]
 	result.Found += ": " + flagwords.Replace(likeliest.Text)
-	return result.mend(flagwords.Replace(likeliest.Mend), c.command(likeliest, explanation.Code))
+	return result.fix(flagwords.Replace(likeliest.Fix), c.command(likeliest, explanation.Code))
 }
 
-// trustMend tells what may be wrong with an authority from who it is.
-func (c *chart) trustMend(shown *x509.Certificate) (mend, command string) {
+// trustFix tells what may be wrong with an authority from who it is.
+func (c *chart) trustFix(shown *x509.Certificate) (fix, command string) {
 	issuer := ""
 	if shown != nil {
 		issuer = shown.Issuer.CommonName
@@ -163,20 +163,20 @@ func (c *chart) withRootCAs(file string) string {
 	return line.String()
 }
 
-func (c *chart) explainName(shown *x509.Certificate, mend string) Result {
+func (c *chart) explainName(shown *x509.Certificate, fix string) Result {
 	result := failed("the certificate is for %s and not for %s", strings.Join(shown.DNSNames, ", "), c.endpoint.Host())
 	if name := c.rdsName(shown); name != "" {
-		return result.mend("another database answers: name that one, or dial the right one", c.commandLine().at(withPort(name, c.DefaultPort), c.dialled).String())
+		return result.fix("another database answers: name that one, or dial the right one", c.commandLine().at(withPort(name, c.DefaultPort), c.dialed).String())
 	}
-	return result.mend(mend, c.showCertificates())
+	return result.fix(fix, c.showCertificates())
 }
 
 func (c *chart) explainNoTLS() Result {
 	result := failed("the server offers no TLS, and a token is never sent without")
 	if c.Engine == MySQL {
-		return result.mend("RDS always offers it: another server answers; see where the name leads", "nslookup "+c.dialledHost())
+		return result.fix("RDS always offers it: another server answers; see where the name leads", "nslookup "+c.dialedHost())
 	}
-	return result.mend("another server answers, or the parameter ssl of RDS is off; turn it on and reboot the instance",
+	return result.fix("another server answers, or the parameter ssl of RDS is off; turn it on and reboot the instance",
 		c.awsCommand("rds modify-db-parameter-group", "--db-parameter-group-name GROUP", "--parameters ParameterName=ssl,ParameterValue=1,ApplyMethod=pending-reboot"))
 }
 
@@ -185,7 +185,7 @@ func (c *chart) showCertificates() string {
 	if c.Engine == MySQL {
 		protocol = "mysql"
 	}
-	return "openssl s_client -connect " + c.dialled + " -starttls " + protocol + " -showcerts </dev/null"
+	return "openssl s_client -connect " + c.dialed + " -starttls " + protocol + " -showcerts </dev/null"
 }
 
 // handshake says what openTLS came to.
@@ -200,7 +200,7 @@ func (c *chart) handshake(ctx context.Context, config *tls.Config) (tls.Connecti
 
 // openTLS dials, asks for TLS and verifies the server.
 func (c *chart) openTLS(ctx context.Context, config *tls.Config) (*tls.Conn, error) {
-	conn, err := c.Network.DialContext(ctx, "tcp", c.dialled)
+	conn, err := c.Network.DialContext(ctx, "tcp", c.dialed)
 	if err != nil {
 		return nil, err
 	}

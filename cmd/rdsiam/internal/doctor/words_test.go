@@ -25,7 +25,7 @@ func knownCauses(t *testing.T) []rdsiam.Cause {
 		&mysql.MySQLError{Number: 1524, Message: "Plugin is not loaded"},
 	}
 	var causes []rdsiam.Cause
-	for _, endpoint := range []struct{ dialled, signed, region string }{
+	for _, endpoint := range []struct{ dialed, signed, region string }{
 		{ordersHost, "", ""},
 		{"localhost", ordersHost, ""},
 		{"db.example.com", "", "eu-west-1"},
@@ -39,7 +39,7 @@ func knownCauses(t *testing.T) []rdsiam.Cause {
 		if endpoint.region != "" {
 			options = append(options, rdsiam.WithRegion(endpoint.region))
 		}
-		resolved, err := rdsiam.ResolveEndpoint(endpoint.dialled, 5432, options...)
+		resolved, err := rdsiam.ResolveEndpoint(endpoint.dialed, 5432, options...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -67,7 +67,7 @@ func TestCauseWords(t *testing.T) {
 // People at a shell are not told of options of the library.
 func TestCommandLineWords(t *testing.T) {
 	for _, cause := range knownCauses(t) {
-		for _, text := range []string{cause.Text, cause.Mend} {
+		for _, text := range []string{cause.Text, cause.Fix} {
 			if said := flagwords.Replace(text); strings.Contains(said, "rdsiam.With") {
 				t.Errorf("%q is told as %q", text, said)
 			}

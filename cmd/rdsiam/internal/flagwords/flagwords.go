@@ -10,8 +10,8 @@ func Replace(text string) string { return words.Replace(text) }
 var words = strings.NewReplacer(
 	"behind a tunnel dial the tunnel and name the endpoint with WithEndpoint", "behind a tunnel name the endpoint, and the tunnel with --dial",
 	"the endpoint given with rdsiam.WithEndpoint", "ENDPOINT",
-	"with rdsiam.WithEndpoint", "as ENDPOINT and what is dialled with --dial",
-	"with WithEndpoint", "as ENDPOINT and what is dialled with --dial",
+	"with rdsiam.WithEndpoint", "as ENDPOINT and what is dialed with --dial",
+	"with WithEndpoint", "as ENDPOINT and what is dialed with --dial",
 	"rdsiam.WithEndpoint", "--dial",
 	"WithEndpoint", "ENDPOINT",
 	"with rdsiam.WithRegion", "with --region", "with WithRegion", "with --region", "give WithRegion", "give --region", "WithRegion", "--region",

@@ -20,7 +20,7 @@ func TestReplace(t *testing.T) {
 	}{
 		{"10.0.0.1:5432", nil, "name the endpoint, and the tunnel with --dial"},
 		{"db.example.com:5432", nil, "or give --region to sign this name as it is"},
-		{"prod.cluster-custom-abc123.eu-west-1.rds.amazonaws.com:5432", nil, "as ENDPOINT and what is dialled with --dial"},
+		{"prod.cluster-custom-abc123.eu-west-1.rds.amazonaws.com:5432", nil, "as ENDPOINT and what is dialed with --dial"},
 		{"prod.global-abc123.global.rds.amazonaws.com:5432", nil, "with --region"},
 		{host, []rdsiam.EndpointOption{rdsiam.WithRegion("us-east-1")}, `--region "us-east-1": contradicts`},
 		{host, []rdsiam.EndpointOption{rdsiam.WithRegion("eu west")}, "leave --region out"},

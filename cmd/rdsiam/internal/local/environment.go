@@ -12,8 +12,8 @@ import (
 // Environment returns what programs need to know: an AWS identity, the file of the
 // certificate authority, and each database in the two ways to reach it.
 //
-// HOST and PORT (and URL) are dialled and signed alike. ENDPOINT is the name of a
-// database in RDS, to sign and verify where DIAL is dialled, as behind a tunnel: what
+// HOST and PORT (and URL) are dialed and signed alike. ENDPOINT is the name of a
+// database in RDS, to sign and verify where DIAL is dialed, as behind a tunnel: what
 // rdsiam and its library take, since they sign no local names.
 func (s *Server) Environment() (client.Environment, error) {
 	known := s.postgresql

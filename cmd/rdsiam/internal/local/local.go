@@ -25,7 +25,7 @@ type Options struct {
 	PostgreSQL, MySQL *Database
 
 	// LoggedIn is called with the engine and each try to log in, by several goroutines.
-	LoggedIn func(engine string, try rdsiamtest.LogIn)
+	LoggedIn func(engine string, try rdsiamtest.Login)
 }
 
 // Database is a server to start.
@@ -125,7 +125,7 @@ func startDatabase(engine engine, d Database, o Options, shared []rdsiamtest.Opt
 		rdsiamtest.WithEndpoint(net.JoinHostPort("127.0.0.1", strconv.Itoa(port))),
 		rdsiamtest.WithEndpoint(net.JoinHostPort("localhost", strconv.Itoa(port))),
 		rdsiamtest.WithEndpoint(endpoint),
-		rdsiamtest.WithObserver(func(try rdsiamtest.LogIn) { o.LoggedIn(engine.name, try) }),
+		rdsiamtest.WithObserver(func(try rdsiamtest.Login) { o.LoggedIn(engine.name, try) }),
 	}, shared...)
 	name := engine.database
 	if d.Upstream != nil {

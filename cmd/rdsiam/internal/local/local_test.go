@@ -51,7 +51,7 @@ func startReal(t *testing.T, start func(context.Context, realserver.Options) (*r
 func environmentOf(t *testing.T, o local.Options) map[string]string {
 	t.Helper()
 	o.Users, o.Region = []string{"app"}, "eu-west-1"
-	o.LoggedIn = func(string, rdsiamtest.LogIn) {}
+	o.LoggedIn = func(string, rdsiamtest.Login) {}
 	server, err := local.Start(o)
 	if err != nil {
 		t.Fatal(err)
@@ -68,7 +68,7 @@ func environmentOf(t *testing.T, o local.Options) map[string]string {
 	return set
 }
 
-// token is made as other languages make it, by the SDK of AWS for the address dialled.
+// token is made as other languages make it, by the SDK of AWS for the address dialed.
 func token(t *testing.T, e map[string]string, prefix string) string {
 	t.Helper()
 	provider := credentials.NewStaticCredentialsProvider(e["AWS_ACCESS_KEY_ID"], e["AWS_SECRET_ACCESS_KEY"], e["AWS_SESSION_TOKEN"])

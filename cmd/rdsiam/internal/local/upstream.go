@@ -16,7 +16,7 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// upstreamTimeout bounds the first log-in to a server behind.
+// upstreamTimeout bounds the first login to a server behind.
 const upstreamTimeout = 15 * time.Second
 
 // Upstream is a server to hand sessions to, that has been logged in to.

@@ -16,7 +16,7 @@ type counters struct {
 	accepted  atomic.Uint64
 	open      atomic.Int64
 	cut       atomic.Uint64
-	cancelled atomic.Uint64
+	canceled  atomic.Uint64
 	moved     moved
 	refused   counts[refusedReason]
 	logIns    counts[logInResult]
@@ -42,7 +42,7 @@ func (c *counts[T]) add(value T) {
 	}
 }
 
-// refusedReason is why a client was turned away here, before a log-in at the database.
+// refusedReason is why a client was turned away here, before a login at the database.
 type refusedReason string
 
 const (
@@ -54,7 +54,7 @@ const (
 	refusedTimeout  refusedReason = "timeout"
 )
 
-// logInResult is how a log-in at the database ended.
+// logInResult is how a login at the database ended.
 type logInResult string
 
 const (
@@ -80,7 +80,7 @@ func newCounters(most int) *counters {
 	}
 }
 
-// observe counts the steps of a log-in at the database.
+// observe counts the steps of a login at the database.
 func (c *counters) observe(_ context.Context, event rdsiam.Event) {
 	ended := func(result logInResult) {
 		c.logIns.add(result)
@@ -112,12 +112,12 @@ func (c *counters) writeTo(w io.Writer) {
 	metric("connections_limit", "gauge", "Clients that may be logged in.", c.most)
 	metric("accepted_total", "counter", "Connections that were accepted.", c.accepted.Load())
 	writeCounts(w, "refused_total", "Clients that were turned away by the proxy itself.", "reason", &c.refused)
-	writeCounts(w, "logins_total", "Log-ins at the database.", "result", &c.logIns)
-	metric("login_seconds_total", "counter", "Time that log-ins at the database took together.", time.Duration(c.logInTime.Load()).Seconds())
+	writeCounts(w, "logins_total", "Logins at the database.", "result", &c.logIns)
+	metric("login_seconds_total", "counter", "Time that logins at the database took together.", time.Duration(c.logInTime.Load()).Seconds())
 	writeCounts(w, "tokens_total", "Tokens that were asked for.", "result", &c.tokens)
-	metric("cancel_requests_total", "counter", "Cancel requests that named a session.", c.cancelled.Load())
-	metric("sent_bytes_total", "counter", "Bytes passed on to the database, without log-ins.", c.moved.toServer.Load())
-	metric("received_bytes_total", "counter", "Bytes passed on from the database, without log-ins.", c.moved.toClient.Load())
+	metric("cancel_requests_total", "counter", "Cancel requests that named a session.", c.canceled.Load())
+	metric("sent_bytes_total", "counter", "Bytes passed on to the database, without logins.", c.moved.toServer.Load())
+	metric("received_bytes_total", "counter", "Bytes passed on from the database, without logins.", c.moved.toClient.Load())
 }
 
 func writeCounts[T ~string](w io.Writer, name, help, label string, c *counts[T]) {

@@ -89,7 +89,7 @@ func TestExpiry(t *testing.T) {
 			if connections.Load() < 10 || rotating.made.Load() < 2 {
 				t.Error("too little has happened")
 			}
-			for _, logIn := range d.verifier.LogIns() {
+			for _, logIn := range d.verifier.Logins() {
 				if !logIn.Accepted {
 					t.Errorf("refused: %s %s", logIn.Reason, logIn.Detail)
 				}

@@ -33,7 +33,7 @@ func (s *Server) Admitted() int {
 	return s.admitted
 }
 
-// DialBy has log-ins at the database use dial.
+// DialBy has logins at the database use dial.
 func (p *PostgreSQL) DialBy(dial pgconn.DialFunc) { p.config.DialFunc = dial }
 func (m *MySQL) DialBy(dial pgconn.DialFunc)      { m.dialBy = dial }
 

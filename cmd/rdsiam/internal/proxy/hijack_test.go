@@ -24,7 +24,7 @@ func (c slowToken) Write(b []byte) (int, error) {
 }
 
 // What the database answers to the first statement reaches the client also when pgx was
-// reading in the background at the end of the log-in.
+// reading in the background at the end of the login.
 func TestSlowWriteOfToken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := emulatedInMemory(t, func(conn net.Conn) net.Conn { return slowToken{conn} })

@@ -109,7 +109,7 @@ func (d *database) target(t testing.TB) proxy.Target {
 	}
 	return proxy.Target{
 		Login:   rdsiam.Login{Endpoint: resolved, User: app},
-		Dialled: d.address,
+		Dialed:  d.address,
 		Options: options,
 		Tokens:  rdsiam.NewTokenSource(d.verifier.Credentials()),
 	}

@@ -19,7 +19,7 @@ type MySQL struct {
 	dialBy func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// mysqlClientTime is what a client has for its part of the log-in. The server waits for its
+// mysqlClientTime is what a client has for its part of the login. The server waits for its
 // own, which depends on the client's, for 10 seconds (connect_timeout).
 const mysqlClientTime = 5 * time.Second
 
@@ -31,7 +31,7 @@ const mysqlOptionalMetadata mysqlwire.Capabilities = 1 << 25
 // [*rdsiam.ConfigError].
 func NewMySQL(target Target) (*MySQL, error) {
 	config := mysql.NewConfig()
-	config.Net, config.Addr, config.User = "tcp", target.Dialled, target.User
+	config.Net, config.Addr, config.User = "tcp", target.Dialed, target.User
 	driver, err := rdsmysql.New(config, target.Options...)
 	if err != nil {
 		return nil, err

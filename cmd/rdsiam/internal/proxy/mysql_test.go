@@ -58,7 +58,7 @@ func rawMySQL(t testing.TB, r *running) (*mysqlwire.Packets, net.Conn) {
 		t.Fatal(err)
 	}
 	if answer, err := packets.Read(); err != nil || answer[0] != mysqlwire.PacketOK {
-		t.Fatalf("log-in: %q, %v", answer, err)
+		t.Fatalf("login: %q, %v", answer, err)
 	}
 	return packets, conn
 }

@@ -21,14 +21,14 @@ type mysqlUpstream struct {
 }
 
 // dial connects to the database and reads its greeting. The token is made before: the
-// server does not wait long for a log-in that it has greeted.
+// server does not wait long for a login that it has greeted.
 func (m *MySQL) dial(ctx context.Context, counters *counters) (*mysqlUpstream, error) {
 	if err := m.ready(ctx); err != nil {
 		return nil, err
 	}
 	upstream, err := m.greeted(ctx)
 	if err != nil {
-		_, err = m.target.connect(ctx, mysqlLogIn{m.driver, func(context.Context, rdsiam.TokenSource) error { return err }}, counters)
+		_, err = m.target.connect(ctx, mysqlLogin{m.driver, func(context.Context, rdsiam.TokenSource) error { return err }}, counters)
 		return nil, err
 	}
 	return upstream, nil
@@ -36,7 +36,7 @@ func (m *MySQL) dial(ctx context.Context, counters *counters) (*mysqlUpstream, e
 
 // greeted returns a connection that ends with ctx until it is logged in.
 func (m *MySQL) greeted(ctx context.Context) (*mysqlUpstream, error) {
-	conn, err := m.dialBy(ctx, "tcp", m.target.Dialled)
+	conn, err := m.dialBy(ctx, "tcp", m.target.Dialed)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +56,7 @@ func (m *MySQL) greeted(ctx context.Context) (*mysqlUpstream, error) {
 func (u *mysqlUpstream) logIn(ctx context.Context, response mysqlwire.Response, counters *counters) (ok []byte, err error) {
 	defer u.unwatch()
 	m := u.engine
-	_, err = m.target.connect(ctx, mysqlLogIn{m.driver, func(ctx context.Context, tokens rdsiam.TokenSource) error {
+	_, err = m.target.connect(ctx, mysqlLogin{m.driver, func(ctx context.Context, tokens rdsiam.TokenSource) error {
 		token, err := m.target.Token(ctx, tokens)
 		if err != nil {
 			return err
@@ -75,7 +75,7 @@ func (u *mysqlUpstream) logIn(ctx context.Context, response mysqlwire.Response, 
 }
 
 // leave ends a connection whose client did not come to log in. It logs in for it: the server
-// counts log-ins that are broken off, and blocks an address after max_connect_errors of them.
+// counts logins that are broken off, and blocks an address after max_connect_errors of them.
 func (u *mysqlUpstream) leave(ctx context.Context, counters *counters) {
 	response := mysqlwire.Response{User: u.engine.target.User, MaxPacket: 1 << 24, Collation: u.Greeting.Collation}
 	if _, err := u.logIn(ctx, response, counters); err != nil {
@@ -99,9 +99,9 @@ func masked(err error, token rdsiam.Token) error {
 	return answer
 }
 
-// mysqlLogIn logs in by the rules of the library on a connection that is there, which the
+// mysqlLogin logs in by the rules of the library on a connection that is there, which the
 // driver of Go programs cannot.
-type mysqlLogIn struct {
+type mysqlLogin struct {
 	*mysqlRules
 	logIn func(context.Context, rdsiam.TokenSource) error
 }
@@ -109,11 +109,11 @@ type mysqlLogIn struct {
 type mysqlRules = rdsmysql.Driver
 
 // Open returns no connection: it is the caller's already.
-func (l mysqlLogIn) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
+func (l mysqlLogin) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	return nil, masked(l.logIn(ctx, tokens), rdsiam.Token{})
 }
 
-// logInAnswer is what a client is told of a log-in at the database that has failed: what
+// logInAnswer is what a client is told of a login at the database that has failed: what
 // the database said, and what that means.
 func (m *MySQL) logInAnswer(err error) mysqlwire.Error {
 	told := m.target.tell(err)

@@ -33,17 +33,17 @@ func RandomPassword() string { return rand.Text() }
 func ReadPassword(name string) (string, error) {
 	content, err := os.ReadFile(name)
 	if err != nil {
-		return "", &rdsiam.ConfigError{Setting: "--password-file", Value: name, Problem: "cannot be read: " + pathless(err), Mend: "name a readable file"}
+		return "", &rdsiam.ConfigError{Setting: "--password-file", Value: name, Problem: "cannot be read: " + pathless(err), Fix: "name a readable file"}
 	}
 	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	if problem := passwordProblem(text); problem != "" {
 		return "", &rdsiam.ConfigError{Setting: "--password-file", Value: name, Problem: problem,
-			Mend: "write one line of printable ASCII characters, such as the output of: openssl rand -hex 16"}
+			Fix: "write one line of printable ASCII characters, such as the output of: openssl rand -hex 16"}
 	}
 	return text, nil
 }
 
-// passwordProblem says what is wrong with a password. Characters outside ASCII are spelt in
+// passwordProblem says what is wrong with a password. Characters outside ASCII are spelled in
 // several ways, between which clients choose by SASLprep, or not at all.
 func passwordProblem(text string) string {
 	const least = 8

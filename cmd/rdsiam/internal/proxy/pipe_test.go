@@ -38,8 +38,8 @@ type inMemory struct {
 	pipes *pipes
 }
 
-// dialling is an engine that a test connects to the database.
-type dialling interface {
+// dialing is an engine that a test connects to the database.
+type dialing interface {
 	proxy.Engine
 	DialBy(pgconn.DialFunc)
 }
@@ -67,7 +67,7 @@ func emulatedMySQLInMemory(t *testing.T) *inMemory {
 	return inMemoryOf(t, server, engine, asItIs)
 }
 
-func inMemoryOf(t *testing.T, server *rdsiamtest.Server, engine dialling, wrap func(net.Conn) net.Conn) *inMemory {
+func inMemoryOf(t *testing.T, server *rdsiamtest.Server, engine dialing, wrap func(net.Conn) net.Conn) *inMemory {
 	t.Helper()
 	engine.DialBy(func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := server.DialContext(ctx, network, address)

@@ -16,7 +16,7 @@ import (
 // PostgreSQL is the [Engine] of PostgreSQL.
 type PostgreSQL struct {
 	target  Target
-	config  *pgx.ConnConfig // of each log-in, but for what the client chooses
+	config  *pgx.ConnConfig // of each login, but for what the client chooses
 	cancels cancels
 }
 
@@ -56,7 +56,7 @@ func (p *PostgreSQL) logIn(ctx context.Context, c *client) (*session, error) {
 	}
 	if first.cancel != nil {
 		if p.cancels.cancel(ctx, first.cancel) {
-			c.server.counters.cancelled.Add(1)
+			c.server.counters.canceled.Add(1)
 		}
 		return nil, nil
 	}

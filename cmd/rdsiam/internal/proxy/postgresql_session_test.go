@@ -151,10 +151,10 @@ func cancelsAtLimit(t *testing.T, d *database) {
 		!strings.Contains(answer.Message, "--max-connections") {
 		t.Fatalf("second client: %v", err)
 	}
-	cancelled := make(chan error, 1)
+	canceled := make(chan error, 1)
 	go func() {
 		_, err := conn.Exec(context.Background(), "select pg_sleep(300)")
-		cancelled <- err
+		canceled <- err
 	}()
 	observer := connectDirectly(t, d)
 	waitUntil(t, func() bool {
@@ -163,7 +163,7 @@ func cancelsAtLimit(t *testing.T, d *database) {
 	if err := conn.PgConn().CancelRequest(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := <-cancelled; !errors.As(err, &answer) || answer.Code != "57014" {
+	if err := <-canceled; !errors.As(err, &answer) || answer.Code != "57014" {
 		t.Errorf("error %v, want query_canceled", err)
 	}
 	if got := queryText(t, conn, "select 'still here'"); got != "still here" {

@@ -27,21 +27,21 @@ func postgresConfig(target Target) (*pgx.ConnConfig, error) {
 		"target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth=''")
 	if err != nil {
 		return nil, &rdsiam.ConfigError{Setting: "PGSERVICE", Problem: "a setting of the environment keeps pgx from working: " + err.Error(),
-			Mend: "unset PGSERVICE and the other variables of PostgreSQL; the proxy uses none of them"}
+			Fix: "unset PGSERVICE and the other variables of PostgreSQL; the proxy uses none of them"}
 	}
-	host, port, err := net.SplitHostPort(target.Dialled)
+	host, port, err := net.SplitHostPort(target.Dialed)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialled, Problem: err.Error(), Mend: "write host:port"}
+		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialed, Problem: err.Error(), Fix: "write host:port"}
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialled, Problem: "has no port number", Mend: "write host:port"}
+		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialed, Problem: "has no port number", Fix: "write host:port"}
 	}
 	config.Host, config.Port, config.User = host, uint16(number), target.User
 	config.TLSConfig, config.Fallbacks = new(tls.Config), nil             // rdspgx completes it
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0 // they are large, and would stay
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
-		// What follows the log-in is the relay's.
+		// What follows the login is the relay's.
 		return pgproto3.NewFrontend(pgrelay.Messages(r), w)
 	}
 	return config, nil
@@ -92,7 +92,7 @@ func hijack(ctx context.Context, conn *pgconn.PgConn) (*pgconn.HijackedConn, err
 	return hijacked, nil
 }
 
-// welcome is what ends the client's log-in: everything that the database said at the end of
+// welcome is what ends the client's login: everything that the database said at the end of
 // the proxy's own. The client is told the true process id and key, since programs compare
 // the id with what the database says.
 func (u *postgresUpstream) welcome() []byte {
@@ -117,7 +117,7 @@ func (u *postgresUpstream) welcome() []byte {
 	return b
 }
 
-// logInAnswer is what a client is told of a log-in at the database that has failed: what
+// logInAnswer is what a client is told of a login at the database that has failed: what
 // the database said, and what that means.
 func (p *PostgreSQL) logInAnswer(err error) *pgproto3.ErrorResponse {
 	told := p.target.tell(err)

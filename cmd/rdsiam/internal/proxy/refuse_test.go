@@ -30,7 +30,7 @@ type refusalCase struct {
 
 const denyAll = `{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "rds-db:connect", "Resource": "*"}}`
 
-func unreachable(target *proxy.Target) { target.Dialled = "127.0.0.1:1" }
+func unreachable(target *proxy.Target) { target.Dialed = "127.0.0.1:1" }
 
 func noCredentials(target *proxy.Target) {
 	target.Tokens = rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
@@ -41,7 +41,7 @@ func noCredentials(target *proxy.Target) {
 func untrusted(d *database) func(*proxy.Target) {
 	return func(target *proxy.Target) {
 		target.Options = []rdsiam.EndpointOption{rdsiam.WithEndpoint(d.verifier.Endpoint())}
-		target.Endpoint, _ = rdsiam.ResolveEndpoint(target.Dialled, 0, target.Options...)
+		target.Endpoint, _ = rdsiam.ResolveEndpoint(target.Dialed, 0, target.Options...)
 	}
 }
 
@@ -78,7 +78,7 @@ func (d *database) proveRefusal(t *testing.T, tt refusalCase, connect func(*runn
 	var seen tokens
 	r := d.proxy(t, "tcp", proxy.Settings{Password: password}, change, seen.keep)
 	accepted := func() (n int) {
-		for _, logIn := range d.verifier.LogIns() {
+		for _, logIn := range d.verifier.Logins() {
 			if logIn.PasswordReceived {
 				n++
 			}
@@ -145,7 +145,7 @@ func TestMySQLRefusals(t *testing.T) {
 	}
 }
 
-// A client that is not let in makes no interrupted log-in at the server, which would block
+// A client that is not let in makes no interrupted login at the server, which would block
 // the address of this machine after max_connect_errors of them.
 func TestMySQLLeavesInOrder(t *testing.T) {
 	d := emulatedMySQL(t)
@@ -160,8 +160,8 @@ func TestMySQLLeavesInOrder(t *testing.T) {
 	}
 	conn.Close()
 	r.waitFor(t, `rdsiam_proxy_logins_total{result="succeeded"} 1`)
-	if logIns := d.verifier.LogIns(); len(logIns) != 1 || !logIns[0].Accepted {
-		t.Errorf("log-ins %+v, want one that was accepted", logIns)
+	if logIns := d.verifier.Logins(); len(logIns) != 1 || !logIns[0].Accepted {
+		t.Errorf("logins %+v, want one that was accepted", logIns)
 	}
 	r.stop()
 	if err := r.waitStopped(t); err != nil || r.log.String() != "" {
@@ -177,7 +177,7 @@ func TestMySQLWithoutTLS(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "1429") {
 		t.Errorf("error %v, want one of the proxy", err)
 	}
-	for _, logIn := range d.verifier.LogIns() {
+	for _, logIn := range d.verifier.Logins() {
 		if logIn.PasswordReceived {
 			t.Error("the token was sent")
 		}

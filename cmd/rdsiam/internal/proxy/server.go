@@ -1,5 +1,5 @@
 // Package proxy is a listener on this machine in front of a database on RDS, for programs
-// that cannot get tokens: whoever connects gets a log-in of its own at the database, with
+// that cannot get tokens: whoever connects gets a login of its own at the database, with
 // a token made for it.
 //
 //	engine, err := proxy.NewPostgreSQL(target) // or NewMySQL
@@ -22,9 +22,9 @@ import (
 )
 
 const (
-	// clientTime is what a client has for its part of the log-in.
+	// clientTime is what a client has for its part of the login.
 	clientTime = 10 * time.Second
-	// logInTime is what the log-in at the database may take.
+	// logInTime is what the login at the database may take.
 	logInTime = 30 * time.Second
 	// maxWaiting is how many clients may be logging in, so that who does not know the
 	// password cannot fill the process.
@@ -154,7 +154,7 @@ func (s *Server) forget(c *client) {
 	}
 }
 
-// serve logs a client in and relays its session. The end of ctx ends a log-in at once, and
+// serve logs a client in and relays its session. The end of ctx ends a login at once, and
 // leaves a session to drain.
 func (s *Server) serve(ctx context.Context, c *client) {
 	s.counters.accepted.Add(1)

@@ -39,7 +39,7 @@ func listenSocket(directory, name string) (net.Listener, error) {
 	path := filepath.Join(directory, name)
 	if len(path) > maxSocketPath {
 		return nil, &rdsiam.ConfigError{Setting: "--listen", Value: directory,
-			Problem: fmt.Sprintf("makes the path of the socket %d bytes long, and systems take %d", len(path), maxSocketPath), Mend: "give a shorter path"}
+			Problem: fmt.Sprintf("makes the path of the socket %d bytes long, and systems take %d", len(path), maxSocketPath), Fix: "give a shorter path"}
 	}
 	if err := makePrivate(directory); err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func makePrivate(directory string) error {
 		}
 		if problem := check.problem(info); problem != "" {
 			return &rdsiam.ConfigError{Setting: "--listen", Value: check.path, Problem: problem,
-				Mend: "name a directory of your own with mode 700, or one that is not there yet; or listen on 127.0.0.1"}
+				Fix: "name a directory of your own with mode 700, or one that is not there yet; or listen on 127.0.0.1"}
 		}
 	}
 	return nil
@@ -122,7 +122,7 @@ func removeStale(path string) error {
 	case err != nil:
 		return err
 	case info.Mode()&fs.ModeSocket == 0:
-		return &rdsiam.ConfigError{Setting: "--listen", Value: path, Problem: "is there and is no socket", Mend: "give another directory"}
+		return &rdsiam.ConfigError{Setting: "--listen", Value: path, Problem: "is there and is no socket", Fix: "give another directory"}
 	}
 	conn, err := net.Dial("unix", path)
 	if err == nil {

@@ -127,7 +127,7 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// A client of MySQL has less time, since the server waits no longer for its own log-in.
+// A client of MySQL has less time, since the server waits no longer for its own login.
 func TestSlowMySQLClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := emulatedMySQLInMemory(t)
@@ -147,7 +147,7 @@ func TestSlowMySQLClient(t *testing.T) {
 	})
 }
 
-// The time limits of a log-in do not end the session.
+// The time limits of a login do not end the session.
 func TestIdleForHours(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

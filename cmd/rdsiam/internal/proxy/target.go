@@ -12,8 +12,8 @@ import (
 // Target is the database, whom clients are logged in as, and where tokens come from.
 type Target struct {
 	rdsiam.Login
-	Dialled string                  // host:port, which Options resolve to Login.Endpoint
-	Options []rdsiam.EndpointOption // of Dialled
+	Dialed  string                  // host:port, which Options resolve to Login.Endpoint
+	Options []rdsiam.EndpointOption // of Dialed
 	Tokens  rdsiam.TokenSource
 }
 
@@ -30,7 +30,7 @@ func (t Target) ready(ctx context.Context) error {
 	return err
 }
 
-// told is what a client is told of a log-in at the database that has failed.
+// told is what a client is told of a login at the database that has failed.
 type told struct {
 	text string // what happened, in a line
 	hint string // what that usually means and what to change, "" if that is not known

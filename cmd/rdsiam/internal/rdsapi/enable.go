@@ -25,5 +25,5 @@ func (d *Database) EnableIAM(ctx context.Context, config aws.Config, now bool) e
 		return Explain(err)
 	}
 	return &rdsiam.ConfigError{Setting: string(d.Type), Value: d.Name, Problem: "has no switch for IAM authentication",
-		Mend: "a proxy has it for each secret: see IAMAuth and DefaultAuthScheme of aws rds modify-db-proxy"}
+		Fix: "a proxy has it for each secret: see IAMAuth and DefaultAuthScheme of aws rds modify-db-proxy"}
 }

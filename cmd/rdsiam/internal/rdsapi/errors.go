@@ -85,7 +85,7 @@ func unanswered(err error) string {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "AWS does not answer: see the network of this machine, its proxy, and whether there is an endpoint of the service in its VPC"
 	case errors.As(err, &unreadable):
-		return "the answer is not one of AWS: something else answers, as a proxy or a network that wants a log-in does (" + unreadable.Unwrap().Error() + ")"
+		return "the answer is not one of AWS: something else answers, as a proxy or a network that wants a login does (" + unreadable.Unwrap().Error() + ")"
 	case errors.As(err, &network):
 		return "AWS cannot be reached: " + network.Unwrap().Error()
 	}

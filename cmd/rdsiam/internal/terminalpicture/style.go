@@ -49,7 +49,7 @@ func parse(line string, now style) ([]span, style, error) {
 		}
 		codes, after, ok := strings.Cut(strings.TrimPrefix(rest, "["), "m")
 		if !strings.HasPrefix(rest, "[") || !ok || strings.Trim(codes, "0123456789;") != "" {
-			return nil, now, fmt.Errorf("escape sequence %q is none of colour or weight", escape+rest)
+			return nil, now, fmt.Errorf("escape sequence %q is none of color or weight", escape+rest)
 		}
 		for _, code := range strings.Split(codes, ";") {
 			if !now.apply(code) {

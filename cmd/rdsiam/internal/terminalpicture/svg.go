@@ -23,7 +23,7 @@ const (
 )
 
 // SVG returns a picture of text as a terminal of so many columns shows it. Of the escape
-// sequences it knows those that set colours and weights; every other one is an error, so that
+// sequences it knows those that set colors and weights; every other one is an error, so that
 // no picture shows less than the terminal did.
 func SVG(text string, columns int) ([]byte, error) {
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")

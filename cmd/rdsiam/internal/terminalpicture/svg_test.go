@@ -48,8 +48,8 @@ func TestSVG(t *testing.T) {
 func TestUndrawable(t *testing.T) {
 	for _, test := range []struct{ text, want string }{
 		{"a\nb\x1b[2Jc", `line 2: escape sequence`},
-		{"\x1b]0;title\a", "none of colour or weight"},
-		{"\x1b[", "none of colour or weight"},
+		{"\x1b]0;title\a", "none of color or weight"},
+		{"\x1b[", "none of color or weight"},
 		{"\x1b[7m", `no style has the code "7"`},
 		{"\x1b[38m", `"38"`},
 		{strings.Repeat("x", 21), "line 1 has 21 columns, more than 20"},

@@ -29,7 +29,7 @@ type Info struct {
 type Problem struct {
 	Severity Severity `json:"severity"`
 	Problem  string   `json:"problem"`
-	Mend     string   `json:"mend"`
+	Fix      string   `json:"fix"`
 }
 
 // Severity tells whether a token is refused.
@@ -62,12 +62,12 @@ type reader struct {
 	raw    map[string]string // and as they are
 }
 
-func (r *reader) fail(problem, mend string) {
-	r.info.Problems = append(r.info.Problems, Problem{Error, problem, mend})
+func (r *reader) fail(problem, fix string) {
+	r.info.Problems = append(r.info.Problems, Problem{Error, problem, fix})
 }
 
-func (r *reader) warn(problem, mend string) {
-	r.info.Problems = append(r.info.Problems, Problem{Warning, problem, mend})
+func (r *reader) warn(problem, fix string) {
+	r.info.Problems = append(r.info.Problems, Problem{Warning, problem, fix})
 }
 
 const (

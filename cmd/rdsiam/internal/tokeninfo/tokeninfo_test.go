@@ -95,7 +95,7 @@ func TestProblems(t *testing.T) {
 			var got []string
 			for _, p := range info.Problems {
 				got = append(got, string(p.Severity)+": "+p.Problem)
-				if p.Mend == "" || strings.Contains(p.Problem+p.Mend, signature) {
+				if p.Fix == "" || strings.Contains(p.Problem+p.Fix, signature) {
 					t.Errorf("%+v", p)
 				}
 			}
@@ -114,7 +114,7 @@ func TestNothingSecretIsSaid(t *testing.T) {
 	for _, text := range []string{secret, secret + "?a=b", "host:1/?" + secret + "=1", "https://" + secret, secret + "://x",
 		strings.Replace(good, "connect", secret, 1), strings.Replace(good, "20260102T030405Z", secret, 1), strings.Replace(good, "=host", "="+secret, 1)} {
 		for _, p := range tokeninfo.Read(text, signed).Problems {
-			if strings.Contains(p.Problem+p.Mend, secret) {
+			if strings.Contains(p.Problem+p.Fix, secret) {
 				t.Errorf("%+v", p)
 			}
 		}
@@ -127,7 +127,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		info := tokeninfo.Read(text, signed)
 		for _, p := range info.Problems {
-			if p.Problem == "" || p.Mend == "" || p.Severity == "" {
+			if p.Problem == "" || p.Fix == "" || p.Severity == "" {
 				t.Errorf("%+v", p)
 			}
 		}
