@@ -44,7 +44,7 @@ test-matrix: servers
 	@sh scripts/install-matrix.sh "$(RDSIAM_MATRIX)" || [ $$? -gt 1 ]
 	@status=0; export RDSIAM_MATRIX="$(RDSIAM_MATRIX)"; \
 	$(GO) test -json $(RACE) -count=1 -timeout 15m \
-	    ./internal/realserver ./internal/proof ./internal/vectors/clients ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary || status=1; \
+	    ./internal/test/realserver ./internal/test/proof ./internal/test/vectors/clients ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary || status=1; \
 	( cd cmd/rdsiam && $(GO) test -json $(RACE) -count=1 -timeout 15m -run '$(MATRIX_OF_CLI)' . ./internal/proxy 2>&1 ) | \
 	    $(GO) run ./internal/cmd/testsummary || status=1; \
 	exit $$status
@@ -53,8 +53,8 @@ test-matrix: servers
 # that benchstat reads. What needs a real server that is missing is skipped;
 # RDSIAM_MATRIX=folder brings in those of test-matrix.
 bench:
-	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Splice|Memory' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 0 ./internal/bench
-	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Token|Sign|OwnPart|LogIn|FirstUse' -benchtime $(BENCHTIME_LONG) -count $(COUNT) -timeout 0 ./internal/bench
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Splice|Memory' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 0 ./internal/test/bench
+	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Token|Sign|OwnPart|Login|FirstUse' -benchtime $(BENCHTIME_LONG) -count $(COUNT) -timeout 0 ./internal/test/bench
 
 # The main job, shown: RDS-like servers, logins, an expiry, three refusals.
 demo:

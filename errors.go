@@ -10,6 +10,7 @@ import (
 // ConfigError is a setting that cannot work or would be unsafe. It is found before
 // anything is sent. A retry never helps.
 type ConfigError struct {
+	Code    string // names the rule for programs, such as "sslmode-disable"; stable, "" where it has no name yet
 	Setting string // the setting as the caller spells it, such as "sslmode" or "WithRegion"
 	Value   string // the value seen; never a password or token
 	Problem string // the rule that it breaks, and why

@@ -14,7 +14,7 @@ import (
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/examples/internal/lab"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 	"github.com/rdsiam/rdsiam/rdsiamtest"

@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/internal/wiretap"
+	"github.com/rdsiam/rdsiam/internal/test/wiretap"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/internal/wiretap"
+	"github.com/rdsiam/rdsiam/internal/test/wiretap"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/test/fakeaws"
 )
 
 // TestAWSScripts runs the commands that ask AWS, against an account on loopback which has

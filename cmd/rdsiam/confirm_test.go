@@ -13,7 +13,7 @@ import (
 
 	"github.com/creack/pty"
 
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/test/fakeaws"
 )
 
 // TestInterruptedQuestion presses Ctrl-C, and Ctrl-D, at the question whether to go on: the

@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/terminalpicture"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 

@@ -16,7 +16,7 @@ import (
 	"github.com/creack/pty"
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -139,7 +139,7 @@ func startReal(t *testing.T, prefix string, startVerifier func(rdsiamtest.TB, ..
 func buildResolver(t *testing.T) string {
 	t.Helper()
 	library := filepath.Join(t.TempDir(), "resolve.so")
-	compile := exec.CommandContext(t.Context(), "cc", "-shared", "-fPIC", "-o", library, "../../internal/vectors/clients/testdata/resolve.c")
+	compile := exec.CommandContext(t.Context(), "cc", "-shared", "-fPIC", "-o", library, "../../internal/test/vectors/clients/testdata/resolve.c")
 	if output, err := compile.CombinedOutput(); err != nil {
 		skipOrFail(t, "cannot compile: "+err.Error()+"\n"+string(output))
 	}

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"net"
 
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 

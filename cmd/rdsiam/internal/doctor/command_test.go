@@ -9,7 +9,7 @@ import (
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/cli"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/test/fakeaws"
 )
 
 // wordsOf splits a command as a shell does.

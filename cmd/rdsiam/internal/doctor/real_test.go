@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 

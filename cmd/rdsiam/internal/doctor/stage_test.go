@@ -10,7 +10,7 @@ import (
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/test/fakeaws"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 

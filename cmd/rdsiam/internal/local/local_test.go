@@ -21,7 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/local"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 

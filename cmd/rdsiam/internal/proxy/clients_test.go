@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 )
 
 // run runs a client with nothing of the caller's environment but PATH, and returns what it
@@ -221,10 +221,10 @@ func runNode(t *testing.T, settings map[string]any) (output string, ok bool) {
 }
 
 // nodeModules returns the folder with the drivers for Node, which the tests of
-// internal/vectors/clients keep in the user's cache, or installs them for this test.
+// internal/test/vectors/clients keep in the user's cache, or installs them for this test.
 func nodeModules(t *testing.T) string {
 	t.Helper()
-	const source = "../../../../internal/vectors/clients/testdata/node"
+	const source = "../../../../internal/test/vectors/clients/testdata/node"
 	lock, err := os.ReadFile(filepath.Join(source, "package-lock.json"))
 	if err != nil {
 		t.Fatal(err)

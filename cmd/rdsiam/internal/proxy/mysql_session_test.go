@@ -14,7 +14,7 @@ import (
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 )
 
 // onMySQLs runs a test in front of each real server.

@@ -9,7 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
-	"github.com/rdsiam/rdsiam/internal/realserver"
+	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
 

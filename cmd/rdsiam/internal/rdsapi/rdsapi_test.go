@@ -15,8 +15,8 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/fakeaws"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/test/fakeaws"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
