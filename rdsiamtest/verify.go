@@ -65,7 +65,7 @@ func (s *Server) namedEndpoint(token string) string {
 		return ""
 	}
 	for _, endpoint := range s.endpoints {
-		if endpoint.Host() == strings.ToLower(t.host) && portText(endpoint) == t.port {
+		if endpoint.Host() == strings.ToLower(t.Host) && portText(endpoint) == t.Port {
 			return endpoint.String()
 		}
 	}
@@ -99,14 +99,14 @@ func (s *Server) verify(a attempt) (verified, *Refusal) {
 		return verified{}, refusal
 	}
 	now := s.clock().Round(0) // wall clock: ages are compared with a date
-	v := verified{accessKeyID: t.accessKeyID, age: now.Sub(t.date)}
+	v := verified{accessKeyID: t.AccessKeyID, age: now.Sub(t.Signed)}
 	endpoint := s.endpointOf(a)
 	if refusal := t.checkTarget(endpoint, a.user); refusal != nil {
 		return v, refusal
 	}
-	identity, ok := s.identity(t.accessKeyID)
+	identity, ok := s.identity(t.AccessKeyID)
 	if !ok {
-		return v, &Refusal{ReasonAccessKey, fmt.Sprintf("no identity has access key %q", t.accessKeyID)}
+		return v, &Refusal{ReasonAccessKey, fmt.Sprintf("no identity has access key %q", t.AccessKeyID)}
 	}
 	if refusal := identity.checkSignature(t); refusal != nil {
 		return v, refusal
@@ -138,27 +138,27 @@ func (s *Server) userARN(endpoint endpoint, user string) string {
 
 // checkTarget compares what the token says it is for with the login.
 func (t token) checkTarget(endpoint endpoint, user string) *Refusal {
-	if !strings.EqualFold(t.host, endpoint.Host()) {
-		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", t.host, endpoint.Host())}
+	if !strings.EqualFold(t.Host, endpoint.Host()) {
+		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", t.Host, endpoint.Host())}
 	}
-	if t.port != portText(endpoint) {
-		return &Refusal{ReasonPort, fmt.Sprintf("the token is for port %q, the server has %q", t.port, portText(endpoint))}
+	if t.Port != portText(endpoint) {
+		return &Refusal{ReasonPort, fmt.Sprintf("the token is for port %q, the server has %q", t.Port, portText(endpoint))}
 	}
-	if t.region != endpoint.Region() {
-		return &Refusal{ReasonRegion, fmt.Sprintf("the token is for region %q, the server is in %q", t.region, endpoint.Region())}
+	if t.Region != endpoint.Region() {
+		return &Refusal{ReasonRegion, fmt.Sprintf("the token is for region %q, the server is in %q", t.Region, endpoint.Region())}
 	}
-	if t.user != user {
-		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the login for %q", t.user, user)}
+	if t.User != user {
+		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the login for %q", t.User, user)}
 	}
 	return nil
 }
 
 func (i *identity) checkSignature(t token) *Refusal {
-	if subtle.ConstantTimeCompare([]byte(t.sessionToken), []byte(i.Credentials.SessionToken)) != 1 {
+	if subtle.ConstantTimeCompare([]byte(t.SessionToken), []byte(i.Credentials.SessionToken)) != 1 {
 		return &Refusal{ReasonSessionToken, "the session token is not that of the access key"}
 	}
 	for _, host := range t.signedHosts() {
-		if subtle.ConstantTimeCompare([]byte(t.signature), []byte(t.sign(host, i.Credentials.SecretAccessKey))) == 1 {
+		if subtle.ConstantTimeCompare([]byte(t.Signature), []byte(t.sign(host, i.Credentials.SecretAccessKey))) == 1 {
 			return nil
 		}
 	}

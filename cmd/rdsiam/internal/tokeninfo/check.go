@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/token"
 )
 
 const (
@@ -17,42 +18,39 @@ const (
 
 	// maxSkew is how far ahead AWS lets clocks be elsewhere. That of RDS is not documented.
 	maxSkew = 5 * time.Minute
-
-	timeFormat = "20060102T150405Z"
 )
 
-func (r *reader) isDSQL() bool { return strings.HasPrefix(r.values["Action"], "DbConnect") }
+func (r *reader) isDSQL() bool { return strings.HasPrefix(r.value(token.Action), "DbConnect") }
 
 // readScope reads KEY/DATE/REGION/SERVICE/aws4_request.
 func (r *reader) readScope() {
-	credential := r.values["X-Amz-Credential"]
-	if credential == "" {
+	if r.value(token.Credential) == "" {
 		return // complained of already
 	}
-	scope := strings.Split(credential, "/")
-	if len(scope) != 5 || scope[4] != "aws4_request" {
+	scope, ok := r.parts.Scope()
+	if !ok {
 		r.fail("X-Amz-Credential is not of the form KEY/DATE/REGION/SERVICE/aws4_request", signAgain)
 		return
 	}
-	r.info.AccessKeyID, r.info.Region = scope[0], scope[2]
-	if scope[3] != "rds-db" && !r.isDSQL() {
-		r.fail("it is signed for the service "+shown(scope[3])+", not for rds-db", "sign with rdsiam token, or an SDK's signer for RDS")
+	r.info.AccessKeyID, r.info.Region = scope.AccessKeyID, scope.Region
+	if scope.Service != "rds-db" && !r.isDSQL() {
+		r.fail("it is signed for the service "+shown(scope.Service)+", not for rds-db", "sign with rdsiam token, or an SDK's signer for RDS")
 	}
-	if date := r.values["X-Amz-Date"]; date != "" && !strings.HasPrefix(date, scope[1]) {
-		r.fail("the day in X-Amz-Credential, "+shown(scope[1])+", is not that of X-Amz-Date, "+shown(date), signAgain)
+	if date := r.value(token.Date); date != "" && !strings.HasPrefix(date, scope.Day) {
+		r.fail("the day in X-Amz-Credential, "+shown(scope.Day)+", is not that of X-Amz-Date, "+shown(date), signAgain)
 	}
 }
 
 // readAddress reads host and port, and what they say about region and kind.
-func (r *reader) readAddress(address string) {
-	address, slash := strings.CutSuffix(address, "/")
+func (r *reader) readAddress() {
+	address := r.parts.Address
 	host, _, err := net.SplitHostPort(address)
 	if err != nil || strings.ContainsAny(address, "@=&") {
 		r.fail("it does not begin with HOST:PORT; the port is signed too", "sign for host and port")
 		return
 	}
 	r.info.Endpoint = address
-	if !slash {
+	if !r.parts.Slash {
 		r.warn("the slash before ? is missing, and some Aurora PostgreSQL endpoints refuse that", "put it in: the signature is the same")
 	}
 	if host != strings.ToLower(host) {
@@ -82,18 +80,17 @@ func (r *reader) readAddress(address string) {
 }
 
 func (r *reader) readTimes() {
-	signed, err := time.Parse(timeFormat, r.values["X-Amz-Date"])
-	if err != nil {
-		if r.values["X-Amz-Date"] != "" {
+	signed, ok := r.parts.Signed()
+	if !ok {
+		if r.value(token.Date) != "" {
 			r.fail("X-Amz-Date is not of the form 20260102T030405Z", signAgain)
 		}
 		return
 	}
-	seconds, err := strconv.Atoi(r.values["X-Amz-Expires"])
 	good := lifetime
-	switch asked := time.Duration(seconds) * time.Second; {
-	case r.values["X-Amz-Expires"] == "":
-	case err != nil || seconds <= 0:
+	switch asked, ok := r.parts.Lifetime(); {
+	case r.value(token.Expires) == "":
+	case !ok || asked <= 0:
 		r.fail("X-Amz-Expires is not a number of seconds", signAgain)
 	case asked > lifetime:
 		r.fail("X-Amz-Expires asks for more than 15 minutes, which RDS refuses", "sign for 900 seconds")
@@ -114,15 +111,15 @@ func (r *reader) readTimes() {
 func (r *reader) checkFixed() {
 	if r.isDSQL() {
 		r.fail("it is a token for Aurora DSQL, which RDS refuses", "sign with rdsiam token for RDS and Aurora; for DSQL with AWS's own tools")
-	} else if action := r.values["Action"]; action != "" && action != "connect" {
+	} else if action := r.value(token.Action); action != "" && action != "connect" {
 		r.fail("its Action is "+shown(action)+", not connect", signAgain)
 	}
-	for _, fixed := range [...]struct{ name, want string }{{"X-Amz-Algorithm", "AWS4-HMAC-SHA256"}, {"X-Amz-SignedHeaders", "host"}} {
-		if value := r.values[fixed.name]; value != "" && value != fixed.want {
+	for _, fixed := range [...]struct{ name, want string }{{token.Algorithm, "AWS4-HMAC-SHA256"}, {token.SignedHeaders, "host"}} {
+		if value := r.value(fixed.name); value != "" && value != fixed.want {
 			r.fail(fixed.name+" is "+shown(value)+", not "+fixed.want, signAgain)
 		}
 	}
-	if signature := r.values["X-Amz-Signature"]; signature != "" && !isSignature(signature) {
+	if signature := r.value(token.Signature); signature != "" && !token.IsSignature(signature) {
 		r.fail("the signature has "+strconv.Itoa(len(signature))+" characters, or others than it should: 64 hexadecimal digits",
 			"look for what cut or changed the token on its way")
 	}
@@ -130,17 +127,13 @@ func (r *reader) checkFixed() {
 
 // checkSession checks what temporary credentials bring along.
 func (r *reader) checkSession() {
-	switch raw := r.raw[sessionToken]; {
+	switch raw := r.parts.Get(token.SecurityToken).Raw; {
 	case raw == "" && strings.HasPrefix(r.info.AccessKeyID, "ASIA"):
 		r.fail("the access key is a temporary one, and the session token that belongs to it is not in the token",
 			"give the signer AWS_SESSION_TOKEN too")
 	case strings.ContainsAny(raw, "+/="):
 		r.fail("the session token inside is not percent-encoded: something decoded the token", asPrinted)
 	}
-}
-
-func isSignature(text string) bool {
-	return len(text) == 64 && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // Rough returns a duration for people, such as "3 minutes".

@@ -3,11 +3,12 @@
 package tokeninfo
 
 import (
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/rdsiam/rdsiam/internal/token"
 )
 
 // Info is what a token says. Signature and session token are not in it. Fields of which the
@@ -56,10 +57,9 @@ func Read(text string, now time.Time) Info {
 
 // reader collects what a token says.
 type reader struct {
-	now    time.Time
-	info   Info
-	values map[string]string // the parameters, decoded
-	raw    map[string]string // and as they are
+	now   time.Time
+	info  Info
+	parts token.Parts
 }
 
 func (r *reader) fail(problem, fix string) {
@@ -82,10 +82,12 @@ func (r *reader) read(text string) {
 		r.fail("this is no token: no token has a byte like the one at "+strconv.Itoa(i+1), asPrinted)
 		return
 	}
-	text = r.unwrap(text)
+	r.parts = token.Read(text)
+	for _, damage := range r.parts.Damage {
+		r.fail(damages[damage].problem, damages[damage].fix)
+	}
 	r.info.Characters = len(text)
-	address, query, ok := strings.Cut(text, "?")
-	if !ok || address == "" || !strings.Contains(query, "=") {
+	if r.parts.Address == "" || len(r.parts.Missing()) == len(token.Names) {
 		if text == "" {
 			r.fail("there is no token: the input is empty", "see what was to print it, and what that said on standard error")
 			return
@@ -93,13 +95,13 @@ func (r *reader) read(text string) {
 		r.fail("this is no token, which looks like HOST:PORT/?Action=connect&DBUser=…", asPrinted)
 		return
 	}
-	if n := strings.Count(query, "&") + 1; n > maxParameters {
+	if n := len(r.parts.Parameters); n > maxParameters {
 		r.fail("this is no token: it has "+strconv.Itoa(n)+" parameters, and tokens have 9 at the most", asPrinted)
 		return
 	}
-	r.readParameters(query)
+	r.readParameters()
 	r.readScope()
-	r.readAddress(address)
+	r.readAddress()
 	r.readTimes()
 	r.checkFixed()
 	r.checkSession()
@@ -109,69 +111,43 @@ func (r *reader) read(text string) {
 // have got into a token.
 func unknownToTokens(c rune) bool { return (c < ' ' || c > '~') && !strings.ContainsRune("\t\r\n", c) }
 
-// unwrap undoes what is often done to tokens on their way, and complains of it.
-func (r *reader) unwrap(text string) string {
-	if n := len(text); n > 1 && (text[0] == '"' || text[0] == '\'') && text[n-1] == text[0] {
-		r.fail("there are quotes around the token", "leave them out")
-		text = text[1 : n-1]
-	}
-	if scheme, rest, ok := strings.Cut(text, "://"); ok && !strings.ContainsAny(scheme, "?&") {
-		r.fail("the token begins with "+shown(scheme)+"://", "cut that off: a token has no scheme")
-		text = rest
-	}
-	if strings.ContainsAny(text, " \t\r\n") {
-		r.fail("there is white space inside the token", "look for a line break that a copy or a file put in")
-		text = strings.Join(strings.Fields(text), "")
-	}
-	if !strings.Contains(text, "?") && strings.Contains(strings.ToUpper(text), "%3FACTION") {
-		r.fail("the token is percent-encoded once more", "that is right inside a URL only; elsewhere "+asPrinted)
-		if decoded, err := url.PathUnescape(text); err == nil {
-			text = decoded
-		}
-	}
-	return text
+// damages says what happened to a token on its way.
+var damages = map[token.Damage]struct{ problem, fix string }{
+	token.Quoted:         {"there are quotes around the token", "leave them out"},
+	token.InJSON:         {"this is a JSON document", "pass on only the token in it"},
+	token.WithScheme:     {"the token begins with https:// or another scheme", "cut that off: a token has no scheme"},
+	token.WhiteSpace:     {"there is white space inside the token", "look for a line break that a copy or a file put in"},
+	token.PercentEncoded: {"the token is percent-encoded once more", "that is right inside a URL only; elsewhere " + asPrinted},
+	token.HTMLEncoded:    {"the token was encoded for HTML, with &amp; in place of &", asPrinted},
 }
 
-func (r *reader) readParameters(query string) {
-	r.values, r.raw = make(map[string]string), make(map[string]string)
-	for _, pair := range strings.Split(query, "&") {
-		name, value, _ := strings.Cut(pair, "=")
-		if _, twice := r.raw[name]; twice {
+func (r *reader) value(name string) string { return r.parts.Get(name).Value }
+
+func (r *reader) readParameters() {
+	seen := make(map[string]bool)
+	for _, parameter := range r.parts.Parameters {
+		name := parameter.Name
+		if seen[name] {
 			r.fail("the parameter "+shown(name)+" is there twice", signAgain)
 		}
-		r.raw[name] = value
-		decoded, err := url.PathUnescape(value)
-		if err != nil {
+		seen[name] = true
+		if !parameter.Decoded && name != token.SecurityToken {
 			r.fail("the value of "+shown(name)+" is not percent-encoded as it should be", asPrinted)
-			decoded = value
 		}
-		r.values[name] = decoded
-		if !slices.Contains(parameters, name) && name != sessionToken {
+		if !token.Known(name) {
 			r.warn("the parameter "+shown(name)+" does not belong to a token", signAgain)
 		}
 	}
-	r.info.User, r.info.SessionToken = r.values["DBUser"], len(r.values[sessionToken])
-	var missing []string
-	for _, name := range parameters {
-		if r.values[name] == "" && !(name == "DBUser" && r.isDSQL()) {
-			missing = append(missing, name)
-		}
-	}
+	r.info.User, r.info.SessionToken = r.value(token.User), len(r.value(token.SecurityToken))
+	missing := slices.DeleteFunc(r.parts.Missing(), func(name string) bool { return name == token.User && r.isDSQL() })
 	if len(missing) > 0 {
 		r.fail("the token ends too early or was cut: it lacks "+strings.Join(missing, ", "),
 			"look for a field or buffer on its way that is shorter; tokens have up to 5,000 characters")
 	}
 }
 
-const sessionToken = "X-Amz-Security-Token"
-
 // maxParameters is where it is no use any more to say what is wrong with each.
 const maxParameters = 20
-
-// parameters must be in every token.
-var parameters = []string{
-	"Action", "DBUser", "X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Expires", "X-Amz-SignedHeaders", "X-Amz-Signature",
-}
 
 // shown returns a part of the input that may be said again: what is long may be a secret.
 func shown(text string) string {
