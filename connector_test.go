@@ -19,6 +19,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/test/faketoken"
 )
 
 // fakeDriver asks for the tokens of its logins, and ends with err.
@@ -224,11 +225,12 @@ func TestRefusalOfAVaultIsNone(t *testing.T) {
 func TestRefusalOfOneHostCounts(t *testing.T) {
 	first, second := login(t), rdsiam.Login{Endpoint: endpoint(t, "two.cluster-abc123.us-east-1.rds.amazonaws.com"), User: "u"}
 	firstToken, secrets := signed(t)
+	secondToken := faketoken.Text(second)
 	source := rdsiam.TokenSourceFunc(func(_ context.Context, l rdsiam.Login) (rdsiam.Token, error) {
 		if l == first {
 			return firstToken, nil
 		}
-		return rdsiam.NewToken("second token", time.Time{}), nil
+		return rdsiam.NewToken(secondToken, time.Now().Add(time.Hour)), nil
 	})
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -239,7 +241,7 @@ func TestRefusalOfOneHostCounts(t *testing.T) {
 		"settings":    {t.Context(), &rdsiam.ConfigError{Setting: "x", Problem: "is y"}},
 		"credentials": {t.Context(), &rdsiam.CredentialsError{}},
 		"given up":    {canceled, io.EOF},
-		"echo":        {t.Context(), errors.New("bad passwords " + firstToken.Reveal() + " and second token")},
+		"echo":        {t.Context(), errors.New("bad passwords " + firstToken.Reveal() + " and " + secondToken)},
 	} {
 		d := refusesFirst{&fakeDriver{logins: []rdsiam.Login{first, second}, err: test.err, code: "28000", refused: true}}
 		_, err := rdsiam.NewConnector(d, source).Connect(test.ctx)
@@ -254,16 +256,14 @@ func TestRefusalOfOneHostCounts(t *testing.T) {
 		if explanation := rdsiam.Explain(err); explanation.Code != "28000" || len(explanation.Causes) == 0 || refusal.Retryable() {
 			t.Errorf("%s: explained as %+v", name, explanation)
 		}
-		noSecrets(t, name, err.Error(), append(secrets, "second token"))
+		noSecrets(t, name, err.Error(), append(secrets, secondToken))
 	}
 }
 
 func TestTokenAgeIsNeverAbsurd(t *testing.T) {
-	for name, text := range map[string]string{
-		"unknown":           "opaque",
-		"signed tomorrow":   "h:1/?X-Amz-Date=" + time.Now().Add(24*time.Hour).UTC().Format("20060102T150405Z"),
-		"no date but a key": "h:1/?X-Amz-Credential=AKID%2Fx",
-	} {
+	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format("20060102T150405Z")
+	for name, date := range map[string]string{"unknown": "yesterday", "signed tomorrow": tomorrow} {
+		text := strings.Replace(faketoken.Text(login(t)), "20260102T030405Z", date, 1)
 		source := rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
 			return rdsiam.NewToken(text, time.Time{}), nil
 		})

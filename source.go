@@ -242,6 +242,7 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 		accessKeyID: credentials.AccessKeyID,
 		signed:      signed,
 		expires:     signed.Add(tokenLifetime),
+		signedFor:   keyOf(login),
 	}
 	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
 		token.expires = credentials.Expires

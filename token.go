@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	iamtoken "github.com/rdsiam/rdsiam/internal/token"
 )
 
 // tokenLifetime is how long RDS accepts a token at the most.
@@ -31,6 +33,7 @@ type Token struct {
 	text            func() string
 	accessKeyID     string
 	signed, expires time.Time
+	signedFor       tokenKey // zero where the text is no whole token
 	reused          bool
 }
 
@@ -51,50 +54,45 @@ func (f TokenSourceFunc) Token(ctx context.Context, login Login) (Token, error) 
 	return f(ctx, login)
 }
 
-// NewToken returns a Token for text that was made elsewhere. It is good until
+// NewToken returns a Token for text that was made elsewhere. It is valid until
 // expires; the zero time stands for what the text itself says (X-Amz-Date and
-// X-Amz-Expires), or, where it says nothing, for an unknown expiry that is never
-// checked. White space around the text, such as the line feed that a command
-// prints, is dropped.
+// X-Amz-Expires). White space around the text, such as the line feed that a command
+// prints, is dropped. What the text was signed for is checked by [Login.Token].
 func NewToken(text string, expires time.Time) Token {
 	text = strings.TrimSpace(text)
-	token := Token{text: func() string { return text }}
-	token.accessKeyID, _, _ = strings.Cut(unescape(parameter(text, "X-Amz-Credential")), "/")
-	if signed, err := time.Parse("20060102T150405Z", parameter(text, "X-Amz-Date")); err == nil {
-		token.signed = signed
-		token.expires = signed.Add(tokenLifetime)
-		if seconds, err := strconv.Atoi(parameter(text, "X-Amz-Expires")); err == nil && seconds >= 0 && seconds < int(tokenLifetime.Seconds()) {
-			token.expires = signed.Add(time.Duration(seconds) * time.Second)
+	parts := iamtoken.Read(text)
+	made := Token{text: func() string { return text }, signedFor: targetOf(parts)}
+	made.accessKeyID, _, _ = strings.Cut(parts.Get(iamtoken.Credential).Value, "/")
+	if signed, ok := parts.Signed(); ok {
+		made.signed = signed
+		made.expires = signed.Add(tokenLifetime)
+		if lifetime, ok := parts.Lifetime(); ok {
+			made.expires = signed.Add(min(lifetime, tokenLifetime))
 		}
 	}
 	if !expires.IsZero() {
 		// Wall clock only: the monotonic clock stands still while a laptop
 		// sleeps or a Lambda function is frozen, and tokens age all the same.
-		token.expires = expires.Round(0)
+		made.expires = expires.Round(0)
 	}
-	return token
+	return made
 }
 
-// parameter returns the value of a query parameter, still escaped, of the presigned URL
-// that a token is, or "".
-func parameter(text, name string) string {
-	_, query, _ := strings.Cut(text, "?")
-	for query != "" {
-		var pair string
-		pair, query, _ = strings.Cut(query, "&")
-		if value, ok := strings.CutPrefix(pair, name+"="); ok {
-			return value
-		}
+// targetOf returns the login that a text was signed for, the zero value where the text is
+// no whole token.
+func targetOf(parts iamtoken.Parts) tokenKey {
+	host, port, _ := parts.HostPort()
+	number, err := strconv.ParseUint(port, 10, 16)
+	scope, ok := parts.Scope()
+	if err != nil || !ok || len(parts.Damage) > 0 || len(parts.Missing()) > 0 ||
+		!iamtoken.IsSignature(parts.Get(iamtoken.Signature).Value) {
+		return tokenKey{}
 	}
-	return ""
-}
-
-// unescape decodes a query parameter, and returns one that cannot be decoded as it is.
-func unescape(value string) string {
-	if decoded, err := url.QueryUnescape(value); err == nil {
-		return decoded
+	user := parts.Get(iamtoken.User)
+	if !user.Decoded {
+		user.Value = unescape(user.Raw) // some signers write a space as +
 	}
-	return value
+	return tokenKey{normalName(host), uint16(number), scope.Region, user.Value}
 }
 
 // Reveal returns the text of the token, the password to send to the server. It is
@@ -138,8 +136,9 @@ func (t Token) Mask(text string) string {
 		return text
 	}
 	secrets := []string{token, url.QueryEscape(token)}
-	for _, name := range []string{"X-Amz-Signature", "X-Amz-Security-Token"} {
-		if value := parameter(token, name); value != "" {
+	parts := iamtoken.Read(token)
+	for _, name := range []string{iamtoken.Signature, iamtoken.SecurityToken} {
+		if value := parts.Get(name).Raw; value != "" {
 			secrets = append(secrets, value, unescape(value), url.QueryEscape(unescape(value)))
 		}
 	}
@@ -150,10 +149,20 @@ func (t Token) Mask(text string) string {
 	return strings.NewReplacer(pairs...).Replace(text)
 }
 
-// Token asks source for the token of this login and refuses what cannot log in:
-// an invalid user or endpoint, a nil source, an empty or expired token. Drivers and
-// hooks call it in place of source.Token. Its errors are a [*ConfigError] where the
-// settings are wrong, and otherwise a [*CredentialsError].
+// unescape decodes a query parameter, and returns one that cannot be decoded as it is.
+func unescape(value string) string {
+	if decoded, err := url.QueryUnescape(value); err == nil {
+		return decoded
+	}
+	return value
+}
+
+// Token asks source for the token of this login and refuses what cannot log in: an
+// invalid user or endpoint, a nil source, a text that is no token, a token of another
+// endpoint, region or user, which would give its reader a login that is not this one, and
+// an expired one. Drivers and hooks call it in place of source.Token. Its errors are a
+// [*ConfigError] where the settings or the source are wrong, and otherwise a
+// [*CredentialsError].
 func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 	if isNil(source) {
 		return Token{}, errNilSource()
@@ -165,9 +174,8 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 	if err != nil {
 		return Token{}, l.sourceError(err)
 	}
-	if token.Reveal() == "" {
-		return Token{}, &ConfigError{Setting: "token source", Problem: "returned an empty token and no error for " + l.String(),
-			Fix: "return either a token or the reason why there is none"}
+	if token.signedFor != keyOf(l) {
+		return Token{}, l.wrongToken(token)
 	}
 	if !token.expires.IsZero() && !time.Now().Before(token.expires) {
 		return Token{}, &CredentialsError{Login: l, AccessKeyID: token.accessKeyID, Expires: token.expires,

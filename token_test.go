@@ -17,6 +17,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/test/faketoken"
 )
 
 // signed returns a token as the source makes it, and what of it is secret.
@@ -215,9 +216,10 @@ func TestLoginTokenChecksTheSource(t *testing.T) {
 		give := func(token rdsiam.Token, err error) rdsiam.TokenSource {
 			return rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) { return token, err })
 		}
-		good := rdsiam.NewToken("token", time.Now().Add(time.Nanosecond))
-		var nilFunc rdsiam.TokenSourceFunc
 		at := login(t)
+		text := faketoken.Text(at)
+		good := rdsiam.NewToken(text, time.Now().Add(time.Nanosecond))
+		var nilFunc rdsiam.TokenSourceFunc
 		tests := []struct {
 			name   string
 			source rdsiam.TokenSource
@@ -225,13 +227,12 @@ func TestLoginTokenChecksTheSource(t *testing.T) {
 			want   string
 		}{
 			{"good", give(good, nil), at, ""},
-			{"of unknown expiry", give(rdsiam.NewToken("token", time.Time{}), nil), at, ""},
+			{"of unknown expiry", give(rdsiam.NewToken(strings.Replace(text, "20260102T030405Z", "today", 1), time.Time{}), nil), at, ""},
 			{"nil", nil, at, "rdsiam: token source: is nil; pass the result of rdsiam.NewTokenSource"},
 			{"nil func", nilFunc, at, "rdsiam: token source: is nil; pass the result of rdsiam.NewTokenSource"},
 			{"empty", give(rdsiam.Token{}, nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
 			{"blank", give(rdsiam.NewToken("\n", time.Time{}), nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
-			{"expired", give(rdsiam.NewToken("token", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; expires 2000-01-01T00:00:00Z"},
-			{"expired, of a known key", give(rdsiam.NewToken("h:1/?X-Amz-Credential=AKID%2Fx", time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; access key AKID; expires 2000-01-01T00:00:00Z"},
+			{"expired", give(rdsiam.NewToken(text, time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; access key AKIDEXAMPLE; expires 2000-01-01T00:00:00Z"},
 			{"error", give(good, errors.New("vault is sealed")), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source failed: vault is sealed"},
 			{"bad login", give(good, nil), rdsiam.Login{Endpoint: at.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
 		}
@@ -245,4 +246,62 @@ func TestLoginTokenChecksTheSource(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A source that returns something else than the token of the login that it was asked for:
+// the server would refuse it, and whoever runs that server could replay it elsewhere.
+func TestLoginTokenRefusesOtherTexts(t *testing.T) {
+	at := login(t)
+	text := faketoken.Text(at)
+	replace := func(old, new string) string { return strings.Replace(text, old, new, 1) }
+	everyByte := func(old string, new func(string) string) string {
+		return strings.ReplaceAll(text, old, new(old))
+	}
+	quoted, _ := json.Marshal(text)
+	for _, test := range []struct{ name, text, code, says string }{
+		{"another host", replace("prod.", "dev."), "token-of-another-login", "app_user@dev.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1), not for app_user@prod."},
+		{"another port", replace(":5432", ":6432"), "token-of-another-login", ":6432 (us-east-1)"},
+		{"another region", replace("%2Fus-east-1", "%2Feu-west-1"), "token-of-another-login", "(eu-west-1)"},
+		{"another user", replace("app_user", "admin"), "token-of-another-login", "admin@prod."},
+		{"a password", "hunter2", "token-unknown-text", "no token for RDS"},
+		{"quoted", string(quoted), "token-quoted", "in quotes"},
+		{"single quotes", "'" + text + "'", "token-quoted", "in quotes"},
+		{"percent-encoded", url.QueryEscape(text), "token-percent-encoded", "percent-encoded"},
+		{"HTML", everyByte("&", func(string) string { return "&amp;" }), "token-html-encoded", "HTML"},
+		{"URL", "https://" + text, "token-scheme", "scheme"},
+		{"JSON", `{"token": ` + string(quoted) + `}`, "token-json", "JSON"},
+		{"line break inside", replace("&X-Amz-Date", "\n&X-Amz-Date"), "token-white-space", "white space"},
+		{"cut", text[:strings.Index(text, "&X-Amz-Expires")], "token-cut", "lacks X-Amz-Expires, X-Amz-SignedHeaders, X-Amz-Signature"},
+		{"cut in the signature", text[:len(text)-1], "token-cut", "64 hexadecimal digits"},
+		{"no port", replace(":5432", ""), "token-malformed", "port"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			source := rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+				return rdsiam.NewToken(test.text, time.Now().Add(time.Hour)), nil
+			})
+			token, err := at.Token(t.Context(), source)
+			var refused *rdsiam.ConfigError
+			if !errors.As(err, &refused) || refused.Code != test.code || refused.Fix == "" {
+				t.Fatalf("got %v, code %q", err, refused.Code)
+			}
+			if !strings.Contains(err.Error(), test.says) || token.Reveal() != "" {
+				t.Errorf("got %v, %v", token, err)
+			}
+			noSecrets(t, test.name, err.Error(), []string{faketoken.Signature, "hunter2"})
+		})
+	}
+}
+
+// Our own tokens are no exception.
+func TestLoginTokenRefusesATokenThatWasCached(t *testing.T) {
+	token, _ := signed(t)
+	source := rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) { return token, nil })
+	if _, err := login(t).Token(t.Context(), source); err != nil {
+		t.Error(err)
+	}
+	other := rdsiam.Login{Endpoint: login(t).Endpoint, User: "admin"}
+	var refused *rdsiam.ConfigError
+	if _, err := other.Token(t.Context(), source); !errors.As(err, &refused) || refused.Code != "token-of-another-login" {
+		t.Errorf("got %v", err)
+	}
 }

@@ -40,9 +40,16 @@ var testToken = testAddr + "/?Action=connect&DBUser=app&X-Amz-Algorithm=AWS4-HMA
 // countingSource gives testToken and counts how often it was asked.
 type countingSource struct{ asked atomic.Int32 }
 
-func (s *countingSource) Token(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+func (s *countingSource) Token(_ context.Context, login rdsiam.Login) (rdsiam.Token, error) {
 	s.asked.Add(1)
-	return rdsiam.NewToken(testToken, time.Now().Add(time.Hour)), nil
+	return tokenFor(login), nil
+}
+
+// tokenFor returns testToken, signed for login.
+func tokenFor(login rdsiam.Login) rdsiam.Token {
+	text := strings.Replace(testToken, "DBUser=app", "DBUser="+url.QueryEscape(login.User), 1)
+	text = strings.Replace(text, "us-east-1", login.Endpoint.Region(), 1)
+	return rdsiam.NewToken(login.Endpoint.String()+strings.TrimPrefix(text, testAddr), time.Now().Add(time.Hour))
 }
 
 // fakeServer is a MySQL server that does what its script says, so that it can

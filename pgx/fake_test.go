@@ -18,6 +18,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/test/faketoken"
 )
 
 // fake is a server that does what rdsiamtest, which behaves, does not.
@@ -191,7 +192,7 @@ func selfSigned(t testing.TB, hosts []string) (tls.Certificate, *x509.CertPool) 
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, roots
 }
 
-// fixedToken is a source whose tokens tell for whom they are.
+// fixedToken is a source of tokens that begin with the endpoint they are for.
 var fixedToken = rdsiam.TokenSourceFunc(func(_ context.Context, login rdsiam.Login) (rdsiam.Token, error) {
-	return rdsiam.NewToken("token-for-"+login.User+"@"+login.Endpoint.String(), time.Time{}), nil
+	return rdsiam.NewToken(faketoken.Text(login), time.Now().Add(time.Hour)), nil
 })

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/test/faketoken"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
 
@@ -189,6 +190,11 @@ func TestNilIsRefused(t *testing.T) {
 }
 
 func TestTokensThatAreNotSent(t *testing.T) {
+	endpoint, err := rdsiam.ResolveEndpoint(instance, 5432)
+	if err != nil {
+		t.Fatal(err)
+	}
+	login := rdsiam.Login{Endpoint: endpoint, User: "app"}
 	server := start(t)
 	tests := []struct {
 		name  string
@@ -197,7 +203,7 @@ func TestTokensThatAreNotSent(t *testing.T) {
 	}{
 		{"zero", rdsiam.Token{}, `returned an empty token and no error for app@` + instance + `:5432; return either a token or the reason why there is none`},
 		{"empty", rdsiam.NewToken(" \n", time.Time{}), `returned an empty token and no error for app@`},
-		{"expired", rdsiam.NewToken("text", time.Now().Add(-time.Second)), `the token source returned a token that has expired`},
+		{"expired", rdsiam.NewToken(faketoken.Text(login), time.Time{}), `the token source returned a token that has expired`},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {

@@ -3,6 +3,7 @@ package rdspgx_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -59,7 +60,7 @@ func TestRefusedFindsTheRefusalAmongOtherErrors(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server := startFake(t, []string{instance, other}, func(s *talk) {
 				token, _ := s.askPassword()
-				host := token[len("token-for-app@") : len(token)-len(":5432")]
+				host, _, _ := strings.Cut(token, ":5432/")
 				s.refuse(codes[host], "no")
 			})
 			config := parse(t, bothHosts)

@@ -15,18 +15,19 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/test/faketoken"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
 
 const (
-	signature    = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+	signature    = faketoken.Signature
 	sessionToken = "IQoJb3JpZ2luX2VjE/+secret=="
 )
 
 // rdsToken is a source of one token that looks like those of RDS.
 var rdsToken = rdsiam.TokenSourceFunc(func(_ context.Context, login rdsiam.Login) (rdsiam.Token, error) {
-	return rdsiam.NewToken(login.Endpoint.String()+"/?Action=connect&DBUser="+login.User+
-		"&X-Amz-Credential=AKIAEXAMPLE%2F20260101&X-Amz-Security-Token="+url.QueryEscape(sessionToken)+"&X-Amz-Signature="+signature, time.Time{}), nil
+	session := "&X-Amz-Security-Token=" + url.QueryEscape(sessionToken)
+	return rdsiam.NewToken(faketoken.Text(login)+session, time.Now().Add(time.Hour)), nil
 })
 
 // echo refuses with a message in which the token is all over the place.
