@@ -484,3 +484,44 @@ func TestLoginThroughATunnelNamesTheEndpointAsACause(t *testing.T) {
 		t.Errorf("got %v\nwant …%s…", err, want)
 	}
 }
+
+// database/sql logs in again, up to twice, after a connector's driver.ErrBadConn.
+func TestConnectLogsInOnceAfterErrBadConn(t *testing.T) {
+	refused := fmt.Errorf("callback: %w", errors.Join(pam, driver.ErrBadConn))
+	config := &rdsiam.ConfigError{Setting: "x", Problem: "is y"}
+	for name, test := range map[string]struct {
+		opened error // of the driver
+		source error // of the token source
+		is     error
+	}{
+		"driver":                 {driver.ErrBadConn, nil, nil},
+		"callback":               {refused, nil, pam},
+		"setting":                {fmt.Errorf("%w: %w", driver.ErrBadConn, config), nil, config},
+		"source":                 {nil, fmt.Errorf("vault: %w", errors.Join(io.EOF, driver.ErrBadConn)), nil},
+		"source, beside a cause": {nil, fmt.Errorf("%w: %w", driver.ErrBadConn, config), config},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := 0
+			source := rdsiam.TokenSourceFunc(func(_ context.Context, login rdsiam.Login) (rdsiam.Token, error) {
+				asked++
+				return rdsiam.NewToken(faketoken.Text(login), time.Now().Add(time.Hour)), test.source
+			})
+			d := &fakeDriver{logins: []rdsiam.Login{login(t)}, err: test.opened}
+			db := sql.OpenDB(rdsiam.NewConnector(d, source))
+			defer db.Close()
+			err := db.PingContext(t.Context())
+			if err == nil || asked != 1 || errors.Is(err, driver.ErrBadConn) {
+				t.Errorf("%d logins for %v", asked, err)
+			}
+			if test.is != nil && !errors.Is(err, test.is) {
+				t.Errorf("%v is not %v", err, test.is)
+			}
+			if name == "callback" && rdsiam.Explain(err).Code != "28000" {
+				t.Errorf("explained as %+v", rdsiam.Explain(err))
+			}
+			if test.source == nil && test.is != config && !errors.As(err, new(*rdsiam.LoginError)) {
+				t.Errorf("got a %T", err)
+			}
+		})
+	}
+}

@@ -174,6 +174,9 @@ func (s *symptom) look(err error) {
 	if err == nil {
 		return
 	}
+	if hidden, ok := err.(refusedConn); ok {
+		err = hidden.err
+	}
 	if _, ok := err.(*CredentialsError); ok {
 		return // what a token source was told, by a database of its own, say, is not of this login
 	}

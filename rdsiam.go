@@ -236,12 +236,12 @@ func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool
 	var credentials *CredentialsError
 	switch {
 	case a.noToken != nil && (len(a.tokens) == 0 || !refused):
-		return a.noToken, false
+		return withoutBadConn(a.noToken), false
 	case refused:
 	case errors.As(err, &config):
-		return config, false
+		return withoutBadConn(config), false
 	case errors.As(err, &credentials):
-		return credentials, false
+		return withoutBadConn(credentials), false
 	}
 	return &LoginError{
 		Endpoint:    a.login.Endpoint,
@@ -251,7 +251,7 @@ func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool
 		Code:        code,
 		Refused:     refused,
 		tokens:      a.tokens,
-		err:         contextError(ctx, err),
+		err:         withoutBadConn(contextError(ctx, err)),
 	}, refused
 }
 

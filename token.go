@@ -2,7 +2,6 @@ package rdsiam
 
 import (
 	"context"
-	"database/sql/driver"
 	"errors"
 	"net/url"
 	"strconv"
@@ -188,11 +187,9 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 // is no token. A network error on the way to a vault would be taken for one on the way to
 // the database.
 func (l Login) sourceError(err error) error {
+	err = withoutBadConn(err)
 	if errors.As(err, new(*ConfigError)) || errors.As(err, new(*CredentialsError)) {
 		return err
-	}
-	if errors.Is(err, driver.ErrBadConn) {
-		err = errors.New(err.Error()) // database/sql would log in again
 	}
 	return &CredentialsError{Login: l, problem: "the token source failed", err: err}
 }
