@@ -183,6 +183,12 @@ func refuseUnsignable(setting, host string, name rdsName, known bool) error {
 			Problem: "AWS does not accept tokens that are signed for an Aurora custom endpoint",
 			Fix:     "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one",
 		}
+	case !known && isAWSName(host):
+		return &ConfigError{
+			Code: "endpoint-not-rds", Setting: setting, Value: host,
+			Problem: "a name of AWS that is not one of an RDS endpoint, so no database takes a token for it",
+			Fix:     "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); behind a load balancer or another service, dial this name and name the RDS endpoint with WithEndpoint",
+		}
 	}
 	return nil
 }

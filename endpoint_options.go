@@ -15,10 +15,12 @@ type endpointSettings struct {
 }
 
 // WithRegion gives the AWS region of the database, such as "us-east-1". It is
-// needed only where the host name does not tell it: for the writer endpoint of a
-// global database (the region of the current writer) and for names outside
-// the RDS grammar. A region that contradicts the host name is an error, and so is
-// an empty one. The region is never taken from the environment.
+// needed only where the host name does not say it: for the writer endpoint of a
+// global database (the region of the current writer), and for names outside AWS's
+// domains, which are then signed as they are. It does not turn a name inside AWS's
+// domains into an RDS endpoint: other services and misspelled names stay refused. A
+// region that contradicts the host name is an error, and so is an empty one. The
+// region is never taken from the environment.
 func WithRegion(region string) EndpointOption {
 	return func(s *endpointSettings) error {
 		if !isRegion(region) {

@@ -3,6 +3,7 @@ package rdsiam_test
 import (
 	"crypto/x509"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,8 +87,8 @@ func TestResolveEndpointReadsHostNames(t *testing.T) {
 	}
 }
 
-// Names that look like RDS names and are none: without an option they are refused,
-// with a region they are signed as they are.
+// Names that look like RDS names and are none: without an option they are refused. With
+// a region, those outside AWS's domains are signed as they are.
 func TestResolveEndpointNearMisses(t *testing.T) {
 	label64 := strings.Repeat("a", 64)
 	tests := []struct {
@@ -158,12 +159,24 @@ func TestResolveEndpointNearMisses(t *testing.T) {
 				}
 				return
 			}
+			if inAWSDomain(tt.in) {
+				var refused *rdsiam.ConfigError
+				if !errors.As(err, &refused) || refused.Code != "endpoint-not-rds" || strings.Contains(refused.Fix, "WithRegion") {
+					t.Errorf("with a region: got %+v, %v", describe(endpoint), err)
+				}
+				return
+			}
 			want := resolved{address: tt.in + ":5432", region: "eu-central-1", partition: "aws", kind: rdsiam.KindOther}
 			if err != nil || describe(endpoint) != want {
 				t.Errorf("with a region: got %+v, %v; want %+v", describe(endpoint), err, want)
 			}
 		})
 	}
+}
+
+func inAWSDomain(host string) bool {
+	domains := []string{".amazonaws.com", ".amazonaws.com.cn", ".amazonaws.eu", ".c2s.ic.gov", ".on.aws", ".api.aws"}
+	return slices.ContainsFunc(domains, func(domain string) bool { return strings.HasSuffix(host, domain) })
 }
 
 func TestResolveEndpointOptions(t *testing.T) {

@@ -128,6 +128,13 @@ func isDSQLName(host string) bool {
 
 func isRDSLabel(label string) bool { return label == "rds" || label == "rds-fips" }
 
+// isAWSName reports whether host is in a domain that AWS gives names in, where nobody
+// can have an alias for a database.
+func isAWSName(host string) bool {
+	_, _, ok := cutDomain(host)
+	return ok || strings.HasSuffix(host, ".on.aws") || strings.HasSuffix(host, ".api.aws")
+}
+
 func cutDomain(host string) (rest, domain string, ok bool) {
 	for _, p := range partitions {
 		if rest, ok := strings.CutSuffix(host, "."+p.domain); ok {
