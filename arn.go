@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/rdsiam/rdsiam/internal/hostname"
 	"github.com/rdsiam/rdsiam/internal/iampolicy"
 )
 
@@ -71,7 +72,7 @@ func (r Resource) UserPattern(pattern string) (UserARN, error) {
 
 // userARN takes a user as a policy spells it.
 func (r Resource) userARN(user string) (UserARN, error) {
-	r.Partition = cmp.Or(r.Partition, partitionOf(r.Region))
+	r.Partition = cmp.Or(r.Partition, hostname.PartitionOf(r.Region))
 	problem := cmp.Or(
 		checkRegion(r.Region), checkPartition(r.Partition, r.Region), checkAccountID(r.AccountID), checkResourceID(r.ID))
 	if problem != nil {
@@ -166,7 +167,7 @@ func cutARN(text string) []string {
 }
 
 func checkRegion(region string) *ConfigError {
-	if isRegion(region) {
+	if hostname.IsRegion(region) {
 		return nil
 	}
 	return &ConfigError{
@@ -177,7 +178,7 @@ func checkRegion(region string) *ConfigError {
 }
 
 func checkPartition(partition, region string) *ConfigError {
-	known := partitionOf(region)
+	known := hostname.PartitionOf(region)
 	switch {
 	case known != "" && partition != known:
 		return &ConfigError{
@@ -196,12 +197,12 @@ func checkPartition(partition, region string) *ConfigError {
 }
 
 func isPartition(text string) bool {
-	return text == commercialPartition ||
-		strings.HasPrefix(text, "aws-") && consistsOf(text, func(b byte) bool { return isLower(b) || b == '-' })
+	return text == hostname.Commercial ||
+		strings.HasPrefix(text, "aws-") && consistsOf(text, lower+"-")
 }
 
 func checkAccountID(id string) *ConfigError {
-	if len(id) == 12 && consistsOf(id, isDigit) {
+	if len(id) == 12 && consistsOf(id, digits) {
 		return nil
 	}
 	return &ConfigError{
@@ -213,7 +214,7 @@ func checkAccountID(id string) *ConfigError {
 
 func checkResourceID(text string) *ConfigError {
 	kind, id, _ := strings.Cut(text, "-")
-	if (kind == "db" || kind == "cluster" || kind == "prx") && consistsOf(id, isAlphanumeric) {
+	if (kind == "db" || kind == "cluster" || kind == "prx") && consistsOf(id, alphanumeric) {
 		return nil
 	}
 	return &ConfigError{
@@ -223,8 +224,14 @@ func checkResourceID(text string) *ConfigError {
 	}
 }
 
-func isAlphanumeric(b byte) bool { return isLower(b) || isDigit(b) || isUpper(b) }
-func isUpper(b byte) bool        { return 'A' <= b && b <= 'Z' }
+const (
+	digits       = "0123456789"
+	lower        = "abcdefghijklmnopqrstuvwxyz"
+	alphanumeric = digits + lower + "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+)
+
+// consistsOf reports whether text is not empty and has only characters of set.
+func consistsOf(text, set string) bool { return text != "" && strings.Trim(text, set) == "" }
 
 // maxUserName is what MariaDB allows, in characters; MySQL allows 32, PostgreSQL 63
 // bytes.

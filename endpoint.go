@@ -5,6 +5,8 @@ import (
 	"net"
 	"strconv"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/internal/hostname"
 )
 
 // EndpointKind says what a host name addresses. It decides which root
@@ -14,16 +16,16 @@ type EndpointKind uint8
 // The kinds of endpoint. An Aurora instance endpoint has the same form as that
 // of an RDS instance, so both are KindInstance.
 const (
-	KindOther         EndpointKind = iota // a name outside the RDS grammar, taken because its region was given
-	KindInstance                          // DB instance
-	KindCluster                           // writer endpoint of an Aurora or Multi-AZ DB cluster
-	KindReader                            // reader endpoint of a cluster
-	KindCustom                            // Aurora custom endpoint: can be dialed, never signed
-	KindShardGroup                        // Aurora Limitless shard group
-	KindProxy                             // RDS Proxy
-	KindProxyEndpoint                     // additional endpoint of an RDS Proxy
-	KindGlobalWriter                      // writer endpoint of an Aurora global database: names no region
-	KindDSQL                              // Aurora DSQL: recognized in order to be refused
+	KindOther         = EndpointKind(hostname.Other)         // a name outside the RDS grammar, taken because its region was given
+	KindInstance      = EndpointKind(hostname.Instance)      // DB instance
+	KindCluster       = EndpointKind(hostname.Cluster)       // writer endpoint of an Aurora or Multi-AZ DB cluster
+	KindReader        = EndpointKind(hostname.Reader)        // reader endpoint of a cluster
+	KindCustom        = EndpointKind(hostname.Custom)        // Aurora custom endpoint: can be dialed, never signed
+	KindShardGroup    = EndpointKind(hostname.ShardGroup)    // Aurora Limitless shard group
+	KindProxy         = EndpointKind(hostname.Proxy)         // RDS Proxy
+	KindProxyEndpoint = EndpointKind(hostname.ProxyEndpoint) // additional endpoint of an RDS Proxy
+	KindGlobalWriter  = EndpointKind(hostname.GlobalWriter)  // writer endpoint of an Aurora global database: names no region
+	KindDSQL          = EndpointKind(hostname.DSQL)          // Aurora DSQL: recognized in order to be refused
 )
 
 // String returns the kind in the words of the RDS documentation, such as
@@ -126,11 +128,11 @@ func ResolveEndpoint(dialed string, defaultPort uint16, options ...EndpointOptio
 	}
 	// Tunnels are dialed by names of their own; only the signed endpoint has to
 	// be well-formed.
-	dialedHost, _, ok := splitAddress(dialed)
+	dialedHost, _, ok := hostname.Split(dialed)
 	if !ok {
 		dialedHost = dialed
 	}
-	dialedHost = normalName(dialedHost)
+	dialedHost = hostname.Normalize(dialedHost)
 	if dialedHost == "" {
 		return Endpoint{}, emptyHostError("endpoint", dialed)
 	}
@@ -150,11 +152,11 @@ func (s endpointSettings) resolve(setting, address string, defaultPort uint16) (
 		return Endpoint{}, err
 	}
 	endpoint := Endpoint{host: host, port: port, dialedHost: host, rootCAs: s.rootCAs, callerVerifies: s.callerVerifies}
-	name, known := parseRDSName(host)
+	name, known := hostname.Parse(host)
 	if err := refuseUnsignable(setting, host, name, known); err != nil {
 		return Endpoint{}, err
 	}
-	endpoint.kind = name.kind
+	endpoint.kind = EndpointKind(name.Kind)
 	endpoint.region, endpoint.partition, err = s.regionOf(setting, host, name, known)
 	if err != nil {
 		return Endpoint{}, err
@@ -163,27 +165,27 @@ func (s endpointSettings) resolve(setting, address string, defaultPort uint16) (
 }
 
 // refuseUnsignable refuses hosts for which no token of RDS can be valid.
-func refuseUnsignable(setting, host string, name rdsName, known bool) error {
+func refuseUnsignable(setting, host string, name hostname.Name, known bool) error {
 	switch {
-	case isIP(host) || host == "localhost" || strings.HasSuffix(host, ".localhost"):
+	case hostname.IsIP(host) || host == "localhost" || strings.HasSuffix(host, ".localhost"):
 		return &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "a token is signed for the name of an RDS endpoint, not for an IP address or a local name",
 			Fix:     "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint",
 		}
-	case known && name.kind == KindDSQL:
+	case known && name.Kind == hostname.DSQL:
 		return &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet",
 			Fix:     "use AWS's connector for Aurora DSQL",
 		}
-	case known && name.kind == KindCustom:
+	case known && name.Kind == hostname.Custom:
 		return &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "AWS does not accept tokens that are signed for an Aurora custom endpoint",
 			Fix:     "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one",
 		}
-	case !known && isAWSName(host):
+	case !known && hostname.IsAWS(host):
 		return &ConfigError{
 			Code: "endpoint-not-rds", Setting: setting, Value: host,
 			Problem: "a name of AWS that is not one of an RDS endpoint, so no database takes a token for it",
@@ -194,7 +196,7 @@ func refuseUnsignable(setting, host string, name rdsName, known bool) error {
 }
 
 // regionOf applies the region rule: given, else read from the host, else an error.
-func (s endpointSettings) regionOf(setting, host string, name rdsName, known bool) (region, partition string, err error) {
+func (s endpointSettings) regionOf(setting, host string, name hostname.Name, known bool) (region, partition string, err error) {
 	switch {
 	case !known && s.region == "":
 		return "", "", &ConfigError{
@@ -203,33 +205,77 @@ func (s endpointSettings) regionOf(setting, host string, name rdsName, known boo
 			Fix:     "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
 		}
 	case !known:
-		partition = partitionOf(s.region)
+		partition = hostname.PartitionOf(s.region)
 		if partition == "" {
-			partition = commercialPartition
+			partition = hostname.Commercial
 		}
 		return s.region, partition, nil
-	case name.region == "" && s.region == "":
+	case name.Region == "" && s.region == "":
 		return "", "", &ConfigError{
 			Setting: setting, Value: host,
 			Problem: "the writer endpoint of a global database does not tell its region",
 			Fix:     "give the region of the current writer with WithRegion, or its cluster endpoint with WithEndpoint",
 		}
-	case name.region == "":
-		partition, ok := partitionIn(name.domain, s.region)
+	case name.Region == "":
+		partition, ok := hostname.PartitionIn(name.Domain, s.region)
 		if !ok {
 			return "", "", &ConfigError{
 				Setting: "WithRegion", Value: s.region,
-				Problem: "contradicts the host name " + strconv.Quote(host) + ": regions of that partition are not in " + name.domain,
+				Problem: "contradicts the host name " + strconv.Quote(host) + ": regions of that partition are not in " + name.Domain,
 				Fix:     "give the region of the current writer",
 			}
 		}
 		return s.region, partition, nil
-	case s.region != "" && s.region != name.region:
+	case s.region != "" && s.region != name.Region:
 		return "", "", &ConfigError{
 			Setting: "WithRegion", Value: s.region,
-			Problem: "contradicts the host name " + strconv.Quote(host) + ", which is in " + name.region,
+			Problem: "contradicts the host name " + strconv.Quote(host) + ", which is in " + name.Region,
 			Fix:     "correct one of them, or leave WithRegion out",
 		}
 	}
-	return name.region, name.partition, nil
+	return name.Region, name.Partition, nil
+}
+
+// parseAddress returns the normalized host and the port of address.
+func parseAddress(setting, address string, defaultPort uint16) (host string, port uint16, err error) {
+	rawHost, rawPort, ok := hostname.Split(address)
+	host = hostname.Normalize(rawHost)
+	if ok && host == "" {
+		return "", 0, emptyHostError(setting, address)
+	}
+	if !ok || !hostname.IsIP(host) && !hostname.IsName(host) {
+		return "", 0, &ConfigError{
+			Setting: setting, Value: shownAddress(address),
+			Problem: "not a host name with an optional port (letters, digits and hyphens; labels of at most 63 and names of at most 253 characters)",
+			Fix:     "give host or host:port, not a URL or DSN",
+		}
+	}
+	if rawPort == "" && defaultPort != 0 {
+		return host, defaultPort, nil
+	}
+	number, err := strconv.ParseUint(rawPort, 10, 16)
+	if err != nil || number == 0 {
+		return "", 0, &ConfigError{
+			Setting: setting, Value: shownAddress(address),
+			Problem: "the port is part of what is signed and must be a number from 1 to 65535",
+			Fix:     "give host:port",
+		}
+	}
+	return host, uint16(number), nil
+}
+
+func emptyHostError(setting, address string) error {
+	return &ConfigError{Setting: setting, Value: address, Problem: "the host is empty", Fix: "give the RDS endpoint as host or host:port"}
+}
+
+// shownAddress is what an error may show of an address: not what looks
+// like a URL or DSN, which may carry a password, and not a page of text.
+func shownAddress(address string) string {
+	if !strings.HasPrefix(address, "/") && !strings.HasPrefix(address, "@") && strings.ContainsAny(address, "@/=? \t\r\n") {
+		return ""
+	}
+	if len(address) > hostname.MaxName+len(":65535") {
+		return address[:hostname.MaxLabel] + "…"
+	}
+	return address
 }

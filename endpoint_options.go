@@ -1,6 +1,10 @@
 package rdsiam
 
-import "crypto/x509"
+import (
+	"crypto/x509"
+
+	"github.com/rdsiam/rdsiam/internal/hostname"
+)
 
 // EndpointOption changes how [ResolveEndpoint] reads a dialed address, or how
 // the TLS configuration of the endpoint is made. Of two options of the same
@@ -23,7 +27,7 @@ type endpointSettings struct {
 // region is never taken from the environment.
 func WithRegion(region string) EndpointOption {
 	return func(s *endpointSettings) error {
-		if !isRegion(region) {
+		if !hostname.IsRegion(region) {
 			return &ConfigError{
 				Setting: "WithRegion", Value: region,
 				Problem: "not the name of a region, which looks like us-east-1 (us-east-1a is an availability zone)",

@@ -165,7 +165,7 @@ func mysqlNumber(text string) (number string, ok bool) {
 	if hasState && (len(state) != len("(28000)") || state[0] != '(' || state[6] != ')') {
 		return "", false
 	}
-	return number, ok && isError && len(number) >= 4 && len(number) <= 5 && consistsOf(number, isDigit)
+	return number, ok && isError && len(number) >= 4 && len(number) <= 5 && consistsOf(number, digits)
 }
 
 // look collects the codes of the whole tree: errors.As would stop at the first, and a

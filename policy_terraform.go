@@ -122,6 +122,5 @@ func quoteHCL(text string) string {
 }
 
 func isIdentifier(text string) bool {
-	return consistsOf(text, func(b byte) bool { return isAlphanumeric(b) || b == '_' || b == '-' }) &&
-		!isDigit(text[0]) && text[0] != '-'
+	return consistsOf(text, alphanumeric+"_-") && !strings.Contains(digits+"-", text[:1])
 }

@@ -3,6 +3,8 @@ package rdsiam
 import (
 	"crypto/tls"
 	"strconv"
+
+	"github.com/rdsiam/rdsiam/internal/hostname"
 )
 
 // TLSConfig returns the tls.Config with which a connection to e is safe for a
@@ -54,7 +56,7 @@ func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
 }
 
 func (e Endpoint) verifyServerName(config *tls.Config) error {
-	switch normalName(config.ServerName) {
+	switch hostname.Normalize(config.ServerName) {
 	case "", e.dialedHost, e.host:
 		config.ServerName = e.host
 		return nil

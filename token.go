@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/rdsiam/rdsiam/internal/hostname"
 	iamtoken "github.com/rdsiam/rdsiam/internal/token"
 )
 
@@ -91,7 +92,7 @@ func targetOf(parts iamtoken.Parts) tokenKey {
 	if !user.Decoded {
 		user.Value = unescape(user.Raw) // some signers write a space as +
 	}
-	return tokenKey{normalName(host), uint16(number), scope.Region, user.Value}
+	return tokenKey{hostname.Normalize(host), uint16(number), scope.Region, user.Value}
 }
 
 // Reveal returns the text of the token, the password to send to the server. It is

@@ -1,16 +1,35 @@
-package rdsiam
+// Package hostname reads the names of RDS endpoints and the addresses that contain them. It
+// does no I/O.
+package hostname
 
 import (
 	"slices"
 	"strings"
 )
 
-// rdsName is what a name in the RDS grammar says.
-type rdsName struct {
-	kind      EndpointKind
-	region    string // empty for global writers and DSQL, like partition
-	partition string
-	domain    string // such as "amazonaws.com.cn"
+// Kind says what a name addresses.
+type Kind uint8
+
+// The kinds of endpoint.
+const (
+	Other Kind = iota
+	Instance
+	Cluster
+	Reader
+	Custom
+	ShardGroup
+	Proxy
+	ProxyEndpoint
+	GlobalWriter
+	DSQL
+)
+
+// Name is what a name in the RDS grammar says.
+type Name struct {
+	Kind      Kind
+	Region    string // empty for global writers and DSQL, like Partition
+	Partition string
+	Domain    string // such as "amazonaws.com.cn"
 }
 
 // partitions lists the partitions of AWS with the DNS domain of their endpoints
@@ -27,9 +46,9 @@ var partitions = [...]struct{ id, domain, regionPrefix string }{
 	{"aws", "amazonaws.com", ""},
 }
 
-const commercialPartition = "aws"
+const Commercial = "aws"
 
-// parseRDSName reads a lower-case host name by the grammar of RDS endpoints:
+// Parse reads a lower-case host name by the grammar of RDS endpoints:
 //
 //	<name>.<kind and hash>.<region>.rds.<domain>
 //	<name>.<kind and hash>.rds.<region>.<domain>
@@ -37,18 +56,18 @@ const commercialPartition = "aws"
 //
 // It reports false for any other name, such as an endpoint of DocumentDB or
 // Neptune, which differ only in the service label.
-func parseRDSName(host string) (rdsName, bool) {
+func Parse(host string) (Name, bool) {
 	if isDSQLName(host) {
-		return rdsName{kind: KindDSQL}, true
+		return Name{Kind: DSQL}, true
 	}
 	rest, domain, ok := cutDomain(host)
 	if !ok {
-		return rdsName{}, false
+		return Name{}, false
 	}
 	var room [5]string // what most names need
 	labels := slices.AppendSeq(room[:0], strings.SplitSeq(rest, "."))
 	if len(labels) < 4 {
-		return rdsName{}, false
+		return Name{}, false
 	}
 	owner, tail := labels[:len(labels)-2], labels[len(labels)-2:]
 	var region string
@@ -58,29 +77,29 @@ func parseRDSName(host string) (rdsName, bool) {
 	case isRDSLabel(tail[0]):
 		region = tail[1]
 	default:
-		return rdsName{}, false
+		return Name{}, false
 	}
 	kind, ok := parseOwner(owner)
 	if !ok {
-		return rdsName{}, false
+		return Name{}, false
 	}
-	if kind == KindGlobalWriter {
+	if kind == GlobalWriter {
 		if region != "global" {
-			return rdsName{}, false
+			return Name{}, false
 		}
-		return rdsName{kind: kind, domain: domain}, true
+		return Name{Kind: kind, Domain: domain}, true
 	}
-	partition, ok := partitionIn(domain, region)
+	partition, ok := PartitionIn(domain, region)
 	if !ok {
-		return rdsName{}, false
+		return Name{}, false
 	}
-	return rdsName{kind: kind, region: region, partition: partition, domain: domain}, true
+	return Name{Kind: kind, Region: region, Partition: partition, Domain: domain}, true
 }
 
 // parseOwner reads the labels in front of region and service: the name of the
 // resource and the label that tells its kind. The hash in that label stands for
 // an account in a region and never has a hyphen.
-func parseOwner(labels []string) (EndpointKind, bool) {
+func parseOwner(labels []string) (Kind, bool) {
 	label := labels[len(labels)-1]
 	prefix := ""
 	if i := strings.LastIndexByte(label, '-'); i >= 0 {
@@ -88,27 +107,27 @@ func parseOwner(labels []string) (EndpointKind, bool) {
 	}
 	switch {
 	case len(labels) == 3 && labels[1] == "endpoint" && prefix == "proxy":
-		return KindProxyEndpoint, true
+		return ProxyEndpoint, true
 	case len(labels) != 2:
-		return KindOther, false
+		return Other, false
 	}
 	switch prefix {
 	case "":
-		return KindInstance, true
+		return Instance, true
 	case "cluster":
-		return KindCluster, true
+		return Cluster, true
 	case "cluster-ro":
-		return KindReader, true
+		return Reader, true
 	case "cluster-custom":
-		return KindCustom, true
+		return Custom, true
 	case "shardgrp":
-		return KindShardGroup, true
+		return ShardGroup, true
 	case "proxy":
-		return KindProxy, true
+		return Proxy, true
 	case "global":
-		return KindGlobalWriter, true
+		return GlobalWriter, true
 	}
-	return KindOther, false
+	return Other, false
 }
 
 // isDSQLName is lenient about what stands in front of the service label, because
@@ -123,14 +142,14 @@ func isDSQLName(host string) bool {
 		return false
 	}
 	service, region := labels[n-4], labels[n-3]
-	return (service == "dsql" || strings.HasPrefix(service, "dsql-")) && isRegion(region)
+	return (service == "dsql" || strings.HasPrefix(service, "dsql-")) && IsRegion(region)
 }
 
 func isRDSLabel(label string) bool { return label == "rds" || label == "rds-fips" }
 
-// isAWSName reports whether host is in a domain that AWS gives names in, where nobody
+// IsAWS reports whether host is in a domain that AWS gives names in, where nobody
 // can have an alias for a database.
-func isAWSName(host string) bool {
+func IsAWS(host string) bool {
 	_, _, ok := cutDomain(host)
 	return ok || strings.HasSuffix(host, ".on.aws") || strings.HasSuffix(host, ".api.aws")
 }
@@ -144,14 +163,14 @@ func cutDomain(host string) (rest, domain string, ok bool) {
 	return "", "", false
 }
 
-// partitionIn returns the partition of a region whose endpoints are in domain.
+// PartitionIn returns the partition of a region whose endpoints are in domain.
 // A region that no published rule knows takes the partition of the domain, so that
 // new regions work; one that belongs to another domain is no region here.
-func partitionIn(domain, region string) (string, bool) {
-	if !isRegion(region) {
+func PartitionIn(domain, region string) (string, bool) {
+	if !IsRegion(region) {
 		return "", false
 	}
-	known := partitionOf(region)
+	known := PartitionOf(region)
 	last := ""
 	for _, p := range partitions {
 		if p.domain != domain {
@@ -165,9 +184,9 @@ func partitionIn(domain, region string) (string, bool) {
 	return last, known == ""
 }
 
-// partitionOf returns the partition of a region, or "" if no rule of the AWS SDKs
+// PartitionOf returns the partition of a region, or "" if no rule of the AWS SDKs
 // covers the region.
-func partitionOf(region string) string {
+func PartitionOf(region string) string {
 	for _, p := range partitions {
 		if p.regionPrefix != "" && strings.HasPrefix(region, p.regionPrefix) {
 			return p.id
@@ -177,16 +196,16 @@ func partitionOf(region string) string {
 	switch area {
 	case "us", "eu", "ap", "sa", "ca", "me", "af", "il", "mx":
 		if strings.Count(rest, "-") == 1 {
-			return commercialPartition
+			return Commercial
 		}
 	}
 	return ""
 }
 
-// isRegion reports whether text has the form of a region name: words of letters
+// IsRegion reports whether text has the form of a region name: words of letters
 // and a number, such as us-east-1 or us-gov-west-1.
-func isRegion(text string) bool {
-	if len(text) > maxLabel {
+func IsRegion(text string) bool {
+	if len(text) > MaxLabel {
 		return false
 	}
 	area, rest, _ := strings.Cut(text, "-")
