@@ -17,7 +17,7 @@ RDSIAM_MATRIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdsiam/matrix
 # -race needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: test test-matrix bench demo servers lint fuzz generate
+.PHONY: test test-matrix bench soak demo servers lint fuzz generate
 
 # Every test of every module. As root on Debian or Ubuntu, what is missing of the real
 # servers is installed first; elsewhere the tests that need them are skipped and listed.
@@ -55,6 +55,11 @@ test-matrix: servers
 bench:
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Splice|Memory' -benchtime $(BENCHTIME) -count $(COUNT) -timeout 0 ./internal/test/bench
 	@$(GO) test -run '^$$' -bench '$(BENCH)' -skip 'Token|Sign|OwnPart|Login|FirstUse' -benchtime $(BENCHTIME_LONG) -count $(COUNT) -timeout 0 ./internal/test/bench
+
+# What fails on the worst day, in real time and against a control, in ten minutes at the
+# most: docs/evidence.md.
+soak: servers
+	@$(GO) run ./internal/test/soak -document docs/evidence.md
 
 # The main job, shown: RDS-like servers, logins, an expiry, three refusals.
 demo:
