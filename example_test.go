@@ -1,12 +1,50 @@
 package rdsiam_test
 
 import (
+	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"log"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/rdsiam/rdsiam"
+	rdsmysql "github.com/rdsiam/rdsiam/mysql"
+	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
+
+// An observer sees every step of a login, here for metrics: how long it took, and whether
+// a token was signed for it or reused.
+func ExampleWithObserver() {
+	server, err := rdsiamtest.NewMySQL(rdsiamtest.WithIAMUser("app")) // in place of RDS
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer server.Close()
+	config, err := mysql.ParseDSN(server.DSN("app"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	config.DialFunc = server.DialContext
+	my, err := rdsmysql.New(config, rdsiam.WithRootCAs(server.RootCAs()))
+	if err != nil {
+		log.Fatal(err)
+	}
+	count := func(ctx context.Context, event rdsiam.Event) {
+		fmt.Println(event.Kind, event.Duration > 0, event.Err)
+	}
+	tokens := rdsiam.NewTokenSource(server.Credentials())
+	db := sql.OpenDB(rdsiam.NewConnector(my, tokens, rdsiam.WithObserver(count)))
+	defer db.Close()
+	if err := db.Ping(); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// login started false <nil>
+	// token signed true <nil>
+	// login succeeded true <nil>
+}
 
 func ExampleResolveEndpoint() {
 	endpoint, err := rdsiam.ResolveEndpoint("Prod.cluster-abc123.eu-west-1.rds.amazonaws.com.", 5432)

@@ -1,5 +1,5 @@
 // Package rdsiam logs in to Amazon RDS and Aurora with an AWS identity instead of a
-// password: a SigV4-signed token, good for 15 minutes, takes the password's place.
+// password: a SigV4-signed token, valid for 15 minutes, takes the password's place.
 //
 // # Quick start
 //
@@ -30,16 +30,25 @@
 // # Tokens and credentials
 //
 // A token lives 15 minutes or as long as the credentials that signed it. It is made
-// when a connection is opened, and given out again for a minute, because RDS
-// throttles logins with new tokens. Nothing runs in the background. See
+// when a connection is opened, and reused for a minute, because RDS throttles logins
+// with new tokens. Connections outlive their token. Nothing runs in the background. See
 // [NewTokenSource].
 //
 // # Errors
 //
-// A [*ConfigError] is found before anything is sent, a [*CredentialsError] tells that
+// A [*ConfigError] is found before anything is sent, a [*CredentialsError] means that
 // there is no token, and a [*LoginError] is what a [Connector] returns for everything
 // else; it holds a [*CertificateError] where the server could not be verified. [Explain]
 // says what the terse refusals of RDS usually mean and what to change.
+//
+// # Observing
+//
+// [WithObserver] gives a function every step of a login through a Connector. Users of a
+// hook put a [TokenSourceFunc] around their source; rdspgx.BeforeConnect has an example.
+//
+// # Testing
+//
+// Package rdsiamtest has servers that check tokens and policies as RDS does, without AWS.
 //
 // # Compatibility
 //

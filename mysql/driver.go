@@ -2,8 +2,13 @@
 // and their proxies with AWS identities, through github.com/go-sql-driver/mysql.
 //
 // [ParseDSN] and [New] make a [Driver] for [rdsiam.NewConnector], which is the way
-// to a *sql.DB. [BeforeConnect] is the same login as a hook, for programs that
-// make the connector with mysql.NewConnector themselves.
+// to a *sql.DB:
+//
+//	my, err := rdsmysql.ParseDSN("app@tcp(prod.abc123.eu-west-1.rds.amazonaws.com:3306)/app")
+//	db := sql.OpenDB(rdsiam.NewConnector(my, tokens))
+//
+// [BeforeConnect] is the same login as a hook, for programs that make the connector
+// with mysql.NewConnector themselves.
 //
 // # TLS
 //

@@ -1,9 +1,19 @@
 // Package rdspgx logs in to PostgreSQL on Amazon RDS and Aurora with AWS identities,
 // through github.com/jackc/pgx/v5.
 //
-// [ParseDSN] and [New] make a driver for database/sql, to be passed to
-// [rdsiam.NewConnector]. [BeforeConnect] makes a hook for pgxpool, for a pgx
-// connection, and for stdlib.OpenDB. Both follow the same rules:
+// [ParseDSN] and [New] make a driver for database/sql, by a connector whose errors say
+// what is wrong and what to change:
+//
+//	pg, err := rdspgx.ParseDSN("postgres://app@prod.abc123.eu-west-1.rds.amazonaws.com/app")
+//	db := sql.OpenDB(rdsiam.NewConnector(pg, tokens))
+//
+// [BeforeConnect] makes a hook for pgxpool, for a pgx connection, and for stdlib.OpenDB:
+//
+//	poolConfig.BeforeConnect = rdspgx.BeforeConnect(tokens)
+//
+// # Rules
+//
+// Both follow the same rules:
 //
 //   - Every host of the configuration gets the token that is signed for it, and only
 //     after its certificate was verified for that host. TLS settings that would allow
@@ -11,7 +21,7 @@
 //     and entries without TLS are dropped. sslmode=disable is refused.
 //   - A host that refuses the login is not asked again at its other addresses.
 //   - Servers that ask for a password by MD5 or SCRAM, as RDS does for roles outside
-//     rds_iam, are told nothing. RDS Proxy, of which AWS does not say how it asks, gets
+//     rds_iam, receive nothing. RDS Proxy, of which AWS does not say how it asks, gets
 //     what it asks for, inside verified TLS.
 //   - A password in a DSN is refused. PGPASSWORD, .pgpass, service files and
 //     Config.Password are ignored; every other setting counts as pgx documents it.

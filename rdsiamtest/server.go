@@ -8,20 +8,26 @@
 // table, and AWS identities with IAM policies. It checks the signature, host,
 // port, region, user, age and credentials of each token by itself, evaluates
 // rds-db:connect, and refuses with the SQLSTATE and the text that RDS sends.
-// Those texts tell a client nothing; [Server.Logins] tells a test why.
+// Those texts say nothing about the reason; [Server.Logins] gives it to a test.
 //
 // # Connecting
 //
 // A server is independent of drivers. Give the driver the DSN from [Server.DSN],
 // the credentials from [Server.Credentials] for signing, [Server.RootCAs] as the
 // roots, and two functions in place of the network: [Server.DialContext], and
-// for drivers that look up names before dialing, [Server.LookupHost].
+// for drivers that look up names before dialing, [Server.LookupHost]. See the
+// example of [StartPostgreSQL].
 //
 // # What it answers
 //
 // After the login a server answers SELECT of constants, parameters,
 // current_user and version(), and accepts SET and the transaction statements.
 // [WithUpstream] hands the logged-in connection to a real server instead.
+//
+// # Bad days
+//
+// [Server.SetFaults], [Server.DropConnections] and [Server.SetCertificateAuthority]
+// make a running server throttle, stall, cut connections or change its certificates.
 //
 // # Time
 //
