@@ -45,6 +45,39 @@ func Example() {
 	// arn:aws:rds-db:us-west-2:123456789012:dbuser:db-12ABC34DEFG5HIJ6KLMNOP78QR/iam_sre
 }
 
+// A program creates the accounts of its services.
+func ExampleApply() {
+	postgres := func(ctx context.Context, db *sql.DB) error {
+		account := provision.Account{
+			Engine: provision.PostgreSQL,
+			Name:   "iam_sre",
+			Grants: []provision.Grant{provision.ReadOnly("sre", provision.FutureTablesOf("sre_owner"))},
+		}
+		plan, err := account.Plan()
+		if err != nil {
+			return err
+		}
+		report, err := provision.Apply(ctx, db, plan) // db is connected to "sre" as the master user
+		fmt.Println(report)
+		return err
+	}
+	mysql := func(ctx context.Context, db *sql.DB) error {
+		account := provision.Account{
+			Engine: provision.MySQL,
+			Name:   "iam_sre",
+			Grants: []provision.Grant{provision.ReadOnly("sre_db")},
+		}
+		plan, err := account.Plan()
+		if err != nil {
+			return err
+		}
+		report, err := provision.Apply(ctx, db, plan) // db is of the master user; no transaction
+		fmt.Println(report)
+		return err
+	}
+	_, _ = postgres, mysql
+}
+
 // A migration of goose, in Go.
 func ExampleApply_transaction() {
 	up := func(ctx context.Context, tx *sql.Tx) error {
@@ -67,7 +100,9 @@ func ExampleApply_transaction() {
 func ExampleWithNotices() {
 	migrate := func(ctx context.Context, config *pgx.ConnConfig, plan *provision.Plan) error {
 		var notices provision.Notices
-		config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message) }
+		config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { // config is a *pgx.ConnConfig
+			notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message)
+		}
 		db := stdlib.OpenDB(*config)
 		defer db.Close()
 		report, err := provision.Apply(ctx, db, plan, provision.WithNotices(&notices))

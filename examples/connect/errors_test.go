@@ -39,6 +39,20 @@ func TestPing(t *testing.T) {
 	}
 }
 
+// A throttled login reads like a refusal: ready tries again even then.
+func TestReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server, db := openInMemory(t)
+		server.SetFaults(rdsiamtest.Faults{RefuseNext: 3})
+		if err := ready(t.Context(), db); err != nil {
+			t.Error(err)
+		}
+		if n := len(server.Logins()); n != 4 {
+			t.Errorf("%d logins, want 4", n)
+		}
+	})
+}
+
 func TestLogCauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		server, db := openInMemory(t)

@@ -45,7 +45,7 @@ func openMySQLHook(config *mysql.Config, tokens rdsiam.TokenSource) (*sql.DB, er
 // limit sets what database/sql leaves open.
 func limit(db *sql.DB) {
 	db.SetMaxOpenConns(20)
-	db.SetMaxIdleConns(20)                  // the default, 2, makes a busy service log in again and again
-	db.SetConnMaxLifetime(30 * time.Minute) // after a failover or a resize, move to where the name leads now
+	db.SetMaxIdleConns(20)                  // the default is 2: a busy service would log in all the time
+	db.SetConnMaxLifetime(30 * time.Minute) // after a failover, move to where the name leads
 	db.SetConnMaxIdleTime(5 * time.Minute)
 }
