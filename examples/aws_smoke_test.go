@@ -1,5 +1,5 @@
-// Package examples_test checks that the README quotes the examples, and logs in to
-// databases on AWS where it is told of some.
+// Package examples_test checks that the pages quote code of the examples, and logs in to
+// databases on AWS where variables name some.
 package examples_test
 
 import (

@@ -149,7 +149,7 @@ func smokeMySQL(t *testing.T, config *mysql.Config, tokens rdsiam.TokenSource, o
 	})
 }
 
-// refuseTokenForAnotherUser logs in with a token that is good for somebody else.
+// refuseTokenForAnotherUser logs in with a token that is valid for another user.
 func refuseTokenForAnotherUser(ctx context.Context, t *testing.T, driver rdsiam.Driver, tokens rdsiam.TokenSource, code string) {
 	t.Helper()
 	stolen := rdsiam.TokenSourceFunc(func(ctx context.Context, login rdsiam.Login) (rdsiam.Token, error) {

@@ -9,7 +9,7 @@ import (
 // width is where lines are broken.
 const width = 100
 
-// printer writes the story of the demo and counts its steps.
+// printer prints the parts of the demo and counts its steps.
 type printer struct {
 	out   io.Writer
 	steps int
@@ -21,13 +21,13 @@ func (p *printer) part(title string) {
 	p.text(title)
 }
 
-// ok tells of a step that behaved.
+// ok prints a step that behaved.
 func (p *printer) ok(format string, arguments ...any) {
 	p.steps++
 	p.wrapped("  ok  ", "      ", fmt.Sprintf(format, arguments...))
 }
 
-// quote shows what somebody reads, such as an error.
+// quote prints what a user reads, such as an error.
 func (p *printer) quote(text string) { p.wrapped("      | ", "      | ", text) }
 
 func (p *printer) text(text string) { p.wrapped("", "", text) }

@@ -19,7 +19,7 @@ func (s *setting) beRefused(ctx context.Context, p *printer, _ *clients) error {
 	}{
 		{"the role's policy does not name the database user " + forbidden, s.withoutPolicy},
 		{"the DSN turns TLS off; nothing is sent", s.withoutTLS},
-		{"the database user " + outsider + " is no member of rds_iam; the server is told no token", s.withoutMembership},
+		{"the database user " + outsider + " is no member of rds_iam; the server receives no token", s.withoutMembership},
 	} {
 		err := refusal.try(ctx)
 		var misbehaved misbehavior
@@ -32,12 +32,12 @@ func (s *setting) beRefused(ctx context.Context, p *printer, _ *clients) error {
 	return nil
 }
 
-// misbehavior tells that a login was not refused as it should be.
+// misbehavior is a login that was not refused as it should be.
 type misbehavior string
 
 func (m misbehavior) Error() string { return string(m) }
 
-// withoutPolicy logs in as a user whom the policy does not allow.
+// withoutPolicy logs in as a user that the policy does not allow.
 func (s *setting) withoutPolicy(ctx context.Context) error {
 	err := s.pingAs(ctx, forbidden)
 	var refused *rdsiam.LoginError
@@ -57,7 +57,7 @@ func (s *setting) withoutTLS(context.Context) error {
 	return err
 }
 
-// withoutMembership logs in as a user whom the server asks for a password.
+// withoutMembership logs in as a user that the server asks for a password.
 func (s *setting) withoutMembership(ctx context.Context) error {
 	before := len(s.postgres.Logins())
 	err := s.pingAs(ctx, outsider)
@@ -67,7 +67,7 @@ func (s *setting) withoutMembership(ctx context.Context) error {
 	}
 	for _, logIn := range s.postgres.Logins()[before:] {
 		if logIn.PasswordReceived {
-			return misbehavior(fmt.Sprintf("user %s, who is outside rds_iam: the server was told a token", outsider))
+			return misbehavior(fmt.Sprintf("user %s, who is outside rds_iam: the server received a token", outsider))
 		}
 	}
 	return err

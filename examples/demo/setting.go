@@ -67,7 +67,7 @@ func startSetting(ctx context.Context, p *printer) (*setting, error) {
 	return s, nil
 }
 
-// rolePolicy allows to log in as one user at both databases.
+// rolePolicy allows logins as one user at both databases.
 const rolePolicy = `{
 	"Version": "2012-10-17",
 	"Statement": [{

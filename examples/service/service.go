@@ -8,7 +8,7 @@ import (
 	"fmt"
 )
 
-// CurrentUser returns the database user whom queries run as.
+// CurrentUser returns the database user that queries run as.
 func CurrentUser(ctx context.Context, db *sql.DB) (string, error) {
 	var user string
 	if err := db.QueryRowContext(ctx, "select current_user").Scan(&user); err != nil {

@@ -97,7 +97,7 @@ func remove(ctx context.Context, db database, account provision.Account, stderr 
 	return run(ctx, db, plan, stderr)
 }
 
-// run shows the plan and, if told to, applies it.
+// run shows the plan and, with -apply, applies it.
 func run(ctx context.Context, db database, plan *provision.Plan, stderr io.Writer) error {
 	fmt.Fprintln(stderr, plan)
 	if !db.apply {
