@@ -1,4 +1,4 @@
-// Package examples_test checks that the pages quote code of the examples, and logs in to
+// Package examples_test logs in as the examples do, to servers on this machine, and to
 // databases on AWS where variables name some.
 package examples_test
 

@@ -45,7 +45,7 @@ func openMySQLHook(config *mysql.Config, tokens rdsiam.TokenSource) (*sql.DB, er
 // limit sets what database/sql leaves open.
 func limit(db *sql.DB) {
 	db.SetMaxOpenConns(20)
-	db.SetMaxIdleConns(20)                  // the default is 2: a busy service would log in all the time
+	db.SetMaxIdleConns(20)                  // the default, 2, makes a busy service log in often
 	db.SetConnMaxLifetime(30 * time.Minute) // after a failover, move to where the name leads
 	db.SetConnMaxIdleTime(5 * time.Minute)
 }

@@ -26,7 +26,7 @@ func printPolicy() error {
 
 // patternPolicies lets identities log in as the user of their tag, or of a pattern.
 func patternPolicies(orders rdsiam.Resource) ([]*rdsiam.Policy, error) {
-	own, err := orders.UserPattern("${aws:PrincipalTag/dbuser}") // the user that the identity's tag names
+	own, err := orders.UserPattern("${aws:PrincipalTag/dbuser}") // what the identity's tag says
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,9 @@ import (
 )
 
 // openShop opens a pool that logs in with a token, as in production. Behind it is a server of
-// yours, such as: docker run -p 5432:5432 -e POSTGRES_USER=shop -e POSTGRES_PASSWORD=secret postgres
+// yours, such as one of
+//
+//	docker run -p 5432:5432 -e POSTGRES_USER=shop -e POSTGRES_PASSWORD=secret postgres
 func openShop(t *testing.T) (*pgxpool.Pool, *rdsiamtest.Server) {
 	t.Helper()
 	address := os.Getenv("TEST_POSTGRES")

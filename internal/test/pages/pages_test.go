@@ -1,4 +1,7 @@
-package examples_test
+// Package pages_test checks README.md and docs: their code is quoted from files that the
+// compiler sees, their links lead somewhere, and their lines are short. It is in this module
+// and not in examples, since go test would not notice there that a page has changed.
+package pages_test
 
 import (
 	"flag"
@@ -15,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write whole programs into README.md and docs")
 
-const root = ".." // of the repository
+const root = "../../.." // of the repository
 
 // goBlock is Go code in a page: the file that the comment above it names, and the code.
 var goBlock = regexp.MustCompile("(?ms)^(?:<!-- ([a-z_/]+\\.go) -->\n+)?```go\n(.*?)^```$")
@@ -49,7 +52,7 @@ func checkBlock(t *testing.T, name, code string) string {
 		return ""
 	}
 	if difference := firstDifference(code, program); difference != "" {
-		return fmt.Sprintf("%s differs: %s\ngo test -run Pages -update writes it", name, difference)
+		return fmt.Sprintf("%s differs: %s\ngo test -run Pages -update ./internal/test/pages writes it", name, difference)
 	}
 	return ""
 }
@@ -113,6 +116,17 @@ func TestPagesAreNarrow(t *testing.T) {
 			if long && (page == "README.md" || !code && !strings.HasPrefix(line, "|")) {
 				t.Errorf("%s:%d is longer than 100 columns: %s", page, number, line)
 			}
+		}
+	}
+}
+
+var dialect = regexp.MustCompile(`(?i)\b(whom|tells (that|of)|goes without saying|log-in|mends?|good (for|until)|given out again)\b`)
+
+// Words that readers stumble over stay out of the pages.
+func TestPagesSpeakPlainly(t *testing.T) {
+	for _, page := range pages(t) {
+		for _, found := range dialect.FindAllString(readFile(t, page), -1) {
+			t.Errorf("%s: %q", page, found)
 		}
 	}
 }
