@@ -52,7 +52,7 @@ func (s *setting) outliveTokens(ctx context.Context, p *printer, c *clients) err
 }
 
 func (s *setting) keepBusy(ctx context.Context, p *printer, c *clients) error {
-	started, before := time.Now(), s.logIns()
+	started, before := time.Now(), s.logins()
 	queries := 0
 	pause := time.NewTicker(20 * time.Millisecond)
 	defer pause.Stop()
@@ -65,9 +65,9 @@ func (s *setting) keepBusy(ctx context.Context, p *printer, c *clients) error {
 		}
 		<-pause.C
 	}
-	for _, logIn := range s.logIns()[len(before):] {
-		if !logIn.Accepted {
-			return fmt.Errorf("a login of a busy pool was refused: %s: %s", logIn.Reason, logIn.Detail)
+	for _, login := range s.logins()[len(before):] {
+		if !login.Accepted {
+			return fmt.Errorf("a login of a busy pool was refused: %s: %s", login.Reason, login.Detail)
 		}
 	}
 	tokens, keys := s.tokens.counts()
@@ -75,7 +75,7 @@ func (s *setting) keepBusy(ctx context.Context, p *printer, c *clients) error {
 		return fmt.Errorf("%d tokens of %d access keys: nothing was renewed", tokens, keys)
 	}
 	p.ok("three busy pools, %.1f s: %d queries, %d logins, %d tokens of %d access keys, none refused",
-		time.Since(started).Seconds(), queries, len(s.logIns())-len(before), tokens, keys)
+		time.Since(started).Seconds(), queries, len(s.logins())-len(before), tokens, keys)
 	return nil
 }
 
@@ -88,8 +88,8 @@ func (s *setting) firstTokensExpired() time.Time {
 	return last.Add(tokenLife)
 }
 
-// logIns returns what the databases have seen.
-func (s *setting) logIns() []rdsiamtest.Login {
+// logins returns what the databases have seen.
+func (s *setting) logins() []rdsiamtest.Login {
 	return append(s.postgres.Logins(), s.mysql.Logins()...)
 }
 
@@ -123,11 +123,11 @@ func (s *setting) presentFirstTokens(ctx context.Context, p *printer) error {
 }
 
 func lastReason(database *lab.Database) rdsiamtest.Reason {
-	logIns := database.Logins()
-	if len(logIns) == 0 {
+	logins := database.Logins()
+	if len(logins) == 0 {
 		return ""
 	}
-	return logIns[len(logIns)-1].Reason
+	return logins[len(logins)-1].Reason
 }
 
 // serverWords returns what a server said, without what rdsiam makes of it.

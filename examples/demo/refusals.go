@@ -65,8 +65,8 @@ func (s *setting) withoutMembership(ctx context.Context) error {
 	if !errors.As(err, &refused) {
 		return misbehavior(fmt.Sprintf("user %s, who is outside rds_iam: %v", outsider, err))
 	}
-	for _, logIn := range s.postgres.Logins()[before:] {
-		if logIn.PasswordReceived {
+	for _, login := range s.postgres.Logins()[before:] {
+		if login.PasswordReceived {
 			return misbehavior(fmt.Sprintf("user %s, who is outside rds_iam: the server received a token", outsider))
 		}
 	}

@@ -35,8 +35,8 @@ func TestServiceOutlivesTokens(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		if logIns := len(server.Logins()); logIns < 24*60/15 {
-			t.Errorf("%d logins in a day: the pool kept its connections for longer than a token lives", logIns)
+		if logins := len(server.Logins()); logins < 24*60/15 {
+			t.Errorf("%d logins in a day: the pool kept its connections for longer than a token lives", logins)
 		}
 	})
 }
@@ -69,8 +69,8 @@ func TestServerRefusesOldToken(t *testing.T) {
 		if err := connect(t.Context(), config); !errors.As(err, &refused) || refused.Code != "28000" {
 			t.Errorf("a token 15 minutes old: %v; want a refusal with SQLSTATE 28000", err)
 		}
-		if logIns := server.Logins(); logIns[len(logIns)-1].Reason != rdsiamtest.ReasonExpired {
-			t.Errorf("the server's reason: %s; want %s", logIns[len(logIns)-1].Reason, rdsiamtest.ReasonExpired)
+		if logins := server.Logins(); logins[len(logins)-1].Reason != rdsiamtest.ReasonExpired {
+			t.Errorf("the server's reason: %s; want %s", logins[len(logins)-1].Reason, rdsiamtest.ReasonExpired)
 		}
 	})
 }
