@@ -2,16 +2,13 @@ package rdsiam
 
 import (
 	"context"
-	"net/http"
-	"net/url"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
 )
 
 const (
@@ -24,9 +21,6 @@ const (
 	// refreshRemaining is what credentials have left when they are refreshed. It
 	// is longer than minRemaining, so that the old ones bridge a failed refresh.
 	refreshRemaining = time.Minute
-
-	// emptyPayload is the SHA-256 of no bytes: what is signed has no body.
-	emptyPayload = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 )
 
 // TokenOption changes what [NewTokenSource] makes.
@@ -216,33 +210,34 @@ func (s *signingSource) drop(slot *reusedToken) {
 	s.slots.Delete(slot.key)
 }
 
-// sign makes a token of credentials, without I/O: a presigned URL of the service
-// rds-db, without its scheme. It has the slash before the query, which the documented
-// form has and auth.BuildAuthToken of the SDK leaves out: some Aurora PostgreSQL
-// clusters refuse a token without it. The signature is the same either way.
-// https://github.com/aws/aws-sdk-go-v2/issues/3365
+// sign makes a token from credentials, without I/O.
 func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token, error) {
-	seconds := strconv.Itoa(int(tokenLifetime.Seconds()))
-	request := &http.Request{
-		Method: http.MethodGet,
-		Header: http.Header{},
-		URL: &url.URL{Scheme: "https", Host: login.Endpoint.String(), Path: "/",
-			RawQuery: "Action=connect&DBUser=" + url.QueryEscape(login.User) + "&X-Amz-Expires=" + seconds},
-	}
-	// A signer of its own for each token: it keeps the signing key by access key id,
-	// and would take no notice of another secret.
-	signed := time.Now().UTC().Truncate(time.Second)
-	text, _, err := v4.NewSigner().PresignHTTP(ctx, credentials, request, emptyPayload, "rds-db", login.Endpoint.region, signed)
+	text, err := presign(ctx, login, credentials)
 	if err != nil {
 		return Token{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, problem: "cannot sign", err: err}
 	}
-	text = strings.TrimPrefix(text, "https://")
-	token := Token{
-		text:        func() string { return text },
-		accessKeyID: credentials.AccessKeyID,
-		signed:      signed,
-		expires:     signed.Add(tokenLifetime),
-		signedFor:   keyOf(login),
+	return signedToken(text, login, credentials)
+}
+
+// presign returns the text of a token: a presigned URL of the service rds-db, without its
+// scheme.
+func presign(ctx context.Context, login Login, credentials aws.Credentials) (string, error) {
+	given := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
+	text, err := auth.BuildAuthToken(ctx, login.Endpoint.String(), login.Endpoint.region, login.User, given)
+	// The documented form has a slash before the query, and some Aurora PostgreSQL clusters
+	// refuse a token without it. The signature is the same either way.
+	// https://github.com/aws/aws-sdk-go-v2/issues/3365
+	address, query, _ := strings.Cut(text, "?")
+	return strings.TrimSuffix(address, "/") + "/?" + query, err
+}
+
+// signedToken reads from text when the token was signed, and adds what the text does not
+// hold: when the credentials that signed it expire.
+func signedToken(text string, login Login, credentials aws.Credentials) (Token, error) {
+	token := NewToken(text, time.Time{})
+	if token.signed.IsZero() {
+		return Token{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID,
+			problem: "the SDK signed a token whose X-Amz-Date cannot be read"}
 	}
 	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
 		token.expires = credentials.Expires
