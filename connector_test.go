@@ -459,7 +459,7 @@ func TestATokenThatDoesNotComeIsNotTheNetwork(t *testing.T) {
 		d := forgetful{&fakeDriver{logins: []rdsiam.Login{login(t)}}}
 		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(p)).Connect(ctx)
 		var credentials *rdsiam.CredentialsError
-		if !errors.As(err, &credentials) || !strings.Contains(err.Error(), "(IMDS, STS, SSO)") {
+		if !errors.As(err, &credentials) || credentials.Code != "credentials-silent" {
 			t.Errorf("got %T: %v", err, err)
 		}
 	})

@@ -1,10 +1,15 @@
 package rdsiam
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rdsiam/rdsiam/internal/causes"
 )
 
 // ConfigError is a setting that cannot work or would be unsafe. It is found before
@@ -30,21 +35,27 @@ func (e *ConfigError) Error() string {
 	return text
 }
 
-// CredentialsError tells that no token could be had because the AWS credentials
-// that sign it are missing, cannot be fetched, or are about to expire, or because a
-// [TokenSource] that is not of this package failed. A retry can help: credentials come
-// from services that fail for a while, and are rotated.
+// CredentialsError means that there is no token: the AWS credentials that sign it are
+// missing, expired or cannot be fetched, or a [TokenSource] that is not of this package
+// failed. [CredentialsError.Retryable] reports whether a later login may succeed.
 type CredentialsError struct {
 	Login       Login
 	AccessKeyID string    // of the credentials seen, "" where there were none
 	Expires     time.Time // when they expire, zero where that is unknown
+	Code        string    // names the cause for programs, such as "sso-session-ended"; stable
+	Fix         string    // what to change
 
 	problem string
-	fix     string
 	err     error
 }
 
-// Error says in one line what is wrong with the credentials and what to look at.
+// credentialsError returns the error for a cause, still without its login.
+func credentialsError(cause causes.Credentials, seen aws.Credentials, err error) *CredentialsError {
+	return &CredentialsError{AccessKeyID: seen.AccessKeyID, Code: cause.Code, Fix: cause.Fix, problem: cause.Text, err: err}
+}
+
+// Error says in one line what is wrong, what to change, and what the provider or token
+// source said.
 func (e *CredentialsError) Error() string {
 	text := "rdsiam: no token for " + e.Login.String() + ": " + e.problem
 	if e.AccessKeyID != "" {
@@ -53,18 +64,43 @@ func (e *CredentialsError) Error() string {
 	if !e.Expires.IsZero() {
 		text += "; expires " + e.Expires.UTC().Format(time.RFC3339)
 	}
+	said := ""
 	if e.err != nil {
-		text += ": " + strings.TrimSpace(e.err.Error())
+		said = strings.TrimSpace(e.err.Error())
 	}
-	if e.fix != "" {
-		text += "; " + e.fix
+	switch {
+	case e.Fix == "" && said != "":
+		text += ": " + said
+	case e.Fix != "":
+		text += "; " + e.Fix
+		if said != "" {
+			text += " (" + said + ")" // last: that of the SDK is long
+		}
 	}
 	return oneLine.Replace(text)
 }
 
 // Unwrap returns the error of the credentials provider or token source, nil where there
-// was none.
+// was none. It holds no credentials: an error that quotes the output of a
+// credential_process is replaced.
 func (e *CredentialsError) Unwrap() error { return e.err }
+
+// Retryable reports whether a later login may succeed: the service that issues the
+// credentials failed, hung or throttled. It is false where a person must act, such as log in
+// to SSO again, and where the caller canceled the login.
+func (e *CredentialsError) Retryable() bool {
+	cause, ok := causes.CredentialsByCode(e.Code)
+	return !errors.Is(e.err, context.Canceled) && (!ok || cause.Retryable)
+}
+
+// explanation is what [Explain] makes of the error.
+func (e *CredentialsError) explanation() Explanation {
+	explained := Explanation{Retryable: e.Retryable()}
+	if e.Fix != "" {
+		explained.Causes = []Cause{{Text: e.problem, Fix: e.Fix}}
+	}
+	return explained
+}
 
 // LoginError tells that a [Connector] could not log in: what was tried, what the
 // server or network said, and what that usually means. See [LoginError.Retryable]

@@ -79,11 +79,12 @@ func explain(login Login, err error) Explanation {
 	seen := newSymptom(login.Endpoint.kind, err)
 	if len(seen.codes) == 0 {
 		// No server has answered, and what these errors say is not about one.
+		var credentials *CredentialsError
 		switch {
 		case errors.Is(err, context.Canceled), errors.As(err, new(*ConfigError)):
 			return Explanation{}
-		case errors.As(err, new(*CredentialsError)):
-			return Explanation{Retryable: true}
+		case errors.As(err, &credentials):
+			return credentials.explanation()
 		}
 	}
 	if n := row(seen); n >= 0 {

@@ -2,6 +2,7 @@ package rdsiam
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -9,6 +10,8 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
+
+	"github.com/rdsiam/rdsiam/internal/causes"
 )
 
 const (
@@ -17,10 +20,6 @@ const (
 	// minRemaining is what a token must still be good for when it is handed out:
 	// a connection that waits for a slow handshake must not arrive too late.
 	minRemaining = 30 * time.Second
-
-	// refreshRemaining is what credentials have left when they are refreshed. It
-	// is longer than minRemaining, so that the old ones bridge a failed refresh.
-	refreshRemaining = time.Minute
 )
 
 // TokenOption changes what [NewTokenSource] makes.
@@ -55,10 +54,8 @@ func WithReuse(d time.Duration) TokenOption {
 // are none, and a [*ConfigError] for a nil provider.
 func NewTokenSource(provider aws.CredentialsProvider, options ...TokenOption) TokenSource {
 	s := &signingSource{reuse: defaultReuse, made: time.Now()}
-	if cache, ok := provider.(*aws.CredentialsCache); ok {
-		s.credentials = cache
-	} else if !isNil(provider) {
-		s.credentials = aws.NewCredentialsCache(provider)
+	if !isNil(provider) {
+		s.credentials = newKeeper(provider)
 	}
 	for _, option := range options {
 		if option != nil {
@@ -70,11 +67,8 @@ func NewTokenSource(provider aws.CredentialsProvider, options ...TokenOption) To
 
 // signingSource signs tokens, and gives them out again for a while.
 type signingSource struct {
-	credentials *aws.CredentialsCache // nil: NewTokenSource got no provider
+	credentials *keeper // nil: NewTokenSource got no provider
 	reuse       time.Duration
-
-	expiringMutex sync.Mutex
-	expiring      *aws.Credentials // the last that were refreshed for having too little left; a pointer, which fmt does not follow here
 
 	last  atomic.Pointer[reusedToken] // the slot of the last signature: most programs have one slot
 	slots sync.Map                    // tokenKey → *reusedToken
@@ -113,9 +107,14 @@ func (s *signingSource) Token(ctx context.Context, login Login) (Token, error) {
 	if err := login.Validate(); err != nil {
 		return Token{}, err
 	}
-	credentials, err := s.retrieve(ctx, login)
-	if err != nil {
-		return Token{}, err
+	if s.credentials == nil {
+		return Token{}, &ConfigError{Code: "credentials-provider-nil", Setting: "credentials provider", Problem: "is nil",
+			Fix: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
+	}
+	credentials, failed := s.credentials.credentials(ctx)
+	if failed != nil {
+		failed.Login = login
+		return Token{}, failed
 	}
 	if s.reuse <= 0 {
 		return sign(ctx, login, credentials)
@@ -214,7 +213,7 @@ func (s *signingSource) drop(slot *reusedToken) {
 func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token, error) {
 	text, err := presign(ctx, login, credentials)
 	if err != nil {
-		return Token{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, problem: "cannot sign", err: err}
+		return Token{}, signingFailed(login, credentials, err)
 	}
 	return signedToken(text, login, credentials)
 }
@@ -236,8 +235,7 @@ func presign(ctx context.Context, login Login, credentials aws.Credentials) (str
 func signedToken(text string, login Login, credentials aws.Credentials) (Token, error) {
 	token := NewToken(text, time.Time{})
 	if token.signed.IsZero() {
-		return Token{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID,
-			problem: "the SDK signed a token whose X-Amz-Date cannot be read"}
+		return Token{}, signingFailed(login, credentials, errors.New("the X-Amz-Date of the signed token cannot be read"))
 	}
 	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
 		token.expires = credentials.Expires
@@ -245,71 +243,8 @@ func signedToken(text string, login Login, credentials aws.Credentials) (Token, 
 	return token, nil
 }
 
-// retrieve returns credentials that are good for long enough to log in.
-func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credentials, error) {
-	if s.credentials == nil {
-		return aws.Credentials{}, &ConfigError{Setting: "credentials provider", Problem: "is nil",
-			Fix: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
-	}
-	credentials, err := s.retrieveCached(ctx)
-	if err == nil && expireWithin(credentials, refreshRemaining) {
-		s.refresh(credentials)
-		credentials, err = s.retrieveCached(ctx)
-	}
-	if err != nil {
-		if old, ok := s.bridge(); ok {
-			return old, nil
-		}
-	}
-	switch {
-	case err != nil:
-		return aws.Credentials{}, &CredentialsError{Login: login, problem: "cannot get AWS credentials", err: err,
-			fix: "check the profile or role that the program runs with, and that their service (IMDS, STS, SSO) can be reached"}
-	case !credentials.HasKeys():
-		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID,
-			problem: "the credentials provider returned no access key id, or one without a secret access key",
-			fix:     "check the variables or the profile that it reads"}
-	case expireWithin(credentials, 0):
-		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
-			problem: "the AWS credentials have expired, and a refresh brought no others", fix: "start a new role session, or log in to SSO again"}
-	case expireWithin(credentials, minRemaining):
-		return aws.Credentials{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, Expires: credentials.Expires,
-			problem: "the AWS credentials expire in under 30 seconds, and a refresh brought no others", fix: "look at what issues them"}
-	}
-	return credentials, nil
-}
-
-// retrieveCached returns what the cache has. The expiry loses its monotonic clock, which
-// stands still while a laptop sleeps or a Lambda function is frozen.
-func (s *signingSource) retrieveCached(ctx context.Context) (aws.Credentials, error) {
-	credentials, err := s.credentials.Retrieve(ctx)
-	credentials.Expires = credentials.Expires.Round(0)
-	return credentials, err
-}
-
-func expireWithin(credentials aws.Credentials, d time.Duration) bool {
-	return credentials.CanExpire && time.Now().Add(d).After(credentials.Expires)
-}
-
-// refresh makes the next Retrieve ask the provider, once for each credential.
-func (s *signingSource) refresh(credentials aws.Credentials) {
-	s.expiringMutex.Lock()
-	defer s.expiringMutex.Unlock()
-	if old := s.expiring; old != nil && credentials.AccessKeyID == old.AccessKeyID && credentials.Expires.Equal(old.Expires) {
-		return
-	}
-	s.expiring = &credentials
-	s.credentials.Invalidate()
-}
-
-// bridge returns the credentials that were to be refreshed, while they are good for
-// a login, for the time of a failing provider, or of one that hangs until the deadline of
-// whoever asks.
-func (s *signingSource) bridge() (aws.Credentials, bool) {
-	s.expiringMutex.Lock()
-	defer s.expiringMutex.Unlock()
-	if s.expiring == nil || expireWithin(*s.expiring, minRemaining) {
-		return aws.Credentials{}, false
-	}
-	return *s.expiring, s.expiring.HasKeys()
+func signingFailed(login Login, credentials aws.Credentials, err error) error {
+	failed := credentialsError(causes.SigningFailed, credentials, err)
+	failed.Login = login
+	return failed
 }

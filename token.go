@@ -9,6 +9,9 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
+	"github.com/rdsiam/rdsiam/internal/causes"
 	"github.com/rdsiam/rdsiam/internal/hostname"
 	iamtoken "github.com/rdsiam/rdsiam/internal/token"
 )
@@ -178,8 +181,9 @@ func (l Login) Token(ctx context.Context, source TokenSource) (Token, error) {
 		return Token{}, l.wrongToken(token)
 	}
 	if !token.expires.IsZero() && !time.Now().Before(token.expires) {
-		return Token{}, &CredentialsError{Login: l, AccessKeyID: token.accessKeyID, Expires: token.expires,
-			problem: "the token source returned a token that has expired"}
+		failed := credentialsError(causes.TokenExpired, aws.Credentials{AccessKeyID: token.accessKeyID}, nil)
+		failed.Login, failed.Expires = l, token.expires
+		return Token{}, failed
 	}
 	return token, nil
 }
@@ -192,7 +196,9 @@ func (l Login) sourceError(err error) error {
 	if errors.As(err, new(*ConfigError)) || errors.As(err, new(*CredentialsError)) {
 		return err
 	}
-	return &CredentialsError{Login: l, problem: "the token source failed", err: err}
+	failed := credentialsError(causes.SourceFailed, aws.Credentials{}, err)
+	failed.Login = l
+	return failed
 }
 
 func errNilSource() error {

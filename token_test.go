@@ -232,7 +232,7 @@ func TestLoginTokenChecksTheSource(t *testing.T) {
 			{"nil func", nilFunc, at, "rdsiam: token source: is nil; pass the result of rdsiam.NewTokenSource"},
 			{"empty", give(rdsiam.Token{}, nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
 			{"blank", give(rdsiam.NewToken("\n", time.Time{}), nil), at, "rdsiam: token source: returned an empty token and no error for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432; return either a token or the reason why there is none"},
-			{"expired", give(rdsiam.NewToken(text, time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; access key AKIDEXAMPLE; expires 2000-01-01T00:00:00Z"},
+			{"expired", give(rdsiam.NewToken(text, time.Now()), nil), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source returned a token that has expired; access key AKIDEXAMPLE; expires 2000-01-01T00:00:00Z; check what the token source keeps, and this machine's clock"},
 			{"error", give(good, errors.New("vault is sealed")), at, "rdsiam: no token for app_user@prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432: the token source failed: vault is sealed"},
 			{"bad login", give(good, nil), rdsiam.Login{Endpoint: at.Endpoint}, "rdsiam: user: is empty, and the token is signed for a user; name the database user in the DSN or configuration"},
 		}
