@@ -3,6 +3,7 @@ package credentials_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -88,7 +89,10 @@ func (n *network) Close() error {
 func (n *network) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 // silence answers nothing until the client or server closes the connection.
-func silence(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+func silence(_ http.ResponseWriter, r *http.Request) {
+	_, _ = io.Copy(io.Discard, r.Body) // the server sees the end of the connection only after it
+	<-r.Context().Done()
+}
 
 // keysJSON is what IMDS and container agents answer.
 func keysJSON(n int64, expires time.Time) string {
