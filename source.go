@@ -17,15 +17,15 @@ import (
 const (
 	defaultReuse = time.Minute
 
-	// minRemaining is what a token must still be good for when it is handed out:
-	// a connection that waits for a slow handshake must not arrive too late.
+	// minRemaining is for how long a token must still be valid to be reused: a connection
+	// that waits for a slow handshake must not arrive too late.
 	minRemaining = 30 * time.Second
 )
 
 // TokenOption changes what [NewTokenSource] makes.
 type TokenOption func(*signingSource)
 
-// WithReuse sets for how long a token is given out again for the same endpoint,
+// WithReuse sets for how long a token is reused for the same endpoint,
 // region and user, one minute by default. Zero or less signs one for each login.
 // The window begins with the second in which the token was signed, and ends before the
 // token has under 30 seconds left.
@@ -42,16 +42,31 @@ func WithReuse(d time.Duration) TokenOption {
 // goroutine runs only while provider is asked, since that may serve several callers.
 //
 // One source stands for one AWS identity: tokens are reused within it (see
-// [WithReuse]), never across sources. Whatever provider returns is used until it
-// expires: a provider that is not an [*aws.CredentialsCache] is wrapped in one, so
-// that an AssumeRole provider does not call STS for every connection.
+// [WithReuse]), never across sources. A token is valid for 15 minutes or until its
+// credentials expire, whichever is sooner
+// (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html).
 //
-// A token is good for 15 minutes or until its credentials expire, whichever is
-// sooner (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html).
-// Credentials with under a minute left are refreshed, once for each credential, since
-// other AWS clients share them; the old ones serve where that fails. The source returns a
-// [*CredentialsError] where they have under 30 seconds left all the same and where there
-// are none, and a [*ConfigError] for a nil provider.
+// An [*aws.CredentialsCache], which is what config.LoadDefaultConfig returns, is used as it
+// is and never invalidated, since other AWS clients share it. Any other provider gets a cache
+// of its own, so that AssumeRole does not call STS for every connection, and is asked a minute
+// before its credentials expire, for at most a minute.
+//
+// Credentials serve until AWS refuses them. While their service fails or hangs, logins go on
+// with the last ones: the first waits for newer ones for up to a second, the next do not
+// wait. A login in the last 5 seconds of a cache's credentials waits for the new ones if its
+// deadline allows that. Without credentials, a login waits until its deadline.
+//
+// Where a request to the service hangs, a later login asks again: of a provider without a
+// cache, and of the container endpoint (ECS, EKS Pod Identity) of a cache. Otherwise a cache
+// asks nobody else until the SDK ends the request, and by default the SDK does not: give the
+// services a time limit with config.WithHTTPClient.
+//
+// The SDK reads a shared credentials file and the environment once. After a rotation there,
+// load a new aws.Config and make a new source, or use a provider that reads them again, such
+// as a credential_process.
+//
+// The source returns a [*CredentialsError] where there are no credentials, and a
+// [*ConfigError] for a nil provider.
 func NewTokenSource(provider aws.CredentialsProvider, options ...TokenOption) TokenSource {
 	s := &signingSource{reuse: defaultReuse, made: time.Now()}
 	if !isNil(provider) {
@@ -65,7 +80,7 @@ func NewTokenSource(provider aws.CredentialsProvider, options ...TokenOption) To
 	return s
 }
 
-// signingSource signs tokens, and gives them out again for a while.
+// signingSource signs tokens, and reuses them for a while.
 type signingSource struct {
 	credentials *keeper // nil: NewTokenSource got no provider
 	reuse       time.Duration
@@ -104,6 +119,12 @@ func (s *signingSource) Token(ctx context.Context, login Login) (Token, error) {
 			return *token, nil
 		}
 	}
+	return s.newToken(ctx, key, login)
+}
+
+// newToken signs a token for login. It is apart from Token to keep that small: a reused token
+// costs little more than a look at the clock.
+func (s *signingSource) newToken(ctx context.Context, key tokenKey, login Login) (Token, error) {
 	if err := login.Validate(); err != nil {
 		return Token{}, err
 	}
@@ -133,7 +154,7 @@ func (s *signingSource) find(key tokenKey) *reusedToken {
 	return value.(*reusedToken)
 }
 
-// reusable returns the slot's token if it may be given out again.
+// reusable returns the slot's token if it may be reused.
 func (s *signingSource) reusable(slot *reusedToken, now time.Time) *Token {
 	token := slot.current.Load()
 	if token == nil ||
@@ -167,7 +188,7 @@ func (s *signingSource) signOnce(ctx context.Context, key tokenKey, login Login,
 
 // lockSlot returns the slot of key with its signing mutex held. The mutex is held
 // for the microseconds of a signature: what can block, getting credentials, is done
-// before, so that nobody who gives up has to wait.
+// before, so that a canceled caller never waits here.
 func (s *signingSource) lockSlot(key tokenKey) *reusedToken {
 	for {
 		value, _ := s.slots.LoadOrStore(key, &reusedToken{key: key})
@@ -180,8 +201,7 @@ func (s *signingSource) lockSlot(key tokenKey) *reusedToken {
 	}
 }
 
-// dropStale forgets the tokens that will not be given out again, once in a reuse
-// window. Without it a process that visits many databases would keep a token of
+// dropStale forgets the tokens that will not be reused, once in a reuse window. Without it a process that visits many databases would keep a token of
 // each for ever. Its clock is the monotonic one: a wall clock that was set back would end
 // the sweeping.
 func (s *signingSource) dropStale() {

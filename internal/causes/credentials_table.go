@@ -228,7 +228,7 @@ var credentialsTable = []credentialsRule{
 	{
 		when: credentialsSymptom.gaveUp,
 		cause: Credentials{"credentials-unreachable",
-			"the service that issues the AWS credentials cannot be reached",
+			"the service that issues the AWS credentials cannot be reached or fails",
 			"check the network, DNS and proxy settings between here and it", true},
 	},
 	{
