@@ -62,8 +62,8 @@ func WithReuse(d time.Duration) TokenOption {
 // services a time limit with config.WithHTTPClient.
 //
 // The SDK reads a shared credentials file and the environment once. After a rotation there,
-// load a new aws.Config and make a new source, or use a provider that reads them again, such
-// as a credential_process.
+// load a new aws.Config and make a new source, or use a credential_process that prints an
+// Expiration.
 //
 // The source returns a [*CredentialsError] where there are no credentials, and a
 // [*ConfigError] for a nil provider.
@@ -201,9 +201,9 @@ func (s *signingSource) lockSlot(key tokenKey) *reusedToken {
 	}
 }
 
-// dropStale forgets the tokens that will not be reused, once in a reuse window. Without it a process that visits many databases would keep a token of
-// each for ever. Its clock is the monotonic one: a wall clock that was set back would end
-// the sweeping.
+// dropStale forgets the tokens that will not be reused, once in a reuse window. Without it a
+// process that visits many databases would keep a token of each for ever. Its clock is the
+// monotonic one: a wall clock that was set back would end the sweeping.
 func (s *signingSource) dropStale() {
 	elapsed, due := time.Since(s.made), s.sweep.Load()
 	if elapsed < time.Duration(due) || !s.sweep.CompareAndSwap(due, int64(elapsed+min(s.reuse, tokenLifetime))) {
