@@ -9,12 +9,35 @@ import (
 
 // ConfigError is a setting that cannot work or would be unsafe. It is found before
 // anything is sent. A retry never helps.
+//
+// The codes of this package are:
+//
+//	endpoint-empty, endpoint-form, endpoint-port, endpoint-at-sign,
+//	endpoint-unix-socket, endpoint-ip-address, endpoint-dsql, endpoint-custom,
+//	endpoint-unknown, endpoint-global-writer, endpoint-zero,
+//	region-form, region-contradicts-host, option-nil,
+//	root-cas-nil, root-cas-pool, roots-missing,
+//	tls-server-name, tls-max-version, tls-unverified,
+//	driver-nil, token-source-nil, token-empty, credentials-provider-nil,
+//	user-empty, user-nul, user-not-utf8, user-too-long, user-characters, user-spaces,
+//	user-pattern-form, arn-form, arn-service, arn-user,
+//	resource-id, resource-region, resource-account, resource-partition,
+//	partition-contradicts-region,
+//	policy-document, policy-zero, policy-no-users, policy-zero-user, policy-partitions,
+//	policy-inline-too-long, policy-resource-too-long, policy-version, policy-indivisible,
+//	terraform-name, terraform-escape.
+//
+// The other packages have codes of their own.
 type ConfigError struct {
-	Code    string // names the rule for programs, such as "sslmode-disable"; stable, "" where it has no name yet
-	Setting string // the setting as the caller spells it, such as "sslmode" or "WithRegion"
-	Value   string // the value seen; never a password or token
-	Problem string // the rule that it breaks, and why
-	Fix     string // what to change
+	Code    string `json:"code"`            // names the rule for programs, such as "endpoint-custom"; stable
+	Setting string `json:"setting"`         // the setting as the caller spells it, such as "sslmode" or "WithRegion"
+	Value   string `json:"value,omitempty"` // the value seen; never a password or token
+	Problem string `json:"problem"`         // the rule that it breaks, and why
+	Fix     string `json:"fix"`             // what to change
+}
+
+func configError(code, setting, value, problem, fix string) *ConfigError {
+	return &ConfigError{Code: code, Setting: setting, Value: value, Problem: problem, Fix: fix}
 }
 
 // Error returns setting, value, problem and fix in one line.

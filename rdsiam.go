@@ -144,8 +144,9 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *Connector) check() error {
 	switch {
 	case isNil(c.driver):
-		return &ConfigError{Setting: "driver", Problem: "is nil",
-			Fix: "check the error of ParseDSN or New, and pass the driver that it returned"}
+		return configError("driver-nil", "driver", "",
+			"is nil",
+			"check the error of ParseDSN or New, and pass the driver that it returned")
 	case isNil(c.tokens):
 		return errNilSource()
 	}

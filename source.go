@@ -253,8 +253,9 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 // retrieve returns credentials that are good for long enough to log in.
 func (s *signingSource) retrieve(ctx context.Context, login Login) (aws.Credentials, error) {
 	if s.credentials == nil {
-		return aws.Credentials{}, &ConfigError{Setting: "credentials provider", Problem: "is nil",
-			Fix: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
+		return aws.Credentials{}, configError("credentials-provider-nil", "credentials provider", "",
+			"is nil",
+			"pass the Credentials of the aws.Config that config.LoadDefaultConfig returns")
 	}
 	credentials, err := s.retrieveCached(ctx)
 	if err == nil && expireWithin(credentials, refreshRemaining) {

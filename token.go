@@ -196,7 +196,8 @@ func (l Login) sourceError(err error) error {
 }
 
 func errNilSource() error {
-	return &ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
+	return configError("token-source-nil", "token source", "",
+		"is nil", "pass the result of rdsiam.NewTokenSource")
 }
 
 // Validate reports a login that no server could accept: a zero endpoint, or a user
@@ -204,16 +205,20 @@ func errNilSource() error {
 func (l Login) Validate() error {
 	switch {
 	case l.Endpoint.IsZero():
-		return &ConfigError{Setting: "endpoint", Problem: "is not set", Fix: "make it with rdsiam.ResolveEndpoint"}
+		return configError("endpoint-zero", "endpoint", "",
+			"is not set", "make it with rdsiam.ResolveEndpoint")
 	case l.User == "":
-		return &ConfigError{Setting: "user", Problem: "is empty, and the token is signed for a user",
-			Fix: "name the database user in the DSN or configuration"}
+		return configError("user-empty", "user", "",
+			"is empty, and the token is signed for a user",
+			"name the database user in the DSN or configuration")
 	case strings.ContainsRune(l.User, 0):
-		return &ConfigError{Setting: "user", Value: l.User, Problem: "contains a NUL byte, which ends a name on the wire",
-			Fix: "name the database user as the database spells it"}
+		return configError("user-nul", "user", l.User,
+			"contains a NUL byte, which ends a name on the wire",
+			"name the database user as the database spells it")
 	case !utf8.ValidString(l.User):
-		return &ConfigError{Setting: "user", Value: l.User, Problem: "is not valid UTF-8",
-			Fix: "name the database user as the database spells it"}
+		return configError("user-not-utf8", "user", l.User,
+			"is not valid UTF-8",
+			"name the database user as the database spells it")
 	}
 	return nil
 }

@@ -51,7 +51,7 @@ var damages = map[iamtoken.Damage]struct{ problem, fix string }{
 }
 
 func sourceReturned(code, what, fix string) *ConfigError {
-	return &ConfigError{Code: code, Setting: "token source", Problem: "returned " + what, Fix: fix}
+	return configError(code, "token source", "", "returned "+what, fix)
 }
 
 // String returns user@host:port (region).
