@@ -231,7 +231,8 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 	}
 	// A signer of its own for each token: it keeps the signing key by access key id,
 	// and would take no notice of another secret.
-	signed := time.Now().UTC().Truncate(time.Second)
+	made := time.Now().UTC().Round(0) // without the monotonic clock: see NewToken
+	signed := made.Truncate(time.Second)
 	text, _, err := v4.NewSigner().PresignHTTP(ctx, credentials, request, emptyPayload, "rds-db", login.Endpoint.region, signed)
 	if err != nil {
 		return Token{}, &CredentialsError{Login: login, AccessKeyID: credentials.AccessKeyID, problem: "cannot sign", err: err}
@@ -241,6 +242,7 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 		text:        func() string { return text },
 		accessKeyID: credentials.AccessKeyID,
 		signed:      signed,
+		made:        made,
 		expires:     signed.Add(tokenLifetime),
 		signedFor:   keyOf(login),
 	}

@@ -33,7 +33,8 @@ type Token struct {
 	text            func() string
 	accessKeyID     string
 	signed, expires time.Time
-	signedFor       tokenKey // zero where the text is no whole token
+	signedFor       tokenKey  // zero where the text is no whole token
+	made            time.Time // the instant of signing; zero unless it was signed here
 	reused          bool
 }
 
@@ -117,12 +118,17 @@ func (t Token) Signed() time.Time { return t.signed }
 // or "" where that is unknown.
 func (t Token) AccessKeyID() string { return t.accessKeyID }
 
-// age returns how long ago the token was signed, zero where that is unknown.
+// age returns how long ago the token was signed, zero where that is unknown. A token from
+// elsewhere has the second only.
 func (t Token) age() time.Duration {
-	if t.signed.IsZero() {
+	signed := t.made
+	if signed.IsZero() {
+		signed = t.signed
+	}
+	if signed.IsZero() {
 		return 0
 	}
-	return max(0, time.Since(t.signed))
+	return max(0, time.Since(signed))
 }
 
 // Reused reports whether the source had given out this token before.
