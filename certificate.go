@@ -112,7 +112,7 @@ func (e Endpoint) certificateFix(cause error, origin rootsOrigin) string {
 	case errors.As(cause, new(x509.UnknownAuthorityError)), errors.As(cause, new(x509.SystemRootsError)):
 		return e.authorityFix(origin)
 	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:
-		return "check the clock of this machine, and if it is right, let RDS issue a new server certificate (Certificate authority in the RDS console)"
+		return "check the clock of this machine; if it is right, let RDS issue a new server certificate (in the RDS console)"
 	}
 	return ""
 }
@@ -128,14 +128,14 @@ func (e Endpoint) nameFix() string {
 }
 
 func (e Endpoint) authorityFix(origin rootsOrigin) string {
-	const intercepted = "; something between here and RDS that opens TLS gives the same error"
+	const intercepted = "; TLS opened on the way gives the same error"
 	switch origin {
 	case originOption:
 		return "put the RDS roots of " + e.region + " into the pool, or leave WithRootCAs out" + intercepted
 	case originConfig:
-		return "put the RDS roots of " + e.region + " there, or leave it out so that the embedded ones are used" + intercepted
+		return "put the RDS roots of " + e.region + " into RootCAs, or leave that out so that the embedded ones are used" + intercepted
 	case originSystem:
-		return "install the CA certificates of the system (SSL_CERT_FILE and SSL_CERT_DIR replace them), or give roots with WithRootCAs" + intercepted
+		return "install the CA certificates of the system (see SSL_CERT_FILE), or give roots with WithRootCAs" + intercepted
 	}
 	return "check that this is the server; if AWS has newer roots for " + e.region + ", give them with WithRootCAs" + intercepted
 }

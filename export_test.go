@@ -2,12 +2,6 @@ package rdsiam
 
 import "time"
 
-// ExplanationRows returns how many rows the table of explanations has.
-func ExplanationRows() int { return len(explanations) }
-
-// ExplanationRow returns the row that explains err, or -1.
-func ExplanationRow(kind EndpointKind, err error) int { return row(newSymptom(kind, err)) }
-
 // ReusedTokens returns how many tokens a source keeps.
 func ReusedTokens(source TokenSource) (n int) {
 	source.(*signingSource).slots.Range(func(any, any) bool { n++; return true })
