@@ -1,6 +1,7 @@
 package rdsiam
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -109,7 +110,11 @@ type LoginError struct {
 // %+v always prints it.
 func (e *LoginError) Error() string {
 	explanation, answer := explain(e.login(), e.err)
-	text := "rdsiam: login as " + strconv.Quote(e.User) + " to " + e.Endpoint.String() + " failed"
+	endpoint := e.Endpoint
+	if described := new(CertificateError); errors.As(e.err, &described) && !described.Endpoint.IsZero() {
+		endpoint = described.Endpoint // of several hosts, not always the last
+	}
+	text := "rdsiam: login as " + strconv.Quote(e.User) + " to " + endpoint.String() + " failed"
 	if e.Refused {
 		text = strings.TrimSuffix(text, "failed") + "refused"
 	}
