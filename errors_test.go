@@ -25,7 +25,7 @@ func TestConfigCodes(t *testing.T) {
 		ast.Inspect(file, func(node ast.Node) bool {
 			switch node := node.(type) {
 			case *ast.CallExpr:
-				if name, ok := node.Fun.(*ast.Ident); ok && (name.Name == "configError" || name.Name == "refuse") {
+				if name, ok := node.Fun.(*ast.Ident); ok && slices.Contains([]string{"configError", "refuse", "sourceReturned"}, name.Name) {
 					if literal, ok := node.Args[0].(*ast.BasicLit); ok {
 						code, _ := strconv.Unquote(literal.Value)
 						inSource[code] = true
