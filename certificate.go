@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// CertificateError tells that the certificate of a server did not verify, so that
+// CertificateError means that the certificate of a server did not verify, so that
 // no token was sent. A retry does not help.
 type CertificateError struct {
 	Endpoint Endpoint
@@ -40,9 +40,9 @@ func (e *CertificateError) Error() string {
 func (e *CertificateError) Unwrap() error { return e.Err }
 
 // DescribeCertificateError returns a [*CertificateError] around err if err, or
-// an error in its tree, tells of a certificate that did not verify, and err
-// itself otherwise. Base is the tls.Config that was given to
-// [Endpoint.TLSConfig], not the one that it returned; it may be nil.
+// an error in its tree, says that a certificate did not verify, and err itself
+// otherwise. An implementation of [Driver] calls it. Base is the tls.Config that was given
+// to [Endpoint.TLSConfig], not the one that it returned; it may be nil.
 func (e Endpoint) DescribeCertificateError(err error, base *tls.Config) error {
 	if errors.As(err, new(*CertificateError)) || errors.As(err, new(*CredentialsError)) {
 		return err // the certificate of a credentials service is not the database's
