@@ -55,11 +55,9 @@ func (r Resource) User(name string) (UserARN, error) {
 func (r Resource) UserPattern(pattern string) (UserARN, error) {
 	text, err := iampolicy.ReadText(pattern)
 	if err != nil {
-		return UserARN{}, &ConfigError{
-			Setting: "user pattern", Value: pattern,
-			Problem: err.Error(),
-			Fix:     "write variables as ${aws:username}, and a dollar sign as ${$}",
-		}
+		return UserARN{}, configError("user-pattern-form", "user pattern", pattern,
+			err.Error(),
+			"write variables as ${aws:username}, and a dollar sign as ${$}")
 	}
 	if text.IsLiteral() {
 		return r.User(text.Literal)
@@ -126,25 +124,24 @@ const (
 
 // cutUserARN takes an ARN apart without looking into the parts that vary.
 func cutUserARN(text string) (r Resource, user string, problem *ConfigError) {
-	problem = &ConfigError{Setting: "ARN", Value: text, Fix: "write arn:aws:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER"}
+	refuse := func(code, problem string) (Resource, string, *ConfigError) {
+		return Resource{}, "", configError(code, "ARN", text, problem,
+			"write arn:aws:rds-db:REGION:ACCOUNT:dbuser:RESOURCE_ID/USER")
+	}
 	parts := cutARN(text)
 	if len(parts) != arnParts || parts[0] != "arn" {
-		problem.Problem = "not an ARN, which has six parts between colons and begins with arn"
-		return r, "", problem
+		return refuse("arn-form", "not an ARN, which has six parts between colons and begins with arn")
 	}
 	if parts[2] != service {
-		problem.Problem = "an ARN of the service " + parts[2] + ", but logins are allowed on those of " + service
-		return r, "", problem
+		return refuse("arn-service", "an ARN of the service "+parts[2]+", but logins are allowed on those of "+service)
 	}
 	rest, ok := strings.CutPrefix(parts[5], dbuser+":")
 	if !ok {
-		problem.Problem = "does not name a database user, which is dbuser, a colon, the resource id, a slash and the name"
-		return r, "", problem
+		return refuse("arn-user", "does not name a database user, which is dbuser, a colon, the resource id, a slash and the name")
 	}
 	id, user, ok := strings.Cut(rest, "/")
 	if !ok {
-		problem.Problem = "has no user after the resource id"
-		return r, "", problem
+		return refuse("arn-user", "has no user after the resource id")
 	}
 	return Resource{ID: id, Region: parts[3], AccountID: parts[4], Partition: parts[1]}, user, nil
 }
@@ -170,28 +167,22 @@ func checkRegion(region string) *ConfigError {
 	if hostname.IsRegion(region) {
 		return nil
 	}
-	return &ConfigError{
-		Setting: "Resource.Region", Value: region,
-		Problem: "not the name of a region, which looks like us-east-1",
-		Fix:     "give the region of the database",
-	}
+	return configError("resource-region", "Resource.Region", region,
+		"not the name of a region, which looks like us-east-1",
+		"give the region of the database")
 }
 
 func checkPartition(partition, region string) *ConfigError {
 	known := hostname.PartitionOf(region)
 	switch {
 	case known != "" && partition != known:
-		return &ConfigError{
-			Setting: "Resource.Partition", Value: partition,
-			Problem: "the region " + region + " is in the partition " + known,
-			Fix:     "correct one of them",
-		}
+		return configError("partition-contradicts-region", "Resource.Partition", partition,
+			"the region "+region+" is in the partition "+known,
+			"correct one of them")
 	case !isPartition(partition):
-		return &ConfigError{
-			Setting: "Resource.Partition", Value: partition,
-			Problem: "not a partition of AWS, such as aws, aws-cn or aws-us-gov",
-			Fix:     "give the partition of the region",
-		}
+		return configError("resource-partition", "Resource.Partition", partition,
+			"not a partition of AWS, such as aws, aws-cn or aws-us-gov",
+			"give the partition of the region")
 	}
 	return nil
 }
@@ -205,11 +196,9 @@ func checkAccountID(id string) *ConfigError {
 	if len(id) == 12 && consistsOf(id, digits) {
 		return nil
 	}
-	return &ConfigError{
-		Setting: "Resource.AccountID", Value: id,
-		Problem: "not 12 digits",
-		Fix:     "give the id of the AWS account that owns the database",
-	}
+	return configError("resource-account", "Resource.AccountID", id,
+		"not 12 digits",
+		"give the id of the AWS account that owns the database")
 }
 
 func checkResourceID(text string) *ConfigError {
@@ -217,11 +206,9 @@ func checkResourceID(text string) *ConfigError {
 	if (kind == "db" || kind == "cluster" || kind == "prx") && consistsOf(id, alphanumeric) {
 		return nil
 	}
-	return &ConfigError{
-		Setting: "Resource.ID", Value: text,
-		Problem: "not of the form db-…, cluster-… or prx-… followed by letters and digits",
-		Fix:     "give DbiResourceId, DbClusterResourceId or the last part of DBProxyArn, not the name of the database",
-	}
+	return configError("resource-id", "Resource.ID", text,
+		"not of the form db-…, cluster-… or prx-… followed by letters and digits",
+		"give DbiResourceId, DbClusterResourceId or the last part of DBProxyArn, not the name of the database")
 }
 
 const (
@@ -239,28 +226,29 @@ const maxUserName = 128
 
 func checkUserName(name string) *ConfigError {
 	if utf8.RuneCountInString(name) > maxUserName {
-		return &ConfigError{
-			Setting: "user", Value: string([]rune(name)[:maxUserName]) + "…",
-			Problem: "longer than 128 characters, which no database has",
-			Fix:     "give the name of the database user",
-		}
+		return configError("user-too-long", "user", string([]rune(name)[:maxUserName])+"…",
+			"longer than 128 characters, which no database has",
+			"give the name of the database user")
 	}
 	return checkUserText("user", name)
 }
 
 func checkUserText(setting, text string) *ConfigError {
-	problem := &ConfigError{Setting: setting, Value: text, Fix: "use a database user with a plainer name"}
+	refuse := func(code, problem, fix string) *ConfigError {
+		return configError(code, setting, text, problem, fix)
+	}
 	switch {
 	case text == "":
-		problem.Problem, problem.Fix = "the database user is empty", "name the user"
+		return refuse("user-empty", "the database user is empty", "name the user")
 	case strings.ContainsFunc(text, isOutsidePolicies):
-		problem.Problem = "has a character that IAM policies cannot hold (allowed: U+0020 to U+00FF without control characters)"
+		return refuse("user-characters",
+			"has a character that IAM policies cannot hold (allowed: U+0020 to U+00FF without control characters)",
+			"use a database user with a plainer name")
 	case strings.HasPrefix(text, " ") || strings.HasSuffix(text, " "):
-		problem.Problem, problem.Fix = "begins or ends with a space, which databases drop and policies do not", "leave the space out"
-	default:
-		return nil
+		return refuse("user-spaces", "begins or ends with a space, which databases drop and policies do not",
+			"leave the space out")
 	}
-	return problem
+	return nil
 }
 
 // isOutsidePolicies tells of characters that a policy may not have (invalid UTF-8

@@ -28,3 +28,6 @@ func (e refusedConn) Is(target error) bool {
 
 // As implements the method that errors.As asks for.
 func (e refusedConn) As(target any) bool { return errors.As(e.err, target) }
+
+// BadConn returns the error, for package causes.
+func (e refusedConn) BadConn() error { return e.err }

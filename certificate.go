@@ -7,7 +7,7 @@ import (
 	"strconv"
 )
 
-// CertificateError tells that the certificate of a server did not verify, so that
+// CertificateError means that the certificate of a server did not verify, so that
 // no token was sent. A retry does not help.
 type CertificateError struct {
 	Endpoint Endpoint
@@ -40,9 +40,9 @@ func (e *CertificateError) Error() string {
 func (e *CertificateError) Unwrap() error { return e.Err }
 
 // DescribeCertificateError returns a [*CertificateError] around err if err, or
-// an error in its tree, tells of a certificate that did not verify, and err
-// itself otherwise. Base is the tls.Config that was given to
-// [Endpoint.TLSConfig], not the one that it returned; it may be nil.
+// an error in its tree, says that a certificate did not verify, and err itself
+// otherwise. An implementation of [Driver] calls it. Base is the tls.Config that was given
+// to [Endpoint.TLSConfig], not the one that it returned; it may be nil.
 func (e Endpoint) DescribeCertificateError(err error, base *tls.Config) error {
 	if errors.As(err, new(*CertificateError)) || errors.As(err, new(*CredentialsError)) {
 		return err // the certificate of a credentials service is not the database's
@@ -112,7 +112,7 @@ func (e Endpoint) certificateFix(cause error, origin rootsOrigin) string {
 	case errors.As(cause, new(x509.UnknownAuthorityError)), errors.As(cause, new(x509.SystemRootsError)):
 		return e.authorityFix(origin)
 	case errors.As(cause, &invalid) && invalid.Reason == x509.Expired:
-		return "check the clock of this machine, and if it is right, let RDS issue a new server certificate (Certificate authority in the RDS console)"
+		return "check the clock of this machine; if it is right, let RDS issue a new server certificate (in the RDS console)"
 	}
 	return ""
 }
@@ -128,14 +128,14 @@ func (e Endpoint) nameFix() string {
 }
 
 func (e Endpoint) authorityFix(origin rootsOrigin) string {
-	const intercepted = "; something between here and RDS that opens TLS gives the same error"
+	const intercepted = "; TLS opened on the way gives the same error"
 	switch origin {
 	case originOption:
 		return "put the RDS roots of " + e.region + " into the pool, or leave WithRootCAs out" + intercepted
 	case originConfig:
-		return "put the RDS roots of " + e.region + " there, or leave it out so that the embedded ones are used" + intercepted
+		return "put the RDS roots of " + e.region + " into RootCAs, or leave that out so that the embedded ones are used" + intercepted
 	case originSystem:
-		return "install the CA certificates of the system (SSL_CERT_FILE and SSL_CERT_DIR replace them), or give roots with WithRootCAs" + intercepted
+		return "install the CA certificates of the system (see SSL_CERT_FILE), or give roots with WithRootCAs" + intercepted
 	}
 	return "check that this is the server; if AWS has newer roots for " + e.region + ", give them with WithRootCAs" + intercepted
 }

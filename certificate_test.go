@@ -144,3 +144,9 @@ func TestCertificateOfTheCredentialsServiceIsNotTheDatabases(t *testing.T) {
 		t.Errorf("got %v", got)
 	}
 }
+
+// certificateBases are configurations that differ in what is trusted.
+func certificateBases(t *testing.T) []*tls.Config {
+	t.Helper()
+	return []*tls.Config{nil, {RootCAs: newAuthority(t, "ca").pool()}}
+}

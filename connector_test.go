@@ -11,6 +11,7 @@ import (
 	"net"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -124,10 +125,24 @@ func TestLoginError(t *testing.T) {
 		if !errors.Is(err, pam) {
 			t.Error("does not unwrap to the driver's error")
 		}
-		const want = `rdsiam: log in as "app_user" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1) refused by the server ` +
-			`(access key AKID1, token 2s old): failed to connect: FATAL: PAM authentication failed for user "app_user" (SQLSTATE 28000); likely: (1) the identity lacks rds-db:connect`
-		if got := err.Error(); !strings.HasPrefix(got, want) || strings.Contains(got, "\n") {
-			t.Errorf("text\n got %s\nwant %s…", got, want)
+		const want = `rdsiam: login as "app_user" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 refused (SQLSTATE 28000); likeliest of 6: ` +
+			`the AWS identity lacks rds-db:connect for this user; allow it on arn:aws:rds-db:us-east-1:ACCOUNT:dbuser:RESOURCE_ID/app_user (the db-… or cluster-… id)`
+		for _, got := range []string{err.Error(), fmt.Sprint(err), fmt.Sprintf("%s", err)} {
+			if got != want {
+				t.Errorf("text\n got %s\nwant %s", got, want)
+			}
+		}
+		const more = want + `
+	region: us-east-1
+	access key: AKID1, token 2.4s old
+	answer: failed to connect: FATAL: PAM authentication failed for user "app_user" (SQLSTATE 28000)
+	1. the AWS identity lacks rds-db:connect for this user: allow it on arn:aws:rds-db:us-east-1:ACCOUNT:dbuser:RESOURCE_ID/app_user (the db-… or cluster-… id)
+	2. the token was signed`
+		if got := fmt.Sprintf("%+v", err); !strings.HasPrefix(got, more) {
+			t.Errorf("%%+v\n got %s\nwant %s…", got, more)
+		}
+		if got := fmt.Sprintf("%q %#v", err, err); got != strconv.Quote(want)+" "+fmt.Sprintf("%#v", want) {
+			t.Errorf("other verbs: %s", got)
 		}
 	})
 }
@@ -279,24 +294,27 @@ func TestLoginErrorIsOneLine(t *testing.T) {
 	at := rdsiam.Login{Endpoint: login(t).Endpoint, User: "new\nline"}
 	// The layout of pgx, where a host has two addresses.
 	addresses := errors.New("failed to connect to `user=u database=d`:\n\t10.0.0.1:5432 (h): one\n\t10.0.0.2:5432 (h): two\r\nthree\rfour\n")
-	d := &fakeDriver{logins: []rdsiam.Login{at}, err: errors.Join(pam, addresses), code: "28000", refused: true}
+	d := &fakeDriver{logins: []rdsiam.Login{at}, err: addresses}
 	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
-	const want = "(SQLSTATE 28000); failed to connect to `user=u database=d`: 10.0.0.1:5432 (h): one; 10.0.0.2:5432 (h): two; three four; likely: (1) "
-	if err == nil || strings.ContainsAny(err.Error(), "\r\n") || !strings.Contains(err.Error(), want) {
+	const want = " failed: failed to connect to `user=u database=d`: 10.0.0.1:5432 (h): one; 10.0.0.2:5432 (h): two; three four"
+	if err == nil || strings.ContainsAny(err.Error(), "\r\n") || !strings.HasSuffix(err.Error(), want) {
 		t.Errorf("got %q\nwant %s", err, want)
+	}
+	if got := fmt.Sprintf("%+v", err); strings.Count(got, "\n") != 3 {
+		t.Errorf("%%+v has other lines than region, key and answer: %s", got)
 	}
 }
 
-func TestLoginErrorNamesTheLikeliestCauses(t *testing.T) {
+func TestLoginErrorNamesTheLikeliestCause(t *testing.T) {
 	at := rdsiam.Login{Endpoint: login(t).Endpoint, User: `a"b`}
 	for _, test := range []struct {
 		err  error
 		want string // how the text ends
 	}{
-		{stateError{"3D000", "no"}, "(SQLSTATE 3D000); likely: there is no database of this name; the token was accepted: correct the database name"},
-		{stateError{"28P01", "no"}, `(SQLSTATE 28P01); likely: (1) the role does not exist or is no member of rds_iam: run GRANT rds_iam TO "a""b" as the master user, after CREATE ROLE "a""b" LOGIN if it does not exist; names keep their case here; ` +
-			"(2) IAM database authentication is off or still pending: see IAMDatabaseAuthenticationEnabled and PendingModifiedValues of the instance or cluster"},
-		{pam, "; (3) the credentials that signed the token expired or were revoked: check their expiry and that of the role session; rdsiam.Explain names 3 more"},
+		{stateError{"3D000", "no"}, "failed (SQLSTATE 3D000): there is no database of this name; the token was accepted; correct the database name"},
+		{stateError{"28P01", "no"}, `(SQLSTATE 28P01); likeliest of 2: the role does not exist or is no member of rds_iam; run GRANT rds_iam TO "a""b" as the master user, after CREATE ROLE "a""b" LOGIN if it is missing`},
+		{errors.New("Error 1049 (42000): Unknown database 'd'"), "failed (Error 1049): there is no database of this name; the token was accepted; correct the database name"},
+		{stateError{"XX000", "internal error"}, "failed: FATAL: internal error (SQLSTATE XX000)"},
 	} {
 		d := &fakeDriver{logins: []rdsiam.Login{at}, err: test.err}
 		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
@@ -309,22 +327,24 @@ func TestLoginErrorNamesTheLikeliestCauses(t *testing.T) {
 // Tests of services make these.
 func TestLoginErrorOfNoConnector(t *testing.T) {
 	err := &rdsiam.LoginError{Endpoint: login(t).Endpoint, User: "u", Code: "28000", Refused: true}
-	const want = `rdsiam: log in as "u" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1) refused by the server`
+	const want = `rdsiam: login as "u" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 refused`
 	if err.Error() != want || err.Unwrap() != nil || err.Retryable() {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
-	if got := new(rdsiam.LoginError).Error(); got != `rdsiam: log in as "" to  failed` {
+	if got := new(rdsiam.LoginError).Error(); got != `rdsiam: login as "" to  failed` {
 		t.Errorf("the zero LoginError is %q", got)
 	}
 }
 
-// A CertificateError names cause and fix itself, so that the table adds nothing.
+// A CertificateError knows a fix itself, which takes the place of that of the table.
 func TestLoginErrorOfACertificate(t *testing.T) {
 	at := login(t)
 	d := &fakeDriver{logins: []rdsiam.Login{at}, err: at.Endpoint.DescribeCertificateError(x509.UnknownAuthorityError{}, nil)}
 	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
 	var refusal *rdsiam.LoginError
-	if !errors.As(err, &refusal) || !errors.As(err, new(*rdsiam.CertificateError)) || refusal.Retryable() || strings.Contains(err.Error(), "likely:") {
+	if !errors.As(err, &refusal) || !errors.As(err, new(*rdsiam.CertificateError)) || refusal.Retryable() ||
+		!strings.Contains(err.Error(), " failed: no trusted authority issued the server's certificate; check that this is the server") ||
+		!strings.Contains(fmt.Sprintf("%+v", err), "trusted: the embedded RDS roots") {
 		t.Errorf("got %T: %v", err, err)
 	}
 }
@@ -332,7 +352,7 @@ func TestLoginErrorOfACertificate(t *testing.T) {
 func TestLoginErrorWithoutAToken(t *testing.T) {
 	d := mute{&fakeDriver{logins: []rdsiam.Login{login(t)}, err: errors.New("no route")}}
 	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
-	const want = `rdsiam: log in as "app_user" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 (us-east-1) failed: no route`
+	const want = `rdsiam: login as "app_user" to prod.cluster-abc123.us-east-1.rds.amazonaws.com:5432 failed: no route`
 	if err == nil || err.Error() != want {
 		t.Errorf("got  %v\nwant %s", err, want)
 	}
@@ -479,7 +499,7 @@ func TestLoginThroughATunnelNamesTheEndpointAsACause(t *testing.T) {
 	at := rdsiam.Login{Endpoint: endpoint(t, "localhost:6432", rdsiam.WithEndpoint("prod.abc123.us-east-1.rds.amazonaws.com:6432")), User: "u"}
 	d := &fakeDriver{logins: []rdsiam.Login{at}, err: pam, code: "28000", refused: true}
 	_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
-	const want = "likely: (1) the endpoint given with rdsiam.WithEndpoint is not the database's own: prod.abc123.us-east-1.rds.amazonaws.com:6432 must be the host and port of the database itself"
+	const want = "likeliest of 7: the endpoint given with rdsiam.WithEndpoint is not the database's own; prod.abc123.us-east-1.rds.amazonaws.com:6432 must be the host and port of the database, not those of the tunnel"
 	if err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("got %v\nwant …%s…", err, want)
 	}

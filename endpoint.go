@@ -117,11 +117,9 @@ func ResolveEndpoint(dialed string, defaultPort uint16, options ...EndpointOptio
 		return Endpoint{}, err
 	}
 	if strings.HasPrefix(dialed, "/") || strings.HasPrefix(dialed, "@") {
-		return Endpoint{}, &ConfigError{
-			Setting: "endpoint", Value: shownAddress(dialed),
-			Problem: "a unix socket has no TLS, and the token may travel only inside verified TLS",
-			Fix:     "connect over TCP to the RDS endpoint",
-		}
+		return Endpoint{}, configError("endpoint-unix-socket", "endpoint", shownAddress(dialed),
+			"a unix socket has no TLS, and the token may travel only inside verified TLS",
+			"connect over TCP to the RDS endpoint")
 	}
 	if settings.endpoint == "" {
 		return settings.resolve("endpoint", dialed, defaultPort)
@@ -168,29 +166,21 @@ func (s endpointSettings) resolve(setting, address string, defaultPort uint16) (
 func refuseUnsignable(setting, host string, name hostname.Name, known bool) error {
 	switch {
 	case hostname.IsIP(host) || host == "localhost" || strings.HasSuffix(host, ".localhost"):
-		return &ConfigError{
-			Setting: setting, Value: host,
-			Problem: "a token is signed for the name of an RDS endpoint, not for an IP address or a local name",
-			Fix:     "name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint",
-		}
+		return configError("endpoint-ip-address", setting, host,
+			"a token is signed for the name of an RDS endpoint, not for an IP address or a local name",
+			"name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint")
 	case known && name.Kind == hostname.DSQL:
-		return &ConfigError{
-			Setting: setting, Value: host,
-			Problem: "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet",
-			Fix:     "use AWS's connector for Aurora DSQL",
-		}
+		return configError("endpoint-dsql", setting, host,
+			"Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet",
+			"use AWS's connector for Aurora DSQL")
 	case known && name.Kind == hostname.Custom:
-		return &ConfigError{
-			Setting: setting, Value: host,
-			Problem: "AWS does not accept tokens that are signed for an Aurora custom endpoint",
-			Fix:     "give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one",
-		}
+		return configError("endpoint-custom", setting, host,
+			"AWS does not accept tokens that are signed for an Aurora custom endpoint",
+			"give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one")
 	case !known && hostname.IsAWS(host):
-		return &ConfigError{
-			Code: "endpoint-not-rds", Setting: setting, Value: host,
-			Problem: "a name of AWS that is not one of an RDS endpoint, so no database takes a token for it",
-			Fix:     "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); behind a load balancer or another service, dial this name and name the RDS endpoint with WithEndpoint",
-		}
+		return configError("endpoint-not-rds", setting, host,
+			"a name of AWS that is not one of an RDS endpoint, so no database takes a token for it",
+			"check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); behind a load balancer or another service, dial this name and name the RDS endpoint with WithEndpoint")
 	}
 	return nil
 }
@@ -199,11 +189,9 @@ func refuseUnsignable(setting, host string, name hostname.Name, known bool) erro
 func (s endpointSettings) regionOf(setting, host string, name hostname.Name, known bool) (region, partition string, err error) {
 	switch {
 	case !known && s.region == "":
-		return "", "", &ConfigError{
-			Setting: setting, Value: host,
-			Problem: "not the name of an RDS endpoint, so its region and the name to sign are unknown",
-			Fix:     "check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is",
-		}
+		return "", "", configError("endpoint-unknown", setting, host,
+			"not the name of an RDS endpoint, so its region and the name to sign are unknown",
+			"check the spelling (RDS names look like NAME.ID.REGION.rds.amazonaws.com); for an alias, name the RDS endpoint behind it with WithEndpoint, or give WithRegion to sign this name as it is")
 	case !known:
 		partition = hostname.PartitionOf(s.region)
 		if partition == "" {
@@ -211,27 +199,21 @@ func (s endpointSettings) regionOf(setting, host string, name hostname.Name, kno
 		}
 		return s.region, partition, nil
 	case name.Region == "" && s.region == "":
-		return "", "", &ConfigError{
-			Setting: setting, Value: host,
-			Problem: "the writer endpoint of a global database does not tell its region",
-			Fix:     "give the region of the current writer with WithRegion, or its cluster endpoint with WithEndpoint",
-		}
+		return "", "", configError("endpoint-global-writer", setting, host,
+			"the writer endpoint of a global database does not tell its region",
+			"give the region of the current writer with WithRegion, or its cluster endpoint with WithEndpoint")
 	case name.Region == "":
 		partition, ok := hostname.PartitionIn(name.Domain, s.region)
 		if !ok {
-			return "", "", &ConfigError{
-				Setting: "WithRegion", Value: s.region,
-				Problem: "contradicts the host name " + strconv.Quote(host) + ": regions of that partition are not in " + name.Domain,
-				Fix:     "give the region of the current writer",
-			}
+			return "", "", configError("region-contradicts-host", "WithRegion", s.region,
+				"contradicts the host name "+strconv.Quote(host)+": regions of that partition are not in "+name.Domain,
+				"give the region of the current writer")
 		}
 		return s.region, partition, nil
 	case s.region != "" && s.region != name.Region:
-		return "", "", &ConfigError{
-			Setting: "WithRegion", Value: s.region,
-			Problem: "contradicts the host name " + strconv.Quote(host) + ", which is in " + name.Region,
-			Fix:     "correct one of them, or leave WithRegion out",
-		}
+		return "", "", configError("region-contradicts-host", "WithRegion", s.region,
+			"contradicts the host name "+strconv.Quote(host)+", which is in "+name.Region,
+			"correct one of them, or leave WithRegion out")
 	}
 	return name.Region, name.Partition, nil
 }
@@ -243,29 +225,32 @@ func parseAddress(setting, address string, defaultPort uint16) (host string, por
 	if ok && host == "" {
 		return "", 0, emptyHostError(setting, address)
 	}
+	if strings.Contains(address, "@") {
+		// Not shown: what stands before it may be a password.
+		return "", 0, configError("endpoint-at-sign", setting, "",
+			"has an @ in it, which no host name has",
+			"write an @ in the user of a postgres:// URL as %40; give nothing but host or host:port as endpoint")
+	}
 	if !ok || !hostname.IsIP(host) && !hostname.IsName(host) {
-		return "", 0, &ConfigError{
-			Setting: setting, Value: shownAddress(address),
-			Problem: "not a host name with an optional port (letters, digits and hyphens; labels of at most 63 and names of at most 253 characters)",
-			Fix:     "give host or host:port, not a URL or DSN",
-		}
+		return "", 0, configError("endpoint-form", setting, shownAddress(address),
+			"not a host name with an optional port (letters, digits and hyphens; labels of at most 63 and names of at most 253 characters)",
+			"give host or host:port, not a URL or DSN")
 	}
 	if rawPort == "" && defaultPort != 0 {
 		return host, defaultPort, nil
 	}
 	number, err := strconv.ParseUint(rawPort, 10, 16)
 	if err != nil || number == 0 {
-		return "", 0, &ConfigError{
-			Setting: setting, Value: shownAddress(address),
-			Problem: "the port is part of what is signed and must be a number from 1 to 65535",
-			Fix:     "give host:port",
-		}
+		return "", 0, configError("endpoint-port", setting, shownAddress(address),
+			"the port is part of what is signed and must be a number from 1 to 65535",
+			"give host:port")
 	}
 	return host, uint16(number), nil
 }
 
 func emptyHostError(setting, address string) error {
-	return &ConfigError{Setting: setting, Value: address, Problem: "the host is empty", Fix: "give the RDS endpoint as host or host:port"}
+	return configError("endpoint-empty", setting, address,
+		"the host is empty", "give the RDS endpoint as host or host:port")
 }
 
 // shownAddress is what an error may show of an address: not what looks

@@ -28,11 +28,9 @@ type endpointSettings struct {
 func WithRegion(region string) EndpointOption {
 	return func(s *endpointSettings) error {
 		if !hostname.IsRegion(region) {
-			return &ConfigError{
-				Setting: "WithRegion", Value: region,
-				Problem: "not the name of a region, which looks like us-east-1 (us-east-1a is an availability zone)",
-				Fix:     "give the region of the database, or leave WithRegion out where the host name tells it",
-			}
+			return configError("region-form", "WithRegion", region,
+				"not the name of a region, which looks like us-east-1 (us-east-1a is an availability zone)",
+				"give the region of the database, or leave WithRegion out where the host name tells it")
 		}
 		s.region = region
 		return nil
@@ -60,11 +58,9 @@ func WithEndpoint(hostport string) EndpointOption {
 func WithRootCAs(pool *x509.CertPool) EndpointOption {
 	return func(s *endpointSettings) error {
 		if pool == nil {
-			return &ConfigError{
-				Setting: "WithRootCAs",
-				Problem: "the certificate pool is nil",
-				Fix:     "give a pool with the root certificates, or leave WithRootCAs out",
-			}
+			return configError("root-cas-nil", "WithRootCAs", "",
+				"the certificate pool is nil",
+				"give a pool with the root certificates, or leave WithRootCAs out")
 		}
 		s.rootCAs = pool
 		return nil
@@ -91,7 +87,9 @@ func newEndpointSettings(options []EndpointOption) (endpointSettings, error) {
 	s := new(endpointSettings)
 	for _, option := range options {
 		if option == nil {
-			return *s, &ConfigError{Setting: "EndpointOption", Problem: "an option is nil", Fix: "leave it out"}
+			return *s, configError("option-nil", "EndpointOption", "",
+				"an option is nil",
+				"leave it out")
 		}
 		if err := option(s); err != nil {
 			return *s, err

@@ -3,6 +3,7 @@ package rdsiam
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -14,12 +15,38 @@ import (
 
 // ConfigError is a setting that cannot work or would be unsafe. It is found before
 // anything is sent. A retry never helps.
+//
+// The codes of this package are:
+//
+//	endpoint-empty, endpoint-form, endpoint-port, endpoint-at-sign,
+//	endpoint-unix-socket, endpoint-ip-address, endpoint-dsql, endpoint-custom,
+//	endpoint-unknown, endpoint-not-rds, endpoint-global-writer, endpoint-zero,
+//	region-form, region-contradicts-host, option-nil,
+//	root-cas-nil, root-cas-pool, roots-missing,
+//	tls-server-name, tls-max-version, tls-unverified,
+//	driver-nil, token-source-nil, credentials-provider-nil,
+//	token-empty, token-of-another-login, token-unknown-text, token-cut, token-malformed,
+//	token-quoted, token-json, token-scheme, token-white-space, token-percent-encoded,
+//	token-html-encoded,
+//	user-empty, user-nul, user-not-utf8, user-too-long, user-characters, user-spaces,
+//	user-pattern-form, arn-form, arn-service, arn-user,
+//	resource-id, resource-region, resource-account, resource-partition,
+//	partition-contradicts-region,
+//	policy-document, policy-zero, policy-no-users, policy-zero-user, policy-partitions,
+//	policy-inline-too-long, policy-resource-too-long, policy-version, policy-indivisible,
+//	terraform-name, terraform-escape.
+//
+// The other packages have codes of their own.
 type ConfigError struct {
-	Code    string // names the rule for programs, such as "sslmode-disable"; stable, "" where it has no name yet
-	Setting string // the setting as the caller spells it, such as "sslmode" or "WithRegion"
-	Value   string // the value seen; never a password or token
-	Problem string // the rule that it breaks, and why
-	Fix     string // what to change
+	Code    string `json:"code"`            // names the rule for programs, such as "endpoint-custom"; stable
+	Setting string `json:"setting"`         // the setting as the caller spells it, such as "sslmode" or "WithRegion"
+	Value   string `json:"value,omitempty"` // the value seen; never a password or token
+	Problem string `json:"problem"`         // the rule that it breaks, and why
+	Fix     string `json:"fix"`             // what to change
+}
+
+func configError(code, setting, value, problem, fix string) *ConfigError {
+	return &ConfigError{Code: code, Setting: setting, Value: value, Problem: problem, Fix: fix}
 }
 
 // Error returns setting, value, problem and fix in one line.
@@ -97,14 +124,14 @@ func (e *CredentialsError) Retryable() bool {
 func (e *CredentialsError) explanation() Explanation {
 	explained := Explanation{Retryable: e.Retryable()}
 	if e.Fix != "" {
-		explained.Causes = []Cause{{Text: e.problem, Fix: e.Fix}}
+		explained.Causes = []Cause{{Code: e.Code, Text: e.problem, Fix: e.Fix}}
 	}
 	return explained
 }
 
-// LoginError tells that a [Connector] could not log in: what was tried, what the
-// server or network said, and what that usually means. See [LoginError.Retryable]
-// for whether a retry helps.
+// LoginError is returned where a [Connector] could not log in. It says what was tried and
+// what the likeliest cause is; %+v prints the rest, and [Explain] returns it.
+// See [LoginError.Retryable] for whether a retry helps.
 type LoginError struct {
 	Endpoint    Endpoint
 	User        string
@@ -117,40 +144,74 @@ type LoginError struct {
 	err    error
 }
 
-// Error says in one line who tried to log in where, what came back, and what that
-// usually means, the likeliest cause first.
+// Error says in one line who tried to log in where, and what the likeliest cause is with
+// its fix. What the server or network answered is in it only where the cause is unknown;
+// %+v always prints it.
 func (e *LoginError) Error() string {
-	text := "rdsiam: log in as " + strconv.Quote(e.User) + " to " + e.Endpoint.String()
-	if region := e.Endpoint.Region(); region != "" {
-		text += " (" + region + ")"
+	explanation, answer := explain(e.login(), e.err)
+	endpoint := e.Endpoint
+	if described := new(CertificateError); errors.As(e.err, &described) && !described.Endpoint.IsZero() {
+		endpoint = described.Endpoint // of several hosts, not always the last
 	}
+	text := "rdsiam: login as " + strconv.Quote(e.User) + " to " + endpoint.String() + " failed"
 	if e.Refused {
-		text += " refused by the server"
-	} else {
-		text += " failed"
+		text = strings.TrimSuffix(text, "failed") + "refused"
 	}
-	if e.AccessKeyID != "" {
-		text += " (access key " + e.AccessKeyID + ", token " + e.TokenAge.Round(time.Second).String() + " old)"
+	if answer != "" && len(explanation.Causes) > 0 {
+		text += " (" + answer + ")"
 	}
-	if e.err != nil {
-		text += ": " + e.mask(strings.TrimSpace(e.err.Error()))
-	}
-	explanation := Explain(e)
-	if len(explanation.Causes) > 0 && !errors.As(e.err, new(*CertificateError)) { // which says itself what to change
-		text += "; " + explanation.line()
+	switch causes := explanation.Causes; {
+	case len(causes) == 1:
+		text += ": " + causes[0].Text + "; " + causes[0].Fix
+	case len(causes) > 1:
+		text += "; likeliest of " + strconv.Itoa(len(causes)) + ": " + causes[0].Text + "; " + causes[0].Fix
+	case e.err != nil:
+		text += ": " + e.answer()
 	}
 	return oneLine.Replace(text)
 }
 
-func (e *LoginError) mask(text string) string {
+// answer is what the server or network answered, in the words of the driver.
+func (e *LoginError) answer() string {
+	text := strings.TrimSpace(e.err.Error())
 	for _, token := range e.tokens {
 		text = token.Mask(text)
 	}
-	return text
+	return oneLine.Replace(text)
 }
 
-// oneLine undoes the layout with which pgx tells of several addresses, and programs that
-// print credentials of what went wrong.
+// Format implements [fmt.Formatter]. The verb %+v prints several lines: what Error returns,
+// the region and token, the answer of the server or network, and all causes. Other verbs
+// print what Error returns.
+func (e *LoginError) Format(state fmt.State, verb rune) {
+	if verb == 'v' && state.Flag('+') {
+		_, _ = state.Write([]byte(e.details()))
+		return
+	}
+	_, _ = fmt.Fprintf(state, fmt.FormatString(state, verb), e.Error())
+}
+
+func (e *LoginError) details() string {
+	lines := []string{e.Error()}
+	if region := e.Endpoint.Region(); region != "" {
+		lines = append(lines, "region: "+region)
+	}
+	if e.AccessKeyID != "" {
+		lines = append(lines, "access key: "+e.AccessKeyID+", token "+e.TokenAge.Round(time.Millisecond).String()+" old")
+	}
+	if e.err != nil {
+		lines = append(lines, "answer: "+e.answer())
+	}
+	if causes := Explain(e).String(); causes != "" {
+		lines = append(lines, strings.Split(strings.TrimSuffix(causes, "\n"), "\n")...)
+	}
+	return strings.Join(lines, "\n\t")
+}
+
+func (e *LoginError) login() Login { return Login{Endpoint: e.Endpoint, User: e.User} }
+
+// oneLine undoes the layout with which pgx writes several addresses, and programs that
+// print credentials what went wrong.
 var oneLine = strings.NewReplacer(":\n\t", ": ", "\r\n", "; ", "\n\t", "; ", "\n", "; ", "\r", " ")
 
 // Unwrap returns the error of the driver, such as a *pgconn.ConnectError or a

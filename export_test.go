@@ -6,12 +6,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// ExplanationRows returns how many rows the table of explanations has.
-func ExplanationRows() int { return len(explanations) }
-
-// ExplanationRow returns the row that explains err, or -1.
-func ExplanationRow(kind EndpointKind, err error) int { return row(newSymptom(kind, err)) }
-
 // SignedToken is what a source makes of a text that the SDK signed.
 func SignedToken(text string, login Login, credentials aws.Credentials) (Token, error) {
 	return signedToken(text, login, credentials)

@@ -33,24 +33,21 @@ type Policy struct {
 // IAM refuses in one policy, are a [*ConfigError].
 func NewPolicy(users ...UserARN) (*Policy, error) {
 	if len(users) == 0 {
-		return nil, &ConfigError{
-			Setting: "NewPolicy",
-			Problem: "no user is given, and IAM refuses a statement without a resource",
-			Fix:     "give at least one UserARN",
-		}
+		return nil, configError("policy-no-users", "NewPolicy", "",
+			"no user is given, and IAM refuses a statement without a resource",
+			"give at least one UserARN")
 	}
 	resources := make([]string, len(users))
 	for i, user := range users {
-		problem := &ConfigError{Setting: "NewPolicy", Value: user.String()}
 		switch {
 		case user == UserARN{}:
-			problem.Problem = "UserARN " + strconv.Itoa(i+1) + " of " + strconv.Itoa(len(users)) + " is the zero UserARN, which names nobody"
-			problem.Fix = "make it with Resource.User"
-			return nil, problem
+			return nil, configError("policy-zero-user", "NewPolicy", "",
+				"UserARN "+strconv.Itoa(i+1)+" of "+strconv.Itoa(len(users))+" is the zero UserARN, which names nobody",
+				"make it with Resource.User")
 		case user.resource.Partition != users[0].resource.Partition:
-			problem.Problem = "in another partition than " + users[0].String() + ", and IAM refuses a policy with both"
-			problem.Fix = "make a policy for each partition"
-			return nil, problem
+			return nil, configError("policy-partitions", "NewPolicy", user.String(),
+				"in another partition than "+users[0].String()+", and IAM refuses a policy with both",
+				"make a policy for each partition")
 		}
 		resources[i] = user.String()
 	}
@@ -98,7 +95,7 @@ func ParsePolicy(text string) (*Policy, error) {
 }
 
 func policyError(problem string) *ConfigError {
-	return &ConfigError{Setting: "policy", Problem: problem, Fix: "correct the document"}
+	return configError("policy-document", "policy", "", problem, "correct the document")
 }
 
 // JSON returns the policy as indented JSON text that ends with a line feed. The same

@@ -51,11 +51,9 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 		return []*Policy{p}, nil
 	}
 	if limit != ManagedPolicyLimit {
-		return nil, &ConfigError{
-			Setting: "policy", Value: strconv.Itoa(p.Size()) + " characters",
-			Problem: "longer than " + strconv.Itoa(int(limit)) + ", and the inline policies of a user, group or role share one limit, so that dividing does not help",
-			Fix:     "use managed policies, split by ManagedPolicyLimit",
-		}
+		return nil, configError("policy-inline-too-long", "policy", strconv.Itoa(p.Size())+" characters",
+			"longer than "+strconv.Itoa(int(limit))+", and the inline policies of a user, group or role share one limit, so that dividing does not help",
+			"use managed policies, split by ManagedPolicyLimit")
 	}
 	resources, problem := p.divisible()
 	if problem != nil {
@@ -69,11 +67,9 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 			return nil, err
 		}
 		if policy.Size() > int(limit) {
-			return nil, &ConfigError{
-				Setting: "policy", Value: strconv.Itoa(policy.Size()) + " characters",
-				Problem: "one resource alone is too long for a policy",
-				Fix:     "see whether it is the ARN of a database user",
-			}
+			return nil, configError("policy-resource-too-long", "policy", strconv.Itoa(policy.Size())+" characters",
+				"one resource alone is too long for a policy",
+				"see whether it is the ARN of a database user")
 		}
 		parts = append(parts, policy)
 	}
@@ -83,19 +79,15 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 // divisible returns the resources of a policy that only allows to connect to them.
 func (p *Policy) divisible() (resources []string, problem *ConfigError) {
 	if p.document.Version != policyVersion {
-		return nil, &ConfigError{
-			Setting: "policy", Value: p.document.Version,
-			Problem: "of an old version of the policy language, in which ${*} means something else than in the parts",
-			Fix:     "write Version " + policyVersion + " and see what Lint says",
-		}
+		return nil, configError("policy-version", "policy", p.document.Version,
+			"of an old version of the policy language, in which ${*} means something else than in the parts",
+			"write Version "+policyVersion+" and see what Lint says")
 	}
 	for i, s := range p.document.Statement {
 		if s.Effect != "Allow" || !slices.Equal(s.Action, actionList{connectAction}) || s.Resource == nil || s.Condition != nil {
-			return nil, &ConfigError{
-				Setting: "policy", Value: s.path(i),
-				Problem: "cannot be divided: more than an Allow of rds-db:connect on resources",
-				Fix:     "put it into a policy of its own",
-			}
+			return nil, configError("policy-indivisible", "policy", s.path(i),
+				"cannot be divided: more than an Allow of rds-db:connect on resources",
+				"put it into a policy of its own")
 		}
 		resources = append(resources, s.Resource...)
 	}

@@ -14,21 +14,19 @@ import (
 // would see a policy variable.
 func (p *Policy) Terraform(name string) (string, error) {
 	if !isIdentifier(name) {
-		return "", &ConfigError{
-			Setting: "name of the data source", Value: name,
-			Problem: "not an identifier of Terraform: letters, digits, _ and -, with a letter or _ first",
-			Fix:     "correct it",
-		}
+		return "", configError("terraform-name", "name of the data source", name,
+			"not an identifier of Terraform: letters, digits, _ and -, with a letter or _ first",
+			"correct it")
 	}
 	if p.document.Statement == nil {
-		return "", &ConfigError{Setting: "policy", Problem: "the zero Policy is no document", Fix: "make it with NewPolicy"}
+		return "", configError("policy-zero", "policy", "",
+			"the zero Policy is no document",
+			"make it with NewPolicy")
 	}
 	if strings.Contains(string(p.document.compact()), "&{") {
-		return "", &ConfigError{
-			Setting: "policy",
-			Problem: "has the characters &{, which Terraform's AWS provider turns into ${",
-			Fix:     "use the JSON text",
-		}
+		return "", configError("terraform-escape", "policy", "",
+			"has the characters &{, which Terraform's AWS provider turns into ${",
+			"use the JSON text")
 	}
 	version := p.document.Version
 	if version == "" {

@@ -144,8 +144,9 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 func (c *Connector) check() error {
 	switch {
 	case isNil(c.driver):
-		return &ConfigError{Setting: "driver", Problem: "is nil",
-			Fix: "check the error of ParseDSN or New, and pass the driver that it returned"}
+		return configError("driver-nil", "driver", "",
+			"is nil",
+			"check the error of ParseDSN or New, and pass the driver that it returned")
 	case isNil(c.tokens):
 		return errNilSource()
 	}
@@ -222,7 +223,7 @@ func (a *attempt) now() time.Time {
 	return time.Now()
 }
 
-// report completes event, which tells of what has been going on since began, if that is
+// report completes event, which is about what has been going on since began, if that is
 // not zero.
 func (a *attempt) report(ctx context.Context, event Event, began time.Time) {
 	if a.connector.observe == nil {
@@ -273,10 +274,11 @@ func contextError(ctx context.Context, err error) error {
 	return err
 }
 
-// Event is a step of a login, for metrics and logs. It never holds a token.
+// Event is a step of a login, for metrics and logs. It never holds a token. slog and JSON
+// show what it holds, and of an error also the codes of [Explain].
 type Event struct {
 	Kind  EventKind
-	Login Login // whom and where, as far as known at this step
+	Login Login // user and endpoint, as far as known at this step
 
 	// Duration is that of the whole login for LoginSucceeded, LoginRefused and
 	// LoginFailed, that of getting the token for TokenSigned, TokenReused and
@@ -288,7 +290,7 @@ type Event struct {
 	Err         error         // what Connect or the token source returned
 }
 
-// EventKind says which step of a login an [Event] tells of.
+// EventKind says which step of a login an [Event] is.
 type EventKind uint8
 
 // The steps of a login. Each Connect reports LoginStarted first and one of

@@ -90,10 +90,9 @@ func (e Endpoint) RootsPEM() (text string, system bool, err error) {
 	}
 	switch origin := e.rootsOrigin(nil); origin {
 	case originOption:
-		return "", false, &ConfigError{
-			Setting: "WithRootCAs", Problem: "gives a pool, which cannot be written out",
-			Fix: "use the file that the pool was read from",
-		}
+		return "", false, configError("root-cas-pool", "WithRootCAs", "",
+			"gives a pool, which cannot be written out",
+			"use the file that the pool was read from")
 	case originSystem:
 		return "", true, nil
 	default:
@@ -111,11 +110,9 @@ func certificatesPEM(certificates []*x509.Certificate) string {
 }
 
 func (e Endpoint) noRootsError() error {
-	problem := &ConfigError{
-		Setting: "endpoint", Value: e.String(),
-		Problem: "the embedded RDS roots (bundle of " + bundleDate() + ") have none for the region " + e.region,
-		Fix:     "give the bundle that AWS publishes for the region with WithRootCAs",
-	}
+	problem := configError("roots-missing", "endpoint", e.String(),
+		"the embedded RDS roots (bundle of "+bundleDate()+") have none for the region "+e.region,
+		"give the bundle that AWS publishes for the region with WithRootCAs")
 	switch e.partition {
 	case "aws":
 		// The bundle is complete for its day, so a typo is likelier

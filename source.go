@@ -129,8 +129,8 @@ func (s *signingSource) newToken(ctx context.Context, key tokenKey, login Login)
 		return Token{}, err
 	}
 	if s.credentials == nil {
-		return Token{}, &ConfigError{Code: "credentials-provider-nil", Setting: "credentials provider", Problem: "is nil",
-			Fix: "pass the Credentials of the aws.Config that config.LoadDefaultConfig returns"}
+		return Token{}, configError("credentials-provider-nil", "credentials provider", "", "is nil",
+			"pass the Credentials of the aws.Config that config.LoadDefaultConfig returns")
 	}
 	credentials, failed := s.credentials.credentials(ctx)
 	if failed != nil {
@@ -231,11 +231,14 @@ func (s *signingSource) drop(slot *reusedToken) {
 
 // sign makes a token from credentials, without I/O.
 func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token, error) {
+	made := time.Now().Round(0) // without the monotonic clock: see NewToken
 	text, err := presign(ctx, login, credentials)
 	if err != nil {
 		return Token{}, signingFailed(login, credentials, err)
 	}
-	return signedToken(text, login, credentials)
+	token, err := signedToken(text, login, credentials)
+	token.made = made
+	return token, err
 }
 
 // presign returns the text of a token: a presigned URL of the service rds-db, without its

@@ -30,11 +30,9 @@ import (
 // user guide.
 func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
 	if e.IsZero() {
-		return nil, &ConfigError{
-			Setting: "Endpoint",
-			Problem: "the zero Endpoint names no server to verify",
-			Fix:     "make it with ResolveEndpoint",
-		}
+		return nil, configError("endpoint-zero", "Endpoint", "",
+			"the zero Endpoint names no server to verify",
+			"make it with ResolveEndpoint")
 	}
 	config := base.Clone() // nil of nil
 	if config == nil {
@@ -61,20 +59,16 @@ func (e Endpoint) verifyServerName(config *tls.Config) error {
 		config.ServerName = e.host
 		return nil
 	}
-	return &ConfigError{
-		Setting: "tls.Config.ServerName", Value: config.ServerName,
-		Problem: "not the endpoint that the token is for, which is " + strconv.Quote(e.host),
-		Fix:     "leave ServerName empty, or name the endpoint that is signed with WithEndpoint",
-	}
+	return configError("tls-server-name", "tls.Config.ServerName", config.ServerName,
+		"not the endpoint that the token is for, which is "+strconv.Quote(e.host),
+		"leave ServerName empty, or name the endpoint that is signed with WithEndpoint")
 }
 
 func raiseVersion(config *tls.Config) error {
 	if config.MaxVersion != 0 && config.MaxVersion < tls.VersionTLS12 {
-		return &ConfigError{
-			Setting: "tls.Config.MaxVersion", Value: tls.VersionName(config.MaxVersion),
-			Problem: "a token may travel only inside TLS 1.2 or newer",
-			Fix:     "leave MaxVersion zero",
-		}
+		return configError("tls-max-version", "tls.Config.MaxVersion", tls.VersionName(config.MaxVersion),
+			"a token may travel only inside TLS 1.2 or newer",
+			"leave MaxVersion zero")
 	}
 	config.MinVersion = max(config.MinVersion, tls.VersionTLS12)
 	return nil
@@ -86,11 +80,9 @@ func (e Endpoint) raiseVerification(config *tls.Config) error {
 		return nil
 	}
 	if config.VerifyConnection == nil {
-		return &ConfigError{
-			Setting: "WithCallerVerification",
-			Problem: "the tls.Config sets InsecureSkipVerify and has no VerifyConnection, so nobody would verify the server",
-			Fix:     "verify the server in VerifyConnection, which also runs for resumed sessions, or leave the option out",
-		}
+		return configError("tls-unverified", "WithCallerVerification", "",
+			"the tls.Config sets InsecureSkipVerify and has no VerifyConnection, so nobody would verify the server",
+			"verify the server in VerifyConnection, which also runs for resumed sessions, or leave the option out")
 	}
 	return nil
 }

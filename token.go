@@ -36,7 +36,8 @@ type Token struct {
 	text            func() string
 	accessKeyID     string
 	signed, expires time.Time
-	signedFor       tokenKey // zero where the text is no whole token
+	signedFor       tokenKey  // zero where the text is no whole token
+	made            time.Time // the instant of signing; zero unless it was signed here
 	reused          bool
 }
 
@@ -120,12 +121,17 @@ func (t Token) Signed() time.Time { return t.signed }
 // or "" where that is unknown.
 func (t Token) AccessKeyID() string { return t.accessKeyID }
 
-// age returns how long ago the token was signed, zero where that is unknown.
+// age returns how long ago the token was signed, zero where that is unknown. A token from
+// elsewhere has the second only.
 func (t Token) age() time.Duration {
-	if t.signed.IsZero() {
+	signed := t.made
+	if signed.IsZero() {
+		signed = t.signed
+	}
+	if signed.IsZero() {
 		return 0
 	}
-	return max(0, time.Since(t.signed))
+	return max(0, time.Since(signed))
 }
 
 // Reused reports whether the source had given out this token before.
@@ -202,7 +208,8 @@ func (l Login) sourceError(err error) error {
 }
 
 func errNilSource() error {
-	return &ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
+	return configError("token-source-nil", "token source", "",
+		"is nil", "pass the result of rdsiam.NewTokenSource")
 }
 
 // Validate reports a login that no server could accept: a zero endpoint, or a user
@@ -210,16 +217,20 @@ func errNilSource() error {
 func (l Login) Validate() error {
 	switch {
 	case l.Endpoint.IsZero():
-		return &ConfigError{Setting: "endpoint", Problem: "is not set", Fix: "make it with rdsiam.ResolveEndpoint"}
+		return configError("endpoint-zero", "endpoint", "",
+			"is not set", "make it with rdsiam.ResolveEndpoint")
 	case l.User == "":
-		return &ConfigError{Setting: "user", Problem: "is empty, and the token is signed for a user",
-			Fix: "name the database user in the DSN or configuration"}
+		return configError("user-empty", "user", "",
+			"is empty, and the token is signed for a user",
+			"name the database user in the DSN or configuration")
 	case strings.ContainsRune(l.User, 0):
-		return &ConfigError{Setting: "user", Value: l.User, Problem: "contains a NUL byte, which ends a name on the wire",
-			Fix: "name the database user as the database spells it"}
+		return configError("user-nul", "user", l.User,
+			"contains a NUL byte, which ends a name on the wire",
+			"name the database user as the database spells it")
 	case !utf8.ValidString(l.User):
-		return &ConfigError{Setting: "user", Value: l.User, Problem: "is not valid UTF-8",
-			Fix: "name the database user as the database spells it"}
+		return configError("user-not-utf8", "user", l.User,
+			"is not valid UTF-8",
+			"name the database user as the database spells it")
 	}
 	return nil
 }

@@ -3,9 +3,7 @@ package rdsmysql
 import (
 	"context"
 	"crypto/tls"
-	"database/sql/driver"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -76,10 +74,6 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 // describe returns err fit for the caller. a is nil where err comes from before the
 // token.
 func (a *attempt) describe(err error) error {
-	if errors.Is(err, driver.ErrBadConn) {
-		// Not wrapped: database/sql would find it and log in again.
-		return fmt.Errorf("login given up, as RejectReadOnly does on a read-only server: %v", err)
-	}
 	if a == nil {
 		return err
 	}

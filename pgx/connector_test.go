@@ -89,11 +89,11 @@ func TestLoginError(t *testing.T) {
 		want       []string
 	}{
 		{"no policy", "app", "28000", true, []string{
-			`rdsiam: log in as "app" to ` + instance + `:5432 (us-east-1) refused by the server (access key ASIA`,
+			`rdsiam: login as "app" to ` + instance + `:5432 refused (SQLSTATE 28000)`, "access key: ASIA",
 			`PAM authentication failed for user "app" (SQLSTATE 28000)`,
-			"likely: (1) the identity lacks rds-db:connect for this database user: "}},
+			"1. the AWS identity lacks rds-db:connect for this user: "}},
 		{"no rds_iam", "old", "", false, []string{
-			`rdsiam: log in as "old" to ` + instance + `:5432 (us-east-1) failed (access key ASIA`,
+			`rdsiam: login as "old" to ` + instance + `:5432 failed`, "access key: ASIA",
 			`authentication method requirement "password" failed`,
 			`the role does not exist or is no member of rds_iam: run GRANT rds_iam TO "old"`}},
 	}

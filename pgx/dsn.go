@@ -22,6 +22,11 @@ func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a NUL byte, which ends a name on the wire", Fix: "remove it"}
 	}
 	config, err := pgx.ParseConfig(dsn)
+	if err != nil && hasAtInUser(dsn) {
+		return nil, &rdsiam.ConfigError{Code: "dsn-at-sign", Setting: "DSN",
+			Problem: "has two @ before its host, of which pgx takes the first for the end of the user",
+			Fix:     "write an @ in the user as %40"}
+	}
 	if err != nil {
 		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "pgx cannot read it, or the environment and files that complete it" + reason(dsn, err),
 			Fix: "write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…"}
@@ -45,6 +50,13 @@ func hasPassword(dsn string) bool {
 
 func isURL(dsn string) bool {
 	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
+// hasAtInUser reports whether a URL has an @ in its user that is not written as %40.
+func hasAtInUser(dsn string) bool {
+	_, rest, _ := strings.Cut(dsn, "://")
+	authority, _, _ := strings.Cut(rest, "/")
+	return isURL(dsn) && strings.Count(authority, "@") > 1
 }
 
 func hasURLPassword(rest string) bool {

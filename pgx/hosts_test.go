@@ -210,7 +210,7 @@ func TestWriterThatIsNone(t *testing.T) {
 	if !errors.As(err, &failed) || !failed.Retryable() || failed.Refused {
 		t.Fatalf("got %v", err)
 	}
-	wantContains(t, err, "likely: the server is not what target_session_attrs asks for")
+	wantContains(t, err, "1. the server is not what target_session_attrs asks for")
 }
 
 func noHook(context.Context, *pgx.ConnConfig) error { return nil }

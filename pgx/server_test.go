@@ -3,6 +3,7 @@ package rdspgx_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -143,8 +144,8 @@ func wantContains(t testing.TB, err error, wants ...string) {
 		t.Fatalf("no error, want one with %q", wants)
 	}
 	for _, want := range wants {
-		if !strings.Contains(err.Error(), want) {
-			t.Errorf("got  %v\nwant %q in it", err, want)
+		if !strings.Contains(fmt.Sprintf("%+v", err), want) {
+			t.Errorf("got  %+v\nwant %q in it", err, want)
 		}
 	}
 }

@@ -5,12 +5,14 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
-	"strings"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/causes"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -70,25 +72,25 @@ func onPools(t *testing.T, endpoint string, test func(*testing.T, *troubled, ope
 // A pool whose server has trouble recovers by itself when the trouble is over.
 func TestPoolRecovers(t *testing.T) {
 	const timeout = 2 * time.Second
-	slow := []string{causeSlow, causeTime}
+	slow := []string{causes.Stalled, causes.Deadline}
 	tests := []struct {
 		name   string
 		faults rdsiamtest.Faults
 		causes []string
 	}{
-		{"refuse", rdsiamtest.Faults{RefuseNext: 1000}, []string{causePolicy}},
+		{"refuse", rdsiamtest.Faults{RefuseNext: 1000}, []string{causes.Policy}},
 		{"slow to accept", rdsiamtest.Faults{AcceptDelay: 24 * time.Hour}, slow},
 		{"slow TLS", rdsiamtest.Faults{TLSDelay: 24 * time.Hour}, slow},
 		{"slow token", rdsiamtest.Faults{TokenDelay: 24 * time.Hour}, slow},
 		{"slow statement", rdsiamtest.Faults{StatementDelay: 24 * time.Hour}, slow},
-		{"cut at once", rdsiamtest.Faults{CutAfter: -1}, []string{causeCut}},
-		{"cut in the handshake", rdsiamtest.Faults{CutAfter: 300}, []string{causeCut}},
-		{"wrong name", rdsiamtest.Faults{TLSMode: rdsiamtest.WrongName}, []string{causeCertificate}},
-		{"expired certificate", rdsiamtest.Faults{TLSMode: rdsiamtest.ExpiredCertificate}, []string{causeCertificate}},
-		{"unknown authority", rdsiamtest.Faults{TLSMode: rdsiamtest.UnknownAuthority}, []string{causeCertificate}},
-		{"no TLS", rdsiamtest.Faults{TLSMode: rdsiamtest.TLSUnavailable}, []string{causeNoTLS}},
-		{"server ahead", rdsiamtest.Faults{ClockOffset: 15*time.Minute + time.Second}, []string{causeClock}},
-		{"server behind", rdsiamtest.Faults{ClockOffset: -5*time.Minute - 5*time.Second}, []string{causeClock}},
+		{"cut at once", rdsiamtest.Faults{CutAfter: -1}, []string{causes.Cut}},
+		{"cut in the handshake", rdsiamtest.Faults{CutAfter: 300}, []string{causes.Cut}},
+		{"wrong name", rdsiamtest.Faults{TLSMode: rdsiamtest.WrongName}, []string{causes.CertificateName}},
+		{"expired certificate", rdsiamtest.Faults{TLSMode: rdsiamtest.ExpiredCertificate}, []string{causes.CertificateExpired}},
+		{"unknown authority", rdsiamtest.Faults{TLSMode: rdsiamtest.UnknownAuthority}, []string{causes.CertificateAuthority}},
+		{"no TLS", rdsiamtest.Faults{TLSMode: rdsiamtest.TLSUnavailable}, []string{causes.NoTLS}},
+		{"server ahead", rdsiamtest.Faults{ClockOffset: 15*time.Minute + time.Second}, []string{causes.Clock}},
+		{"server behind", rdsiamtest.Faults{ClockOffset: -5*time.Minute - 5*time.Second}, []string{causes.Clock}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -106,11 +108,11 @@ func TestPoolRecovers(t *testing.T) {
 				const rounds = 5
 				for round := range rounds {
 					for _, err := range askAll(t, p, timeout) {
-						causes := test.causes
+						want := test.causes
 						if round < rounds-1 { // it may be a connection that was dropped
-							causes = append([]string{causeCut}, causes...)
+							want = append([]string{causes.Cut}, want...)
 						}
-						s.wantExplained(t, by, err, causes...)
+						s.wantExplained(t, by, err, want...)
 					}
 				}
 				s.SetFaults(rdsiamtest.Faults{})
@@ -163,7 +165,7 @@ func TestPoolFailover(t *testing.T) {
 					}
 					mutex.Lock()
 					failed++
-					s.wantExplained(t, by, err, causeCut)
+					s.wantExplained(t, by, err, causes.Cut)
 					if !s.explain(t, err).Retryable {
 						t.Errorf("not to be tried again: %v", err)
 					}
@@ -192,7 +194,7 @@ func TestPoolRefuseNext(t *testing.T) {
 			for _, err := range askAll(t, p, 10*time.Second) {
 				if err != nil {
 					refused++
-					s.wantExplained(t, by, err, causePolicy)
+					s.wantExplained(t, by, err, causes.Policy)
 				}
 			}
 		}
@@ -211,9 +213,9 @@ func TestPoolRefuseNext(t *testing.T) {
 // Workers that ask again each second are in one by one, as the throttle admits them.
 func TestPoolThrottle(t *testing.T) {
 	for name, endpoint := range map[string]string{"instance": instanceEndpoint, "proxy": proxyEndpoint} {
-		cause := causeThrottle
+		cause := causes.Throttled
 		if endpoint == proxyEndpoint {
-			cause = causeProxy
+			cause = causes.ProxyThrottled
 		}
 		t.Run(name, func(t *testing.T) {
 			onPools(t, endpoint, func(t *testing.T, s *troubled, by openPool, p pool) {
@@ -272,7 +274,7 @@ func TestPoolRotation(t *testing.T) {
 		s.DropConnections()
 		wantIn("afterwards, with both roots", ready)
 		before := len(s.Logins())
-		s.wantExplained(t, by, s.askTwice(t, late), causeCertificate)
+		s.wantExplained(t, by, s.askTwice(t, late), causes.CertificateAuthority)
 		if n := len(s.Logins()) - before; n != 0 {
 			t.Errorf("%d logins with the old roots", n)
 		}
@@ -287,7 +289,8 @@ func TestPoolRotation(t *testing.T) {
 func (s *troubled) askTwice(t *testing.T, p pool) error {
 	t.Helper()
 	err := p.ask(t.Context())
-	if err != nil && strings.Contains(s.explain(t, err).String(), causeCut) {
+	isCut := func(cause rdsiam.Cause) bool { return cause.Code == causes.Cut }
+	if err != nil && slices.ContainsFunc(s.explain(t, err).Causes, isCut) {
 		return p.ask(t.Context())
 	}
 	return err
@@ -326,7 +329,7 @@ func TestPoolCutAnywhere(t *testing.T) {
 				if err == nil && try < 2 {
 					continue
 				}
-				s.wantExplained(t, by, err, causeCut)
+				s.wantExplained(t, by, err, causes.Cut)
 				if took := time.Since(began); took != 0 {
 					t.Errorf("cut after %d bytes: it took %s", n, took)
 				}

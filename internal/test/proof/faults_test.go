@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -23,6 +22,7 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/causes"
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
@@ -241,12 +241,10 @@ func (s *troubled) wantExplained(t *testing.T, by openPool, err error, want ...s
 	for _, text := range printed(err, by.isConnector()) {
 		s.tokens.absent(t, "an error", text)
 	}
-	causes := s.explain(t, err).Causes
-	fits := func(cause rdsiam.Cause) bool {
-		return slices.ContainsFunc(want, func(text string) bool { return strings.Contains(cause.Text, text) })
-	}
-	if !slices.ContainsFunc(causes, fits) {
-		t.Errorf("no cause is one of %q: %v\nof: %v", want, causes, err)
+	likely := s.explain(t, err).Causes
+	fits := func(cause rdsiam.Cause) bool { return slices.Contains(want, cause.Code) }
+	if !slices.ContainsFunc(likely, fits) {
+		t.Errorf("no cause is one of %q: %v\nof: %v", want, likely, err)
 	}
 }
 
@@ -271,20 +269,6 @@ func printed(err error, alsoConfig bool) []string {
 	return texts
 }
 
-// The causes that are looked for, each in a few words of its own.
-const (
-	causePolicy      = "lacks rds-db:connect"
-	causeThrottle    = "logins with new tokens are throttled"
-	causeProxy       = "the proxy throttles"
-	causeClock       = "the clock of this machine is wrong"
-	causeSlow        = "did not answer in time"
-	causeTime        = "the time ended before there was a connection"
-	causeHelper      = "IAM helper was too slow"
-	causeCut         = "cut the connection"
-	causeCertificate = "certificate did not verify"
-	causeNoTLS       = "does not offer TLS"
-)
-
 // byEngine is what is expected of PostgreSQL and of MySQL.
 type byEngine map[string]string
 
@@ -301,37 +285,37 @@ var faults = []struct {
 	event    rdsiam.EventKind
 }{
 	{name: "refuse", faults: rdsiamtest.Faults{RefuseNext: 1},
-		cause: both(causePolicy), reason: rdsiamtest.ReasonFault, event: rdsiam.LoginRefused},
+		cause: both(causes.Policy), reason: rdsiamtest.ReasonFault, event: rdsiam.LoginRefused},
 	{name: "throttle", faults: rdsiamtest.Faults{NewTokensPerSecond: 1},
-		cause: both(causeThrottle), reason: rdsiamtest.ReasonThrottled, event: rdsiam.LoginRefused},
+		cause: both(causes.Throttled), reason: rdsiamtest.ReasonThrottled, event: rdsiam.LoginRefused},
 	{name: "refuse at a proxy", endpoint: proxyEndpoint, faults: rdsiamtest.Faults{RefuseNext: 1},
-		cause: both(causePolicy), reason: rdsiamtest.ReasonFault, event: rdsiam.LoginRefused},
+		cause: both(causes.ProxyPolicy), reason: rdsiamtest.ReasonFault, event: rdsiam.LoginRefused},
 	{name: "throttle at a proxy", endpoint: proxyEndpoint, faults: rdsiamtest.Faults{NewTokensPerSecond: 1},
-		cause: both(causeProxy), reason: rdsiamtest.ReasonThrottled},
+		cause: both(causes.ProxyThrottled), reason: rdsiamtest.ReasonThrottled},
 	{name: "slow to accept", faults: rdsiamtest.Faults{AcceptDelay: 24 * time.Hour}, timeout: time.Second,
-		takes: [2]time.Duration{time.Second, time.Second}, cause: byEngine{"PostgreSQL": causeSlow, "MySQL": causeTime}, event: rdsiam.LoginFailed},
+		takes: [2]time.Duration{time.Second, time.Second}, cause: byEngine{"PostgreSQL": causes.Stalled, "MySQL": causes.Deadline}, event: rdsiam.LoginFailed},
 	{name: "slow TLS", faults: rdsiamtest.Faults{TLSDelay: 24 * time.Hour}, timeout: time.Second,
-		takes: [2]time.Duration{time.Second, time.Second}, cause: byEngine{"PostgreSQL": causeSlow, "MySQL": causeTime}, event: rdsiam.LoginFailed},
+		takes: [2]time.Duration{time.Second, time.Second}, cause: byEngine{"PostgreSQL": causes.Stalled, "MySQL": causes.Deadline}, event: rdsiam.LoginFailed},
 	{name: "slow token", faults: rdsiamtest.Faults{TokenDelay: 24 * time.Hour}, timeout: 3 * time.Second,
-		takes: [2]time.Duration{3 * time.Second, 3 * time.Second}, cause: byEngine{"PostgreSQL": causeSlow, "MySQL": causeTime},
+		takes: [2]time.Duration{3 * time.Second, 3 * time.Second}, cause: byEngine{"PostgreSQL": causes.Stalled, "MySQL": causes.Deadline},
 		reason: rdsiamtest.ReasonAbandoned, event: rdsiam.LoginFailed},
 	{name: "slow statement", faults: rdsiamtest.Faults{StatementDelay: 24 * time.Hour}, timeout: 3 * time.Second,
-		takes: [2]time.Duration{3 * time.Second, 3 * time.Second}, cause: both(causeTime), reason: rdsiamtest.ReasonAccepted, event: rdsiam.LoginSucceeded},
+		takes: [2]time.Duration{3 * time.Second, 3 * time.Second}, cause: both(causes.Deadline), reason: rdsiamtest.ReasonAccepted, event: rdsiam.LoginSucceeded},
 	{name: "patient client, slow TLS", faults: rdsiamtest.Faults{TLSDelay: 24 * time.Hour},
-		takes: [2]time.Duration{time.Minute, 10 * time.Second}, cause: both(causeCut), event: rdsiam.LoginFailed},
+		takes: [2]time.Duration{time.Minute, 10 * time.Second}, cause: both(causes.Cut), event: rdsiam.LoginFailed},
 	{name: "patient client, slow token", faults: rdsiamtest.Faults{TokenDelay: 24 * time.Hour},
-		takes: [2]time.Duration{time.Minute, 10 * time.Second}, cause: byEngine{"PostgreSQL": causeHelper, "MySQL": causeCut},
+		takes: [2]time.Duration{time.Minute, 10 * time.Second}, cause: byEngine{"PostgreSQL": causes.SlowHelper, "MySQL": causes.Cut},
 		reason: rdsiamtest.ReasonTimeout, event: rdsiam.LoginFailed},
-	{name: "cut at once", faults: rdsiamtest.Faults{CutAfter: -1}, cause: both(causeCut), event: rdsiam.LoginFailed},
-	{name: "cut in the handshake", faults: rdsiamtest.Faults{CutAfter: 300}, cause: both(causeCut), event: rdsiam.LoginFailed},
-	{name: "wrong name", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.WrongName}, cause: both(causeCertificate), event: rdsiam.LoginFailed},
-	{name: "expired certificate", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.ExpiredCertificate}, cause: both(causeCertificate), event: rdsiam.LoginFailed},
-	{name: "unknown authority", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.UnknownAuthority}, cause: both(causeCertificate), event: rdsiam.LoginFailed},
-	{name: "no TLS", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.TLSUnavailable}, cause: both(causeNoTLS), event: rdsiam.LoginFailed},
+	{name: "cut at once", faults: rdsiamtest.Faults{CutAfter: -1}, cause: both(causes.Cut), event: rdsiam.LoginFailed},
+	{name: "cut in the handshake", faults: rdsiamtest.Faults{CutAfter: 300}, cause: both(causes.Cut), event: rdsiam.LoginFailed},
+	{name: "wrong name", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.WrongName}, cause: both(causes.CertificateName), event: rdsiam.LoginFailed},
+	{name: "expired certificate", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.ExpiredCertificate}, cause: both(causes.CertificateExpired), event: rdsiam.LoginFailed},
+	{name: "unknown authority", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.UnknownAuthority}, cause: both(causes.CertificateAuthority), event: rdsiam.LoginFailed},
+	{name: "no TLS", faults: rdsiamtest.Faults{TLSMode: rdsiamtest.TLSUnavailable}, cause: both(causes.NoTLS), event: rdsiam.LoginFailed},
 	{name: "server ahead", faults: rdsiamtest.Faults{ClockOffset: 15*time.Minute + time.Second},
-		cause: both(causeClock), reason: rdsiamtest.ReasonExpired, event: rdsiam.LoginRefused},
+		cause: both(causes.Clock), reason: rdsiamtest.ReasonExpired, event: rdsiam.LoginRefused},
 	{name: "server behind", faults: rdsiamtest.Faults{ClockOffset: -5*time.Minute - 2*time.Second},
-		cause: both(causeClock), reason: rdsiamtest.ReasonNotYetValid, event: rdsiam.LoginRefused},
+		cause: both(causes.Clock), reason: rdsiamtest.ReasonNotYetValid, event: rdsiam.LoginRefused},
 }
 
 func TestFaults(t *testing.T) {
@@ -364,8 +348,8 @@ func TestFaults(t *testing.T) {
 				took = time.Since(began)
 				p.close()
 				cause := test.cause[by.engine]
-				if by.name == "pgxpool hook" && cause == causeSlow {
-					cause = causeTime // pgxpool does not wait for what pgx says
+				if by.name == "pgxpool hook" && cause == causes.Stalled {
+					cause = causes.Deadline // pgxpool does not wait for what pgx says
 				}
 				s.wantExplained(t, by, err, cause)
 				if got := s.lastReason(); got != test.reason {
@@ -437,7 +421,7 @@ func TestCutAnywhere(t *testing.T) {
 						t.Errorf("cut after %d bytes: it took %s", n, took)
 					}
 					p.close()
-					s.wantExplained(t, by, err, causeCut)
+					s.wantExplained(t, by, err, causes.Cut)
 				}
 			})
 		})
@@ -458,7 +442,7 @@ func TestDropConnections(t *testing.T) {
 			}
 			// The statement that finds out fails, unless the driver looks first.
 			if err := p.ask(t.Context()); err != nil {
-				s.wantExplained(t, by, err, causeCut)
+				s.wantExplained(t, by, err, causes.Cut)
 				if !s.explain(t, err).Retryable {
 					t.Errorf("not to be tried again: %v", err)
 				}
@@ -495,7 +479,7 @@ func TestDropConnectionsDuringALogin(t *testing.T) {
 				if took := time.Since(began); took != time.Second {
 					t.Errorf("it took %s, want 1s", took)
 				}
-				s.wantExplained(t, by, err, causeCut)
+				s.wantExplained(t, by, err, causes.Cut)
 				if got := s.lastReason(); got != rdsiamtest.ReasonCut {
 					t.Errorf("the server's reason: %q", got)
 				}
@@ -528,7 +512,7 @@ func TestRotatedCertificate(t *testing.T) {
 					t.Errorf("on the open connection: %v", err)
 				}
 				s.DropConnections()
-				s.wantExplained(t, by, s.askTwice(t, p), causeCertificate)
+				s.wantExplained(t, by, s.askTwice(t, p), causes.CertificateAuthority)
 				if n := len(s.Logins()); n != 1 {
 					t.Errorf("%d logins, want the first one only", n)
 				}

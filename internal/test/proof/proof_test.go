@@ -172,8 +172,8 @@ func (l *lab) proveRefusals(t *testing.T, ways []way, refusals []refusal) {
 					t.Fatal("logged in")
 				}
 				for _, text := range refusal.texts {
-					if !strings.Contains(err.Error(), text) {
-						t.Errorf("the error lacks %q:\n%v", text, err)
+					if !strings.Contains(fmt.Sprintf("%+v", err), text) {
+						t.Errorf("the error lacks %q:\n%+v", text, err)
 					}
 				}
 				asked := len(l.verifier.Logins()) - before

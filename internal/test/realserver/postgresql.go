@@ -128,7 +128,7 @@ func (s *Server) launchPostgreSQL(ctx context.Context) error {
 	start := func(free int) (*daemon, error) {
 		port = free
 		args := []string{"-D", w.path("data"), "-p", strconv.Itoa(port)}
-		for _, setting := range []string{
+		for _, setting := range append([]string{
 			"listen_addresses=127.0.0.1",
 			"unix_socket_directories=" + w.dir,
 			"hba_file=" + w.path("pg_hba.conf"),
@@ -137,7 +137,7 @@ func (s *Server) launchPostgreSQL(ctx context.Context) error {
 			"max_connections=200", "shared_buffers=32MB",
 			"fsync=off", "full_page_writes=off", "wal_level=minimal", "max_wal_senders=0",
 			"logging_collector=off", "log_destination=stderr",
-		} {
+		}, s.options.Settings...) {
 			args = append(args, "-c", setting)
 		}
 		return w.start(ctx, launch{

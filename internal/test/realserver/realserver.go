@@ -60,6 +60,9 @@ type Options struct {
 	// is still that of this machine. The temporary directory is Root's /tmp.
 	Root string
 
+	// Settings are further settings of PostgreSQL, as "name=value". They win over our own.
+	Settings []string
+
 	// Log, if set, receives the server's log. It is written to by one goroutine
 	// at a time until Close returns.
 	Log io.Writer

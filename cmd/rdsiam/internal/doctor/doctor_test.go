@@ -164,7 +164,7 @@ func TestCauses(t *testing.T) {
 			"tls", doctor.Failed, "before TLS: Error 1130 (HY000): Host '10.0.3.9' is not allowed to connect to this MySQL server: no account of this server may log in from this host",
 			"RENAME USER 'app'@'HOST' TO 'app'@'%';"},
 		{"too many connections", mysql, nil, greets(1040, "Too many connections"),
-			"tls", doctor.Failed, "Error 1040 (HY000): Too many connections: the server, or the account, has no connection left", "rdsiam doctor " + ordersHost},
+			"tls", doctor.Failed, "Error 1040 (HY000): Too many connections: the server has no connection left", "rdsiam doctor " + ordersHost},
 		{"greeting that nobody explains", mysql, nil, greets(9999, "Out of order"),
 			"tls", doctor.Failed, "the server ends the connection before TLS: Error 9999 (HY000): Out of order", "rdsiam doctor " + ordersHost},
 		{"another protocol", postgres, nil, func(t *testing.T, s *stage) { s.network.server = newStage(t, mysql).server },
@@ -361,7 +361,7 @@ func TestCauses(t *testing.T) {
 			mustDo(t, s.server.SetPolicies())
 		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role orders --endpoint " + ordersHost + " --user app --profile prod"},
 		{"credentials that are not accepted", postgres, nil, notAccepted,
-			"login", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+			"login", doctor.Failed, "the token was signed by another AWS identity", "aws sts get-caller-identity"},
 		{"identity that AWS does not tell, without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "AccessDenied", Message: "explicit deny"})
 			mustDo(t, s.server.SetPolicies())
@@ -389,11 +389,11 @@ func TestCauses(t *testing.T) {
 		{"credentials that are not accepted, and a policy that allows", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "app"), "policy.json", resourceID
-		}, "login", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		}, "login", doctor.Failed, "the token was signed by another AWS identity", "aws sts get-caller-identity"},
 		{"credentials that are not accepted, and a policy without an id", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile = policyFor(t, resourceID, "App"), "policy.json"
-		}, "login", doctor.Failed, "the token was signed with another identity", "aws sts get-caller-identity"},
+		}, "login", doctor.Failed, "the token was signed by another AWS identity", "aws sts get-caller-identity"},
 		{"credentials that are not accepted, proxy", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Endpoint = proxyHost
@@ -654,7 +654,7 @@ func TestRuledOut(t *testing.T) {
 		t.Fatal("there is no other cause")
 	}
 	for _, other := range got.Otherwise {
-		for _, words := range []string{"clock of this machine", "credentials that signed the token expired", "signed with another identity"} {
+		for _, words := range []string{"clock of this machine", "credentials that signed the token expired", "signed by another AWS identity"} {
 			if strings.Contains(other.Text, words) {
 				t.Errorf("%q is still a cause", other.Text)
 			}

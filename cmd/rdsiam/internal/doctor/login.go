@@ -14,6 +14,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
+	"github.com/rdsiam/rdsiam/internal/causes"
 )
 
 // checkToken signs a token and throws it away.
@@ -76,22 +77,22 @@ func (c *chart) explainLogin(err error) Result {
 	if !errors.As(err, &login) || len(explanation.Causes) == 0 {
 		return failed("%s", strings.TrimPrefix(err.Error(), "rdsiam: ")).fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
-	causes := c.possible(explanation.Causes)
-	result := failed("%s: %s", saidByServer(login), flagwords.Replace(causes[0].Text))
-	result.Otherwise = c.otherCauses(causes[1:])
-	return result.fix(c.fixOf(causes[0], explanation.Code), c.command(causes[0], explanation.Code))
+	possible := c.possible(explanation.Causes)
+	result := failed("%s: %s", saidByServer(login), flagwords.Replace(possible[0].Text))
+	result.Otherwise = c.otherCauses(possible[1:])
+	return result.fix(c.fixOf(possible[0], explanation.Code), c.command(possible[0], explanation.Code))
 }
 
 // fixOf is what the library says to do, and what it brings about.
 func (c *chart) fixOf(cause rdsiam.Cause, code string) string {
 	fix := flagwords.Replace(cause.Fix)
-	about := func(words string) bool { return strings.Contains(cause.Text, words) }
+	about := func(codes ...string) bool { return slices.Contains(codes, cause.Code) }
 	switch {
-	case about(aboutPolicy) && c.isOfIdentityCenter():
+	case about(causes.Policy, causes.ProxyPolicy) && c.isOfIdentityCenter():
 		return "put this into the permission set of the role, which IAM Identity Center alone changes; " + fix
-	case about(aboutRole):
+	case about(causes.NoRole):
 		return fix + "; a member takes no password any more"
-	case about(aboutPlugin):
+	case about(causes.NoPlugin):
 		return fix + "; with the plugin an account takes no password any more"
 	case code == "1044":
 		return fix + ", or correct the name: the server does not tell whether there is such a database"
@@ -100,11 +101,11 @@ func (c *chart) fixOf(cause rdsiam.Cause, code string) string {
 }
 
 // otherCauses says of the log that names the reason how to read it.
-func (c *chart) otherCauses(causes []rdsiam.Cause) []Cause {
+func (c *chart) otherCauses(found []rdsiam.Cause) []Cause {
 	var others []Cause
-	for _, cause := range causes {
+	for _, cause := range found {
 		other := Cause{Text: flagwords.Replace(cause.Text), Fix: flagwords.Replace(cause.Fix)}
-		if strings.Contains(cause.Text, aboutServerLog) {
+		if cause.Code == causes.ServerLog {
 			other.Fix, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
 			if c.logsRefusals() {
 				other.Fix = "read the log " + authLog + ", which names the reason"
@@ -136,45 +137,26 @@ func saidByServer(e *rdsiam.LoginError) string {
 	return text
 }
 
-// The words by which the causes of the library are known. A test holds them against it.
-const (
-	aboutPolicy      = "lacks rds-db:connect"
-	aboutIdentity    = "signed with another identity"
-	aboutCredentials = "credentials that signed the token expired"
-	aboutClock       = "clock of this machine"
-	aboutIAM         = "IAM database authentication is off"
-	aboutRole        = "is no member of rds_iam"
-	aboutPlugin      = "does not use the plugin"
-	aboutServerLog   = "only the server knows"
-	aboutDatabase    = "no database of this name"
-	aboutLogin       = "no LOGIN attribute"
-	aboutConnect     = "may not connect to this database"
-	aboutProxyAuth   = "no IAM authentication, or no secret"
-	aboutThrottle    = "throttle"
-	aboutRegion      = "in another region"
-	aboutName        = "not the database's own"
-)
-
 // possible leaves out what cannot be, and puts first what was seen. There is always one
 // left.
-func (c *chart) possible(causes []rdsiam.Cause) []rdsiam.Cause {
+func (c *chart) possible(found []rdsiam.Cause) []rdsiam.Cause {
 	var first, rest, last []rdsiam.Cause
-	for _, cause := range causes {
-		about := func(words string) bool { return strings.Contains(cause.Text, words) }
+	for _, cause := range found {
+		about := func(codes ...string) bool { return slices.Contains(codes, cause.Code) }
 		switch {
-		case about(aboutClock) && c.clockBad,
-			about(aboutIAM) && c.database != nil && !c.database.IAM,
-			about(aboutProxyAuth) && c.database != nil && !c.database.IAM,
-			about(aboutPlugin) && c.plugin == pluginOther,
-			(about(aboutIdentity) || about(aboutCredentials)) && c.stranger,
-			about(aboutPolicy) && c.Policy != nil && c.resource.ID != "" && !c.allowed:
+		case about(causes.Clock) && c.clockBad,
+			about(causes.IAMOff) && c.database != nil && !c.database.IAM,
+			about(causes.ProxyAuth) && c.database != nil && !c.database.IAM,
+			about(causes.NoPlugin) && c.plugin == pluginOther,
+			(about(causes.Identity) || about(causes.SigningCredentials)) && c.stranger,
+			about(causes.Policy, causes.ProxyPolicy) && c.Policy != nil && c.resource.ID != "" && !c.allowed:
 			first = append(first, cause)
-		case about(aboutClock) && c.skew != nil,
-			about(aboutIAM) && c.database != nil,
-			about(aboutCredentials) && c.caller.arn != "",
-			about(aboutIdentity) && c.database != nil:
-		case about(aboutPlugin) && c.plugin == pluginIAM, // or the server only pretends: see pluginIAM
-			about(aboutName): // the certificate says that it is, but not its port
+		case about(causes.Clock) && c.skew != nil,
+			about(causes.IAMOff) && c.database != nil,
+			about(causes.SigningCredentials) && c.caller.arn != "",
+			about(causes.Identity) && c.database != nil:
+		case about(causes.NoPlugin) && c.plugin == pluginIAM, // or the server only pretends: see pluginIAM
+			about(causes.SignedName, causes.TunnelEndpoint): // the certificate says that it is, but not its port
 			last = append(last, cause)
 		default:
 			rest = append(rest, cause)
@@ -183,39 +165,39 @@ func (c *chart) possible(causes []rdsiam.Cause) []rdsiam.Cause {
 	if all := slices.Concat(first, rest, last); len(all) > 0 {
 		return all
 	}
-	return causes
+	return found
 }
 
 // command is what fixes a cause.
 func (c *chart) command(cause rdsiam.Cause, code string) string {
-	about := func(words string) bool { return strings.Contains(cause.Text, words) }
+	about := func(codes ...string) bool { return slices.Contains(codes, cause.Code) }
 	switch {
-	case about(aboutPolicy):
+	case about(causes.Policy, causes.ProxyPolicy):
 		return c.attachCommand()
-	case about(aboutIAM):
+	case about(causes.IAMOff):
 		return c.enableCommand()
-	case about(aboutRole):
+	case about(causes.NoRole):
 		return "GRANT rds_iam TO " + quoteName(c.User) + ";"
-	case about(aboutPlugin):
+	case about(causes.NoPlugin):
 		account := quoteText(c.User) + "@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
 		return "CREATE USER IF NOT EXISTS " + account + " ALTER USER " + account
-	case about(aboutLogin):
+	case about(causes.NoLoginAttribute):
 		return "ALTER ROLE " + quoteName(c.User) + " LOGIN;"
-	case about(aboutConnect):
+	case about(causes.NoConnectPrivilege):
 		return "GRANT CONNECT ON DATABASE " + quoteName(c.databaseName()) + " TO " + quoteName(c.User) + ";"
-	case about(aboutDatabase):
+	case about(causes.NoDatabase):
 		return c.withDatabase("DATABASE")
-	case about(aboutClock):
+	case about(causes.Clock):
 		return "sudo chronyc makestep"
-	case about(aboutCredentials):
+	case about(causes.SigningCredentials):
 		return c.getCredentials(c.credentials.Source)
-	case about(aboutIdentity):
+	case about(causes.Identity):
 		return c.whoAmI()
-	case about(aboutRegion):
+	case about(causes.GlobalRegion):
 		return c.withRegion("REGION")
-	case about(aboutProxyAuth):
+	case about(causes.ProxyAuth):
 		return c.requireIAM()
-	case about(aboutServerLog), about(aboutThrottle):
+	case about(causes.ServerLog, causes.Throttled, causes.ProxyThrottled):
 		return c.refusalLog()
 	case code == "1044":
 		return "GRANT SELECT ON " + quoteIdentifier(c.Database) + ".* TO " + quoteText(c.User) + "@'%';"

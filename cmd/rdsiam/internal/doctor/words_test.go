@@ -8,7 +8,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/doctor"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
 )
 
@@ -48,20 +47,6 @@ func knownCauses(t *testing.T) []rdsiam.Cause {
 		}
 	}
 	return causes
-}
-
-// The causes are told apart by words of the library, which must be there.
-func TestCauseWords(t *testing.T) {
-	causes := knownCauses(t)
-	for _, words := range doctor.CauseWords {
-		found := false
-		for _, cause := range causes {
-			found = found || strings.Contains(cause.Text, words)
-		}
-		if !found {
-			t.Errorf("no cause of the library has the words %q", words)
-		}
-	}
 }
 
 // People at a shell are not told of options of the library.

@@ -1,0 +1,78 @@
+package causes
+
+import (
+	"maps"
+	"slices"
+)
+
+// The codes of the causes of a refused or failed login. They are stable: programs go by
+// them.
+const (
+	Policy             = "policy"
+	Identity           = "identity"
+	SigningCredentials = "signing-credentials"
+	Clock              = "clock"
+	Throttled          = "throttled"
+	ServerLog          = "server-log"
+	IAMOff             = "iam-off"
+	NoRole             = "no-rds-iam-role"
+	NoPlugin           = "no-plugin"
+	EscapedUser        = "escaped-user"
+	SignedName         = "signed-name"
+	TunnelEndpoint     = "tunnel-endpoint"
+	GlobalRegion       = "global-region"
+
+	ProxyPolicy       = "proxy-policy"
+	ProxyAuth         = "proxy-auth"
+	ProxyPassword     = "proxy-password"
+	ProxyEndpoint     = "proxy-endpoint"
+	ProxyThrottled    = "proxy-throttled"
+	ProxyNoTLS        = "proxy-no-tls"
+	ProxyNoConnection = "proxy-no-connection"
+
+	NotEncrypted        = "not-encrypted"
+	NoHBAEntry          = "no-hba-entry"
+	NoLoginAttribute    = "no-login-attribute"
+	SlowHelper          = "slow-helper"
+	NoDatabase          = "no-database"
+	DatabaseClosed      = "database-closed"
+	NoConnectPrivilege  = "no-connect-privilege"
+	NoDatabasePrivilege = "no-database-privilege"
+	NoPrivilege         = "no-privilege"
+	HostNotAllowed      = "host-not-allowed"
+	HostBlocked         = "host-blocked"
+	AccountLocked       = "account-locked"
+	TooManyConnections  = "too-many-connections"
+	RoleLimit           = "role-connection-limit"
+	DatabaseLimit       = "database-connection-limit"
+	AccountLimit        = "account-connection-limit"
+	Failover            = "failover"
+	ReadOnly            = "read-only"
+	RejectedReadOnly    = "rejected-read-only"
+	TargetSession       = "target-session-attrs"
+
+	UnknownParameter     = "unknown-parameter"
+	UnreadableParameter  = "unreadable-parameter"
+	RefusedParameter     = "refused-parameter"
+	RoleParameter        = "role-parameter"
+	ReplicationPrivilege = "replication-privilege"
+	ReplicationOff       = "replication-off"
+	ReplicationFull      = "replication-full"
+
+	ClearTextOff         = "clear-text-off"
+	Certificate          = "certificate"
+	CertificateName      = "certificate-name"
+	CertificateAuthority = "certificate-authority"
+	CertificateExpired   = "certificate-expired"
+	NoTLS                = "no-tls"
+	NoHost               = "no-such-host"
+	Resolver             = "resolver"
+	NotListening         = "not-listening"
+	NoAnswer             = "no-answer"
+	Stalled              = "stalled"
+	Cut                  = "cut"
+	Deadline             = "deadline"
+)
+
+// Codes returns the codes of all causes of a refused or failed login, in alphabetical order.
+func Codes() []string { return slices.Sorted(maps.Keys(words)) }

@@ -1,0 +1,103 @@
+package causes
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// rule is a row of the table: it applies if every condition that it sets holds.
+type rule struct {
+	codes     []string         // the server answered with one of them
+	is        func(error) bool // holds for an error of the tree; or one of texts is in it
+	texts     []string         // one of them is in the error text, in lower case
+	name      *regexp.Regexp   // is in the error text; its group is the name that sentences have
+	unless    string           // this is not in the error text
+	kinds     []Kind           // the endpoint is of one of them
+	hungUp    bool             // the connection ended before the server answered
+	causes    []string         // codes, the likeliest first
+	retryable bool
+}
+
+var (
+	proxies = []Kind{Proxy}
+	outside = []Kind{Outside}
+	global  = []Kind{GlobalWriter}
+
+	// refusedLogin are the codes by which MySQL and MariaDB refuse a token.
+	refusedLogin = []string{"1045", "1698"}
+)
+
+// rules are what clients see and what it means: the first that applies counts, so exact
+// texts stand before bare codes. They come from the AWS troubleshooting pages, from field
+// reports and from the servers themselves, which localize their texts: codes go first.
+// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
+var rules = concat(proxyRules, postgresRules, mysqlRules, networkRules)
+
+func concat(tables ...[]rule) (all []rule) {
+	for _, table := range tables {
+		all = append(all, table...)
+	}
+	return all
+}
+
+// row returns the number of the first rule that explains seen, or -1.
+func row(seen Symptom, kind Kind) int {
+	return slices.IndexFunc(rules, func(rule rule) bool { return rule.matches(&seen, kind) })
+}
+
+func (r *rule) matches(seen *Symptom, kind Kind) bool {
+	return (r.codes == nil || seen.answer(r.codes) != answer{}) &&
+		(r.is == nil && r.texts == nil || r.shows(seen)) &&
+		(r.name == nil || r.name.MatchString(seen.text)) &&
+		(r.unless == "" || !strings.Contains(seen.lower, r.unless)) &&
+		(r.kinds == nil || slices.Contains(r.kinds, kind)) &&
+		(!r.hungUp || seen.hungUp)
+}
+
+func (r *rule) shows(seen *Symptom) bool {
+	isIn := func(text string) bool { return strings.Contains(seen.lower, text) }
+	return r.is != nil && seen.has(r.is) || slices.ContainsFunc(r.texts, isIn)
+}
+
+// nameIn returns the name that the server's answer has, "" where it has none.
+func (r *rule) nameIn(text string) string {
+	if r.name == nil {
+		return ""
+	}
+	groups := r.name.FindStringSubmatch(text)
+	if len(groups) == 0 {
+		return ""
+	}
+	return strings.Join(groups[1:], "") // of alternatives, one has a name
+}
+
+var percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
+
+// withLogin adds what the login itself shows to the causes of a refusal: a name that no
+// server knows, and an endpoint that somebody gave.
+func withLogin(codes []string, login Login) []string {
+	isAbout := func(about ...string) bool {
+		return slices.ContainsFunc(about, func(code string) bool { return slices.Contains(codes, code) })
+	}
+	var first []string
+	if percentEscape.MatchString(login.User) && isAbout(Policy, ProxyPolicy, NoRole, ProxyAuth) {
+		first = append(first, EscapedUser)
+	}
+	if login.Tunneled && isAbout(Policy) {
+		first = append(first, TunnelEndpoint)
+	}
+	return append(first, codes...)
+}
+
+// A name of a server's answer has 63 bytes at most, as names in PostgreSQL have: too few
+// for a secret of a token.
+var (
+	unknownParameter = regexp.MustCompile(`unrecognized configuration parameter "([\w.\-]{1,63})"`)
+	unknownVariable  = regexp.MustCompile(`Unknown system variable '([\w.\-]{1,63})'`)
+	refusedParameter = regexp.MustCompile(`(?:invalid value for parameter|permission denied to set parameter|parameter) "([\w.\-]{1,63})"`)
+	refusedVariable  = regexp.MustCompile(`(?:[Vv]ariable|time zone:) '([^'\n]{1,63})'`)
+	unreadableNear   = regexp.MustCompile(`near '([\w.\-]{1,63})[^\w.\-]`)
+	namedRole        = regexp.MustCompile(`permission denied to set (?:role|session authorization) "([^"\n]{1,63})"|role "([^"\n]{1,63})" does not exist`)
+	namedDatabase    = regexp.MustCompile(`database "([^"\n]{1,63})"`)
+)
