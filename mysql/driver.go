@@ -101,8 +101,12 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 // mysql.BeforeConnect, and in place of an fn given earlier. fn gets a copy of the
 // Config that it may change in every field; the result is checked like the Config
 // given to New before a token is asked for. An error of fn ends the login. fn is
-// called concurrently when connections are opened concurrently.
+// called concurrently when connections are opened concurrently. Of a nil Driver it returns
+// nil, which Open reports.
 func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error) *Driver {
+	if d == nil {
+		return nil
+	}
 	changed := *d
 	changed.before = fn
 	return &changed

@@ -343,6 +343,16 @@ func TestNilConfig(t *testing.T) {
 		if got := d.Login(); got != (rdsiam.Login{}) {
 			t.Errorf("Login: %v", got)
 		}
+		// Where the error of ParseDSN was not looked at, the login says what is wrong.
+		hooked := d.WithBeforeConnect(func(context.Context, *mysql.Config) error { return nil })
+		_, err = hooked.Open(t.Context(), &countingSource{})
+		checkError(t, err, "rdsiam: rdsmysql.Driver: is nil or its zero value; make it with rdsmysql.ParseDSN or rdsmysql.New")
+		if code, refused := d.Refused(&mysql.MySQLError{Number: 1045}); code != "1045" || !refused {
+			t.Errorf("Refused: %q %v", code, refused)
+		}
+		if d.Driver() == nil {
+			t.Error("Driver: nil")
+		}
 	}
 }
 
