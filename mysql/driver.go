@@ -36,7 +36,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
-	"reflect"
 	"strconv"
 
 	"github.com/go-sql-driver/mysql"
@@ -64,7 +63,7 @@ func ParseDSN(dsn string, options ...rdsiam.EndpointOption) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(config, options...)
+	return newDriver(config, options...)
 }
 
 // New makes a Driver of a Config, which is copied and never changed. Use
@@ -77,9 +76,14 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "is nil",
 			Fix: "make it with mysql.NewConfig or mysql.ParseDSN"}
 	}
-	if err := refuseBeforeConnect(config); err != nil {
+	if err := refuseBeforeConnect(config, mysql.BeforeConnect(nil)); err != nil {
 		return nil, err
 	}
+	return newDriver(config, options...)
+}
+
+// newDriver is New for a Config without a BeforeConnect function, such as a parsed one.
+func newDriver(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error) {
 	d := &Driver{config: config.Clone(), resolver: endpoints.NewResolver(defaultPort, options...)}
 	d.config.Passwd = ""
 	if host, _, err := net.SplitHostPort(d.config.Addr); err == nil && d.config.TLS != nil && d.config.TLS.ServerName == host {
@@ -165,7 +169,7 @@ func (d *Driver) changedConnector(ctx context.Context) (driver.Connector, error)
 	if err := d.before(ctx, config); err != nil {
 		return nil, err
 	}
-	if err := refuseBeforeConnect(config); err != nil {
+	if err := refuseBeforeConnect(config, mysql.BeforeConnect(nil)); err != nil {
 		return nil, err
 	}
 	return newConnector(config, d.logIn)
@@ -230,19 +234,4 @@ func newConnector(config *mysql.Config, hook func(context.Context, *mysql.Config
 			Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
 	}
 	return connector, nil
-}
-
-// refuseBeforeConnect refuses a Config whose own hook ours would replace. The hook is
-// kept in an unexported field; where that cannot be found, the Config is refused too.
-func refuseBeforeConnect(config *mysql.Config) error {
-	hook := reflect.ValueOf(config).Elem().FieldByName("beforeConnect")
-	if hook.Kind() != reflect.Func {
-		return &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function",
-			Fix: "use a version of the driver that rdsmysql was tested with, or rdsmysql.BeforeConnect"}
-	}
-	if hook.IsNil() {
-		return nil
-	}
-	return &rdsiam.ConfigError{Setting: "mysql.BeforeConnect", Problem: "the Config has a BeforeConnect function, and the driver keeps only one, which has to be the one that sets the token",
-		Fix: "leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver"}
 }

@@ -7,11 +7,13 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rdsiam/rdsiam"
@@ -293,6 +295,7 @@ func TestNewRefusesBeforeConnect(t *testing.T) {
 	}
 	_, err := rdsmysql.New(config)
 	checkError(t, err, want)
+	checkCode(t, err, "before-connect-set")
 
 	d, err := rdsmysql.New(testConfig(nil))
 	if err != nil {
@@ -303,14 +306,48 @@ func TestNewRefusesBeforeConnect(t *testing.T) {
 	checkError(t, err, want)
 }
 
-// New looks for an unexported field of mysql.Config. When this fails, the driver has
-// renamed it, and New refuses every Config until refuseBeforeConnect follows.
-func TestDriverHasBeforeConnectField(t *testing.T) {
-	field, ok := reflect.TypeFor[mysql.Config]().FieldByName("beforeConnect")
-	if !ok || field.Type.Kind() != reflect.Func {
-		t.Fatal("mysql.Config has no func beforeConnect")
+// A driver that keeps the function where clearing it has no effect, or that has another
+// function in its Config, must not be taken for one with or without a hook.
+func TestBeforeConnectThatCannotBeSeen(t *testing.T) {
+	const want = "rdsiam: mysql.Config: this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function; " +
+		"use ParseDSN, or a version of the driver that rdsmysql was tested with"
+	hooked := testConfig(nil)
+	if err := hooked.Apply(mysql.BeforeConnect(func(context.Context, *mysql.Config) error { return nil })); err != nil {
+		t.Fatal(err)
+	}
+	for name, clearHook := range map[string]mysql.Option{
+		"no effect": func(*mysql.Config) error { return nil },
+		"error":     func(*mysql.Config) error { return errors.New("renamed") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := rdsmysql.RefuseBeforeConnect(hooked, clearHook)
+			checkError(t, err, want)
+			checkCode(t, err, "before-connect-unknown")
+		})
 	}
 }
+
+// Every function and pointer that a Config may have beside a hook is not taken for one.
+func TestNewAcceptsEveryOtherField(t *testing.T) {
+	config := testConfig(func(c *mysql.Config) {
+		c.Logger = loggerFunc(func(...any) {})
+		c.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }
+		c.TLS = &tls.Config{VerifyConnection: func(tls.ConnectionState) error { return nil }}
+		c.Params = map[string]string{"sql_mode": "'ANSI'"}
+		c.Loc = time.Local
+	})
+	options := []mysql.Option{mysql.TimeTruncate(time.Second), mysql.EnableCompression(true), mysql.Charset("utf8mb4", "utf8mb4_bin")}
+	if err := config.Apply(options...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rdsmysql.New(config); err != nil {
+		t.Error(err)
+	}
+}
+
+type loggerFunc func(...any)
+
+func (f loggerFunc) Print(v ...any) { f(v...) }
 
 func TestWithBeforeConnect(t *testing.T) {
 	const reader = "reader.abc123.us-east-1.rds.amazonaws.com"

@@ -7,6 +7,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
+var RefuseBeforeConnect = refuseBeforeConnect
+
 // Prepared returns the Config that Open would dial with, without a token.
 func (d *Driver) Prepared() (*mysql.Config, error) {
 	var prepared *mysql.Config

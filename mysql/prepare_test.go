@@ -166,6 +166,14 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
+func checkCode(t *testing.T, err error, want string) {
+	t.Helper()
+	var refused *rdsiam.ConfigError
+	if !errors.As(err, &refused) || refused.Code != want {
+		t.Errorf("got %v, want the code %q", err, want)
+	}
+}
+
 // checkVerified fails unless a token can only travel in config inside verified TLS.
 func checkVerified(t *testing.T, config *mysql.Config, roots *x509.CertPool) {
 	t.Helper()
