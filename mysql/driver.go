@@ -49,7 +49,7 @@ type Driver struct {
 	config    *mysql.Config
 	resolver  *endpoints.Resolver
 	before    func(context.Context, *mysql.Config) error
-	connector driver.Connector // of config, for a context with an opening
+	connector *connector // of config
 	login     rdsiam.Login
 }
 
@@ -92,10 +92,10 @@ func newDriver(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver,
 		d.config.TLS.ServerName = ""
 	}
 	var err error
-	if d.connector, err = newConnector(d.config, d.logIn); err != nil {
+	if d.connector, err = newConnector(d.config, d.resolver); err != nil {
 		return nil, err
 	}
-	if d.login, err = d.check(); err != nil {
+	if d.login, err = check(d.config, d.resolver); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -131,37 +131,18 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 	if err != nil {
 		return nil, err
 	}
-	opened := &opening{tokens: tokens}
-	conn, err := connector.Connect(context.WithValue(ctx, openingKey{}, opened))
-	if opened.ready != nil {
-		// The driver keeps its copy of the Config for as long as the connection
-		// lives, and needs the password no more.
-		opened.ready.config.Passwd = ""
-	}
+	login := &driverLogin{connector: connector, tokens: tokens}
+	defer login.release()
+	conn, err := login.connect(ctx)
 	if err != nil {
-		return nil, opened.ready.describe(err)
+		return nil, login.describe(err)
 	}
 	return conn, nil
 }
 
-// opening is one call of Open, for the hook in the connector, which all calls share.
-type opening struct {
-	tokens rdsiam.TokenSource
-	ready  *attempt // nil until there is a token
-}
-
-type openingKey struct{}
-
-// logIn is the hook in the connectors of d.
-func (d *Driver) logIn(ctx context.Context, config *mysql.Config) (err error) {
-	opened := ctx.Value(openingKey{}).(*opening)
-	opened.ready, err = logIn(ctx, config, opened.tokens, d.resolver)
-	return err
-}
-
 // changedConnector returns the connector of the Config, or of a copy that the caller's
 // function has changed.
-func (d *Driver) changedConnector(ctx context.Context) (driver.Connector, error) {
+func (d *Driver) changedConnector(ctx context.Context) (*connector, error) {
 	if d.before == nil {
 		return d.connector, nil
 	}
@@ -172,7 +153,7 @@ func (d *Driver) changedConnector(ctx context.Context) (driver.Connector, error)
 	if err := refuseBeforeConnect(config, mysql.BeforeConnect(nil)); err != nil {
 		return nil, err
 	}
-	return newConnector(config, d.logIn)
+	return newConnector(config, d.resolver)
 }
 
 // Login returns the endpoint and user that were given to ParseDSN or New. A function
@@ -197,41 +178,3 @@ func (d *Driver) Refused(err error) (code string, ok bool) {
 
 // Driver returns the driver of go-sql-driver/mysql.
 func (d *Driver) Driver() driver.Driver { return &mysql.MySQLDriver{} }
-
-// check does what Open does, up to the point where it would ask for a token, and returns
-// whom that would be for.
-func (d *Driver) check() (login rdsiam.Login, err error) {
-	checked := errors.New("checked")
-	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
-		ready, err := prepare(config, d.resolver)
-		if err != nil {
-			return err
-		}
-		login = ready.login
-		return checked
-	})
-	if err != nil {
-		return rdsiam.Login{}, err
-	}
-	if _, err = connector.Connect(context.Background()); err != checked {
-		return rdsiam.Login{}, err
-	}
-	return login, nil
-}
-
-// newConnector lets the driver complete a copy of config and dial, with hook in between.
-// Going through the driver's own hook means that Driver and BeforeConnect see the same
-// thing, and that the driver looks up registered TLS configurations, which nobody else
-// can.
-func newConnector(config *mysql.Config, hook func(context.Context, *mysql.Config) error) (driver.Connector, error) {
-	config = config.Clone()
-	if err := config.Apply(mysql.BeforeConnect(hook)); err != nil {
-		return nil, err
-	}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "the driver does not accept it: " + err.Error(),
-			Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
-	}
-	return connector, nil
-}

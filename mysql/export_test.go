@@ -13,7 +13,7 @@ var RefuseBeforeConnect = refuseBeforeConnect
 func (d *Driver) Prepared() (*mysql.Config, error) {
 	var prepared *mysql.Config
 	stop := errors.New("stop")
-	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
+	connector, err := hookedConnector(d.config, func(_ context.Context, config *mysql.Config) error {
 		if _, err := prepare(config, d.resolver); err != nil {
 			return err
 		}

@@ -48,10 +48,10 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 
 // attempt is one login that is ready to be dialed.
 type attempt struct {
-	config *mysql.Config // the driver's private copy
-	given  *tls.Config   // what the caller had in config.TLS
+	given  *tls.Config // what the caller had in Config.TLS
 	login  rdsiam.Login
 	token  rdsiam.Token
+	forget func() // takes the token out of the Config, which is nowhere else in reach
 }
 
 // logIn puts a token into config, which must be the copy that is about to dial.
@@ -70,6 +70,7 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 		return nil, err
 	}
 	config.Passwd = ready.token.Reveal()
+	ready.forget = func() { config.Passwd = "" }
 	return ready, nil
 }
 

@@ -55,7 +55,7 @@ func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*attempt, erro
 	}
 	config.AllowCleartextPasswords = true
 	config.AllowNativePasswords = true
-	return &attempt{config: config, login: login, given: given}, nil
+	return &attempt{login: login, given: given}, nil
 }
 
 // checkSettings refuses what would let a token travel without verified TLS. The driver
