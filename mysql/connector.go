@@ -15,12 +15,15 @@ import (
 type connector struct {
 	resolver *endpoints.Resolver
 	driver   driver.Connector
+	seesDial bool // the connections of a network registered with the driver are not seen
 }
 
 func newConnector(config *mysql.Config, resolver *endpoints.Resolver) (*connector, error) {
-	c := &connector{resolver: resolver}
+	dialed := *config
+	dialed.DialFunc = dialFunc(config)
+	c := &connector{resolver: resolver, seesDial: dialed.DialFunc != nil}
 	var err error
-	c.driver, err = hookedConnector(config, logInFromContext)
+	c.driver, err = hookedConnector(&dialed, logInFromContext)
 	return c, err
 }
 

@@ -3,6 +3,7 @@ package rdsmysql
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rdsiam/rdsiam"
@@ -13,7 +14,8 @@ import (
 type driverLogin struct {
 	connector *connector
 	tokens    rdsiam.TokenSource
-	ready     *attempt // nil until there is a token
+	ready     *attempt      // nil until there is a token
+	conn      *greetingConn // nil until dialed
 }
 
 type driverLoginKey struct{}
@@ -30,7 +32,12 @@ func logInFromContext(ctx context.Context, config *mysql.Config) (err error) {
 }
 
 // describe returns err fit for the caller.
-func (l *driverLogin) describe(err error) error { return l.ready.describe(err) }
+func (l *driverLogin) describe(err error) error {
+	if l.conn != nil && l.conn.refused != nil && errors.Is(err, mysql.ErrInvalidConn) {
+		err = l.conn.refused // which the driver logs and drops
+	}
+	return l.ready.describe(err)
+}
 
 // release forgets the token once the login is over: the driver keeps its copy of the Config
 // for as long as the connection lives, and needs the password no more.
