@@ -20,8 +20,26 @@ type driverLogin struct {
 
 type driverLoginKey struct{}
 
-func (l *driverLogin) connect(ctx context.Context) (driver.Conn, error) {
+func (l *driverLogin) connect(ctx context.Context) (conn driver.Conn, err error) {
+	defer l.contain(&err)
 	return l.connector.driver.Connect(context.WithValue(ctx, driverLoginKey{}, l))
+}
+
+// contain makes an error of a panic: database/sql logs in from goroutines of its own, where
+// it would end the process for what a server sent. Before there is a connection it can only be
+// the caller's own code that panics, which must not be hidden.
+func (l *driverLogin) contain(err *error) {
+	if l.ready == nil || l.conn == nil && l.connector.seesDial {
+		return
+	}
+	reason := recover()
+	if reason == nil {
+		return
+	}
+	if l.conn != nil {
+		_ = l.conn.Close()
+	}
+	*err = newPanicError(reason)
 }
 
 // logInFromContext is the hook in the driver's connector.

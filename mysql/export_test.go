@@ -2,6 +2,7 @@ package rdsmysql
 
 import (
 	"context"
+	"database/sql/driver"
 	"errors"
 
 	"github.com/go-sql-driver/mysql"
@@ -28,4 +29,13 @@ func (d *Driver) Prepared() (*mysql.Config, error) {
 		return nil, err
 	}
 	return prepared, nil
+}
+
+// WithDriverConnector returns a copy of d that logs in through what wrap makes of the
+// driver's connector.
+func (d *Driver) WithDriverConnector(wrap func(driver.Connector) driver.Connector) *Driver {
+	changed, wrapped := *d, *d.connector
+	wrapped.driver = wrap(wrapped.driver)
+	changed.connector = &wrapped
+	return &changed
 }
