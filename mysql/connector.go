@@ -15,16 +15,23 @@ import (
 type connector struct {
 	resolver *endpoints.Resolver
 	driver   driver.Connector
+	logger   *maskingLogger
 	seesDial bool // the connections of a network registered with the driver are not seen
 }
 
 func newConnector(config *mysql.Config, resolver *endpoints.Resolver) (*connector, error) {
-	dialed := *config
-	dialed.DialFunc = dialFunc(config)
-	c := &connector{resolver: resolver, seesDial: dialed.DialFunc != nil}
+	c := &connector{resolver: resolver, logger: &maskingLogger{next: config.Logger}}
+	if config.Logger == nil {
+		c.logger.next = mysql.NewConfig().Logger // which the driver would take, too
+	}
+	changed := *config
+	changed.Logger, changed.DialFunc = c.logger, dialFunc(config)
+	c.seesDial = changed.DialFunc != nil
 	var err error
-	c.driver, err = hookedConnector(&dialed, logInFromContext)
-	return c, err
+	if c.driver, err = hookedConnector(&changed, logInFromContext); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // hookedConnector makes the driver's own connector of a copy of config, with hook. Going

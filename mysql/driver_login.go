@@ -46,6 +46,9 @@ func (l *driverLogin) contain(err *error) {
 func logInFromContext(ctx context.Context, config *mysql.Config) (err error) {
 	l := ctx.Value(driverLoginKey{}).(*driverLogin)
 	l.ready, err = logIn(ctx, config, l.tokens, l.connector.resolver)
+	if err == nil {
+		l.connector.logger.add(&l.ready.token)
+	}
 	return err
 }
 
@@ -62,5 +65,6 @@ func (l *driverLogin) describe(err error) error {
 func (l *driverLogin) release() {
 	if l.ready != nil {
 		l.ready.forget()
+		l.connector.logger.remove(&l.ready.token)
 	}
 }

@@ -52,7 +52,8 @@ func TestHookLogsIn(t *testing.T) {
 // leaves what the first did.
 func TestHookIsIdempotent(t *testing.T) {
 	hook := rdsmysql.BeforeConnect(&countingSource{})
-	config := testConfig(func(c *mysql.Config) { c.TLSConfig = "true" })
+	logger := &recordingLogger{}
+	config := testConfig(func(c *mysql.Config) { c.TLSConfig, c.Logger = "true", logger })
 	if err := hook(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +66,11 @@ func TestHookIsIdempotent(t *testing.T) {
 	if config.TLS.ServerName != once.TLS.ServerName || !config.TLS.RootCAs.Equal(once.TLS.RootCAs) {
 		t.Error("the TLS configuration changes")
 	}
-	config.TLS, once.TLS = nil, nil
+	config.Logger.Print("a line")
+	if lines := logger.take(); len(lines) != 1 {
+		t.Errorf("the logger received %q", lines)
+	}
+	config.TLS, once.TLS, config.Logger, once.Logger = nil, nil, nil, nil
 	if !reflect.DeepEqual(config, once) {
 		t.Errorf("the Config changes:\ngot  %+v\nwant %+v", config, once)
 	}

@@ -41,7 +41,10 @@ const tokenTimeout = 30 * time.Second
 func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *mysql.Config) error {
 	resolver := endpoints.NewResolver(defaultPort, options...)
 	return func(ctx context.Context, config *mysql.Config) error {
-		_, err := logIn(ctx, config, tokens, resolver)
+		ready, err := logIn(ctx, config, tokens, resolver)
+		if err == nil {
+			maskLog(config, ready.token)
+		}
 		return err
 	}
 }
