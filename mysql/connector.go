@@ -16,11 +16,13 @@ type connector struct {
 	resolver *endpoints.Resolver
 	driver   driver.Connector
 	logger   *maskingLogger
-	seesDial bool // the connections of a network registered with the driver are not seen
+
+	rejectReadOnly bool
+	seesDial       bool // the connections of a network registered with the driver are not seen
 }
 
 func newConnector(config *mysql.Config, resolver *endpoints.Resolver) (*connector, error) {
-	c := &connector{resolver: resolver, logger: &maskingLogger{next: config.Logger}}
+	c := &connector{resolver: resolver, logger: &maskingLogger{next: config.Logger}, rejectReadOnly: config.RejectReadOnly}
 	if config.Logger == nil {
 		c.logger.next = mysql.NewConfig().Logger // which the driver would take, too
 	}

@@ -20,6 +20,12 @@
 // knows as AllowCleartextPasswords and AllowNativePasswords: both are set here, together
 // with TLS, and need not be given.
 //
+// # Networks
+//
+// Logins over tcp dial with Config.DialFunc, or with net.Dialer where that is nil. A function
+// that was registered with mysql.RegisterDialContext under the name tcp is not called: register
+// it under a name of its own, or set Config.DialFunc.
+//
 // # Timeouts
 //
 // A login ends with its context, and database/sql opens some connections without a
@@ -119,9 +125,15 @@ func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error
 // Open dials and logs in once, with one token of tokens, for which it waits like
 // [BeforeConnect]. The connection is the driver's own, with all its optional interfaces.
 //
-// Once a token was asked for, the error is never driver.ErrBadConn, after which
-// database/sql would log in again up to twice. It never has the text of the token in it,
-// even where the server sends it back.
+// A panic of the driver over what a server sends is an error, and the connection is closed.
+// That is not so for a network registered with mysql.RegisterDialContext, whose connections
+// only the driver sees: it stays open. Config.DialFunc has no such limit.
+//
+// The error never has the text of the token in it, even where the server sends it back. It may
+// be driver.ErrBadConn, which [rdsiam.Connector] hides from database/sql: that would log in
+// again up to twice. Where RejectReadOnly is set and the server answers the login as
+// read-only, the error has a method ReadOnly that returns true. Most read-only servers accept
+// the login, and what RejectReadOnly does to statements is the driver's own.
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "rdsmysql.Driver", Problem: "is nil or its zero value",

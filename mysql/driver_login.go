@@ -25,11 +25,16 @@ func (l *driverLogin) connect(ctx context.Context) (conn driver.Conn, err error)
 	return l.connector.driver.Connect(context.WithValue(ctx, driverLoginKey{}, l))
 }
 
+// dialed reports whether a server may have had a part in what happens. Before that it is the
+// caller's own code: the token source and the dial function.
+func (l *driverLogin) dialed() bool {
+	return l.ready != nil && (l.conn != nil || !l.connector.seesDial)
+}
+
 // contain makes an error of a panic: database/sql logs in from goroutines of its own, where
-// it would end the process for what a server sent. Before there is a connection it can only be
-// the caller's own code that panics, which must not be hidden.
+// it would end the process for what a server sent. Panics of the caller's code are not hidden.
 func (l *driverLogin) contain(err *error) {
-	if l.ready == nil || l.conn == nil && l.connector.seesDial {
+	if !l.dialed() {
 		return
 	}
 	reason := recover()
@@ -56,6 +61,9 @@ func logInFromContext(ctx context.Context, config *mysql.Config) (err error) {
 func (l *driverLogin) describe(err error) error {
 	if l.conn != nil && l.conn.refused != nil && errors.Is(err, mysql.ErrInvalidConn) {
 		err = l.conn.refused // which the driver logs and drops
+	}
+	if l.connector.rejectReadOnly && l.dialed() && errors.Is(err, driver.ErrBadConn) {
+		return &readOnlyError{err}
 	}
 	return l.ready.describe(err)
 }

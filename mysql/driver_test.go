@@ -161,8 +161,8 @@ func TestOneLoginPerConnect(t *testing.T) {
 		{"refused", refuse(1045, "28000", "Access denied for user 'app'@'10.0.0.7' (using password: YES)"), "1045", true},
 		{"unknown database", refuse(1049, "42000", "Unknown database 'app'"), "1049", false},
 		{"too many connections", refuse(1040, "08004", "Too many connections"), "1040", false},
-		// The driver returns driver.ErrBadConn for it, after which database/sql
-		// would try twice more.
+		// Where a server says so during the login, the driver returns driver.ErrBadConn,
+		// after which database/sql would try twice more.
 		{"read-only", refuse(1290, "HY000", "The MySQL server is running with the --read-only option"), "", false},
 		{"cut", func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.Close() }, "", false},
 	}
@@ -183,6 +183,10 @@ func TestOneLoginPerConnect(t *testing.T) {
 			if code, refused := d.Refused(err); code != test.code || refused != test.refused {
 				t.Errorf("Refused: %q %v, want %q %v", code, refused, test.code, test.refused)
 			}
+			var readOnly interface{ ReadOnly() bool }
+			if is := errors.As(err, &readOnly) && readOnly.ReadOnly(); is != (test.name == "read-only") {
+				t.Errorf("ReadOnly: %v of %v", is, err)
+			}
 			// After a failover the name leads to the old writer for a while.
 			if test.name == "read-only" && !rdsiam.Explain(err).Retryable {
 				t.Error("is not worth a retry")
@@ -192,18 +196,57 @@ func TestOneLoginPerConnect(t *testing.T) {
 	}
 }
 
+// Nor is a function that returns driver.ErrBadConn, say because it asks a database.
+func TestBadConnOfWithBeforeConnect(t *testing.T) {
+	called := 0
+	d := driverFor(t, startFake(t, nil), nil).WithBeforeConnect(func(context.Context, *mysql.Config) error {
+		called++
+		return driver.ErrBadConn
+	})
+	db := sql.OpenDB(rdsiam.NewConnector(d, &countingSource{}))
+	defer db.Close()
+	if err := db.PingContext(t.Context()); err == nil || called != 1 {
+		t.Errorf("got %v after %d calls", err, called)
+	}
+}
+
+// A server that has become read-only accepts logins. What RejectReadOnly makes of its
+// statements is the driver's own, and not changed.
+func TestReadOnlyAfterTheLogin(t *testing.T) {
+	f := startFake(t, func(f *fakeServer) {
+		f.authorize = askForToken
+		f.command = func(c *fakeConn) {
+			c.refuse(1290, "HY000", "The MySQL server is running with the --read-only option so it cannot execute this statement")
+		}
+	})
+	source := &countingSource{}
+	db := sql.OpenDB(rdsiam.NewConnector(driverFor(t, f, func(c *mysql.Config) { c.RejectReadOnly = true }), source))
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO t VALUES (1)"); !errors.Is(err, driver.ErrBadConn) {
+		t.Errorf("got %v, want driver.ErrBadConn", err)
+	}
+	if source.asked.Load() != 3 {
+		t.Errorf("%d logins, want the 3 of database/sql", source.asked.Load())
+	}
+}
+
 // A source that returns driver.ErrBadConn, say because it asks a database, must not be
 // asked again either.
 func TestBadConnOfTheSource(t *testing.T) {
 	f := startFake(t, nil)
 	asked := 0
-	db := sql.OpenDB(rdsiam.NewConnector(driverFor(t, f, nil), rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+	d := driverFor(t, f, func(c *mysql.Config) { c.RejectReadOnly = true })
+	db := sql.OpenDB(rdsiam.NewConnector(d, rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
 		asked++
 		return rdsiam.Token{}, driver.ErrBadConn
 	})))
 	defer db.Close()
-	if err := db.PingContext(t.Context()); err == nil || asked != 1 {
+	err := db.PingContext(t.Context())
+	if err == nil || asked != 1 {
 		t.Errorf("got %v after %d tokens", err, asked)
+	}
+	if readOnly := new(interface{ ReadOnly() bool }); errors.As(err, readOnly) {
+		t.Errorf("%v is taken for a read-only server", err)
 	}
 }
 

@@ -60,6 +60,7 @@ type fakeServer struct {
 	noTLS       bool                    // offers no TLS
 	certificate tls.Certificate         // default: for testHost
 	authorize   func(session *fakeConn) // answers the client's handshake response
+	command     func(session *fakeConn) // answers each command after the login
 
 	roots    *x509.CertPool
 	listener net.Listener
@@ -72,7 +73,7 @@ type fakeServer struct {
 
 func startFake(tb testing.TB, change func(*fakeServer)) *fakeServer {
 	tb.Helper()
-	f := &fakeServer{greeting: "mysql_native_password", authorize: (*fakeConn).ok, tb: tb}
+	f := &fakeServer{greeting: "mysql_native_password", authorize: (*fakeConn).ok, command: (*fakeConn).ok, tb: tb}
 	f.certificate, f.roots = issue(tb, testHost)
 	if change != nil {
 		change(f)
@@ -154,7 +155,7 @@ func (f *fakeServer) serve(c *fakeConn) {
 			return
 		}
 		c.sequence = 1
-		c.ok()
+		f.command(c)
 	}
 }
 

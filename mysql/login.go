@@ -3,9 +3,7 @@ package rdsmysql
 import (
 	"context"
 	"crypto/tls"
-	"database/sql/driver"
 	"errors"
-	"fmt"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -34,10 +32,18 @@ const tokenTimeout = 30 * time.Second
 // of your own as well, call both from one, yours first: what it changes is then checked.
 // [rdsiam.Explain] explains the errors of servers.
 //
-// A hook never learns how the login ended: after driver.ErrBadConn, which the driver
-// returns for a read-only server with RejectReadOnly, database/sql logs in again up to
-// twice; and a message in which the server sends the token back is not masked. [New]
-// with [rdsiam.NewConnector] has neither limit.
+// A hook never learns how the login ends. [New] with [rdsiam.NewConnector] has none of these
+// limits:
+//
+//   - Two bytes before TLS, from anybody on the network, can make go-sql-driver/mysql panic
+//     in a goroutine of database/sql, which ends the process. No hook can contain that.
+//   - After driver.ErrBadConn database/sql logs in up to 3 times for one call. The driver
+//     returns it where the server answers the login as read-only and RejectReadOnly is set,
+//     and where a statement that sets up the session cannot be sent. The same goes for a
+//     function of your own that returns it before or after this one.
+//   - An error in which the server sends the token back is not masked. In what the driver
+//     logs it is, except in the name of a plugin that the server names before TLS.
+//   - The connection keeps the token in its copy of the Config for as long as it lives.
 func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *mysql.Config) error {
 	resolver := endpoints.NewResolver(defaultPort, options...)
 	return func(ctx context.Context, config *mysql.Config) error {
@@ -80,10 +86,6 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 // describe returns err fit for the caller. a is nil where err comes from before the
 // token.
 func (a *attempt) describe(err error) error {
-	if errors.Is(err, driver.ErrBadConn) {
-		// Not wrapped: database/sql would find it and log in again.
-		return fmt.Errorf("login given up, as RejectReadOnly does on a read-only server: %v", err)
-	}
 	if a == nil {
 		return err
 	}
