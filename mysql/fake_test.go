@@ -64,8 +64,9 @@ type fakeServer struct {
 
 	roots    *x509.CertPool
 	listener net.Listener
-	logIns   atomic.Int32 // handshake responses, each of which is one login
-	closed   atomic.Int32 // connections with raw bytes that the client has closed
+	logIns   atomic.Int32                        // handshake responses, each of which is one login
+	seen     atomic.Pointer[tls.ConnectionState] // of the last handshake
+	closed   atomic.Int32                        // connections with raw bytes that the client has closed
 	wire     wire
 	tb       testing.TB
 	done     sync.WaitGroup
@@ -135,11 +136,13 @@ func (f *fakeServer) serve(c *fakeConn) {
 		return
 	}
 	if len(response) == 32 { // the request for TLS
-		secured := tls.Server(c.Conn, &tls.Config{Certificates: []tls.Certificate{f.certificate}})
+		secured := tls.Server(c.Conn, &tls.Config{Certificates: []tls.Certificate{f.certificate}, ClientAuth: tls.RequestClientCert})
 		if secured.Handshake() != nil {
 			return
 		}
 		c.Conn = secured
+		state := secured.ConnectionState()
+		f.seen.Store(&state)
 		response = c.receive()
 	}
 	if len(response) <= 32 {
