@@ -55,8 +55,8 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 	}
 }
 
-// attempt is one login that is ready to be dialed.
-type attempt struct {
+// readyConfig is what is known of a Config that is ready to be dialed with a token.
+type readyConfig struct {
 	given  *tls.Config // what the caller had in Config.TLS
 	login  rdsiam.Login
 	token  rdsiam.Token
@@ -64,7 +64,7 @@ type attempt struct {
 }
 
 // logIn puts a token into config, which must be the copy that is about to dial.
-func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*attempt, error) {
+func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*readyConfig, error) {
 	ready, err := prepare(config, resolver)
 	if err != nil {
 		return nil, err
@@ -83,22 +83,22 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 	return ready, nil
 }
 
-// describe returns err fit for the caller. a is nil where err comes from before the
+// describe returns err fit for the caller. r is nil where err comes from before the
 // token.
-func (a *attempt) describe(err error) error {
-	if a == nil {
+func (r *readyConfig) describe(err error) error {
+	if r == nil {
 		return err
 	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) {
 		masked := *answer
-		masked.Message = a.token.Mask(answer.Message)
+		masked.Message = r.token.Mask(answer.Message)
 		return &masked
 	}
-	if masked := a.token.Mask(err.Error()); masked != err.Error() {
+	if masked := r.token.Mask(err.Error()); masked != err.Error() {
 		return errors.New(masked)
 	}
-	return a.login.Endpoint.DescribeCertificateError(err, a.given)
+	return r.login.Endpoint.DescribeCertificateError(err, r.given)
 }
 
 // refusals are the errors with which a server turns a user away.
