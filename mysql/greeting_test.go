@@ -163,3 +163,20 @@ func TestDialFuncThatReturnsNothing(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// Without a dial function the Driver dials tcp itself, and so can close what it dialed.
+func TestMalformedGreetingOverTCP(t *testing.T) {
+	f := startFake(t, func(f *fakeServer) { f.raw = packet(10, 0) })
+	config := testConfig(func(c *mysql.Config) { c.Addr, c.Logger = f.listener.Addr().String(), &mysql.NopLogger{} })
+	d, err := rdsmysql.New(config, rdsiam.WithEndpoint(testHost), rdsiam.WithRootCAs(f.roots))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err = d.Open(t.Context(), &countingSource{}); !errors.Is(err, mysql.ErrInvalidConn) {
+		t.Errorf("got %v", err)
+	}
+	f.stop()
+	if f.closed.Load() != 1 {
+		t.Error("the connection is open")
+	}
+}
