@@ -20,6 +20,12 @@
 // knows as AllowCleartextPasswords and AllowNativePasswords: both are set here, together
 // with TLS, and need not be given.
 //
+// # Networks
+//
+// Logins over tcp dial with Config.DialFunc, or with net.Dialer where that is nil. A function
+// that was registered with mysql.RegisterDialContext under the name tcp is not called: register
+// it under a name of its own, or set Config.DialFunc.
+//
 // # Timeouts
 //
 // A login ends with its context, and database/sql opens some connections without a
@@ -36,7 +42,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"net"
-	"reflect"
 	"strconv"
 
 	"github.com/go-sql-driver/mysql"
@@ -50,7 +55,7 @@ type Driver struct {
 	config    *mysql.Config
 	resolver  *endpoints.Resolver
 	before    func(context.Context, *mysql.Config) error
-	connector driver.Connector // of config, for a context with an opening
+	connector *connector // of config
 	login     rdsiam.Login
 }
 
@@ -64,7 +69,7 @@ func ParseDSN(dsn string, options ...rdsiam.EndpointOption) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
-	return New(config, options...)
+	return newDriver(config, options...)
 }
 
 // New makes a Driver of a Config, which is copied and never changed. Use
@@ -77,9 +82,14 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "is nil",
 			Fix: "make it with mysql.NewConfig or mysql.ParseDSN"}
 	}
-	if err := refuseBeforeConnect(config); err != nil {
+	if err := refuseBeforeConnect(config, mysql.BeforeConnect(nil)); err != nil {
 		return nil, err
 	}
+	return newDriver(config, options...)
+}
+
+// newDriver is New for a Config without a BeforeConnect function, such as a parsed one.
+func newDriver(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error) {
 	d := &Driver{config: config.Clone(), resolver: endpoints.NewResolver(defaultPort, options...)}
 	d.config.Passwd = ""
 	if host, _, err := net.SplitHostPort(d.config.Addr); err == nil && d.config.TLS != nil && d.config.TLS.ServerName == host {
@@ -88,10 +98,10 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 		d.config.TLS.ServerName = ""
 	}
 	var err error
-	if d.connector, err = newConnector(d.config, d.logIn); err != nil {
+	if d.connector, err = newConnector(d.config, d.resolver); err != nil {
 		return nil, err
 	}
-	if d.login, err = d.check(); err != nil {
+	if d.login, err = check(d.config, d.resolver); err != nil {
 		return nil, err
 	}
 	return d, nil
@@ -101,8 +111,12 @@ func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error
 // mysql.BeforeConnect, and in place of an fn given earlier. fn gets a copy of the
 // Config that it may change in every field; the result is checked like the Config
 // given to New before a token is asked for. An error of fn ends the login. fn is
-// called concurrently when connections are opened concurrently.
+// called concurrently when connections are opened concurrently. Of a nil Driver it returns
+// nil, which Open reports.
 func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error) *Driver {
+	if d == nil {
+		return nil
+	}
 	changed := *d
 	changed.before = fn
 	return &changed
@@ -111,9 +125,15 @@ func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error
 // Open dials and logs in once, with one token of tokens, for which it waits like
 // [BeforeConnect]. The connection is the driver's own, with all its optional interfaces.
 //
-// Once a token was asked for, the error is never driver.ErrBadConn, after which
-// database/sql would log in again up to twice. It never has the text of the token in it,
-// even where the server sends it back.
+// A panic of the driver over what a server sends is an error, and the connection is closed.
+// That is not so for a network registered with mysql.RegisterDialContext, whose connections
+// only the driver sees: it stays open. Config.DialFunc has no such limit.
+//
+// The error never has the text of the token in it, even where the server sends it back. It may
+// be driver.ErrBadConn, which [rdsiam.Connector] hides from database/sql: that would log in
+// again up to twice. Where RejectReadOnly is set and the server answers the login as
+// read-only, the error has a method ReadOnly that returns true. Most read-only servers accept
+// the login, and what RejectReadOnly does to statements is the driver's own.
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "rdsmysql.Driver", Problem: "is nil or its zero value",
@@ -123,37 +143,18 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 	if err != nil {
 		return nil, err
 	}
-	opened := &opening{tokens: tokens}
-	conn, err := connector.Connect(context.WithValue(ctx, openingKey{}, opened))
-	if opened.ready != nil {
-		// The driver keeps its copy of the Config for as long as the connection
-		// lives, and needs the password no more.
-		opened.ready.config.Passwd = ""
-	}
+	login := &driverLogin{connector: connector, tokens: tokens}
+	defer login.release()
+	conn, err := login.connect(ctx)
 	if err != nil {
-		return nil, opened.ready.describe(err)
+		return nil, login.describe(err)
 	}
 	return conn, nil
 }
 
-// opening is one call of Open, for the hook in the connector, which all calls share.
-type opening struct {
-	tokens rdsiam.TokenSource
-	ready  *attempt // nil until there is a token
-}
-
-type openingKey struct{}
-
-// logIn is the hook in the connectors of d.
-func (d *Driver) logIn(ctx context.Context, config *mysql.Config) (err error) {
-	opened := ctx.Value(openingKey{}).(*opening)
-	opened.ready, err = logIn(ctx, config, opened.tokens, d.resolver)
-	return err
-}
-
 // changedConnector returns the connector of the Config, or of a copy that the caller's
 // function has changed.
-func (d *Driver) changedConnector(ctx context.Context) (driver.Connector, error) {
+func (d *Driver) changedConnector(ctx context.Context) (*connector, error) {
 	if d.before == nil {
 		return d.connector, nil
 	}
@@ -161,10 +162,10 @@ func (d *Driver) changedConnector(ctx context.Context) (driver.Connector, error)
 	if err := d.before(ctx, config); err != nil {
 		return nil, err
 	}
-	if err := refuseBeforeConnect(config); err != nil {
+	if err := refuseBeforeConnect(config, mysql.BeforeConnect(nil)); err != nil {
 		return nil, err
 	}
-	return newConnector(config, d.logIn)
+	return newConnector(config, d.resolver)
 }
 
 // Login returns the endpoint and user that were given to ParseDSN or New. A function
@@ -189,56 +190,3 @@ func (d *Driver) Refused(err error) (code string, ok bool) {
 
 // Driver returns the driver of go-sql-driver/mysql.
 func (d *Driver) Driver() driver.Driver { return &mysql.MySQLDriver{} }
-
-// check does what Open does, up to the point where it would ask for a token, and returns
-// whom that would be for.
-func (d *Driver) check() (login rdsiam.Login, err error) {
-	checked := errors.New("checked")
-	connector, err := newConnector(d.config, func(_ context.Context, config *mysql.Config) error {
-		ready, err := prepare(config, d.resolver)
-		if err != nil {
-			return err
-		}
-		login = ready.login
-		return checked
-	})
-	if err != nil {
-		return rdsiam.Login{}, err
-	}
-	if _, err = connector.Connect(context.Background()); err != checked {
-		return rdsiam.Login{}, err
-	}
-	return login, nil
-}
-
-// newConnector lets the driver complete a copy of config and dial, with hook in between.
-// Going through the driver's own hook means that Driver and BeforeConnect see the same
-// thing, and that the driver looks up registered TLS configurations, which nobody else
-// can.
-func newConnector(config *mysql.Config, hook func(context.Context, *mysql.Config) error) (driver.Connector, error) {
-	config = config.Clone()
-	if err := config.Apply(mysql.BeforeConnect(hook)); err != nil {
-		return nil, err
-	}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "the driver does not accept it: " + err.Error(),
-			Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
-	}
-	return connector, nil
-}
-
-// refuseBeforeConnect refuses a Config whose own hook ours would replace. The hook is
-// kept in an unexported field; where that cannot be found, the Config is refused too.
-func refuseBeforeConnect(config *mysql.Config) error {
-	hook := reflect.ValueOf(config).Elem().FieldByName("beforeConnect")
-	if hook.Kind() != reflect.Func {
-		return &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function",
-			Fix: "use a version of the driver that rdsmysql was tested with, or rdsmysql.BeforeConnect"}
-	}
-	if hook.IsNil() {
-		return nil
-	}
-	return &rdsiam.ConfigError{Setting: "mysql.BeforeConnect", Problem: "the Config has a BeforeConnect function, and the driver keeps only one, which has to be the one that sets the token",
-		Fix: "leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver"}
-}

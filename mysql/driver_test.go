@@ -7,11 +7,13 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/rdsiam/rdsiam"
@@ -159,8 +161,8 @@ func TestOneLoginPerConnect(t *testing.T) {
 		{"refused", refuse(1045, "28000", "Access denied for user 'app'@'10.0.0.7' (using password: YES)"), "1045", true},
 		{"unknown database", refuse(1049, "42000", "Unknown database 'app'"), "1049", false},
 		{"too many connections", refuse(1040, "08004", "Too many connections"), "1040", false},
-		// The driver returns driver.ErrBadConn for it, after which database/sql
-		// would try twice more.
+		// Where a server says so during the login, the driver returns driver.ErrBadConn,
+		// after which database/sql would try twice more.
 		{"read-only", refuse(1290, "HY000", "The MySQL server is running with the --read-only option"), "", false},
 		{"cut", func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.Close() }, "", false},
 	}
@@ -181,6 +183,10 @@ func TestOneLoginPerConnect(t *testing.T) {
 			if code, refused := d.Refused(err); code != test.code || refused != test.refused {
 				t.Errorf("Refused: %q %v, want %q %v", code, refused, test.code, test.refused)
 			}
+			var readOnly interface{ ReadOnly() bool }
+			if is := errors.As(err, &readOnly) && readOnly.ReadOnly(); is != (test.name == "read-only") {
+				t.Errorf("ReadOnly: %v of %v", is, err)
+			}
 			// After a failover the name leads to the old writer for a while.
 			if test.name == "read-only" && !rdsiam.Explain(err).Retryable {
 				t.Error("is not worth a retry")
@@ -190,18 +196,57 @@ func TestOneLoginPerConnect(t *testing.T) {
 	}
 }
 
+// Nor is a function that returns driver.ErrBadConn, say because it asks a database.
+func TestBadConnOfWithBeforeConnect(t *testing.T) {
+	called := 0
+	d := driverFor(t, startFake(t, nil), nil).WithBeforeConnect(func(context.Context, *mysql.Config) error {
+		called++
+		return driver.ErrBadConn
+	})
+	db := sql.OpenDB(rdsiam.NewConnector(d, &countingSource{}))
+	defer db.Close()
+	if err := db.PingContext(t.Context()); err == nil || called != 1 {
+		t.Errorf("got %v after %d calls", err, called)
+	}
+}
+
+// A server that has become read-only accepts logins. What RejectReadOnly makes of its
+// statements is the driver's own, and not changed.
+func TestReadOnlyAfterTheLogin(t *testing.T) {
+	f := startFake(t, func(f *fakeServer) {
+		f.authorize = askForToken
+		f.command = func(c *fakeConn) {
+			c.refuse(1290, "HY000", "The MySQL server is running with the --read-only option so it cannot execute this statement")
+		}
+	})
+	source := &countingSource{}
+	db := sql.OpenDB(rdsiam.NewConnector(driverFor(t, f, func(c *mysql.Config) { c.RejectReadOnly = true }), source))
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "INSERT INTO t VALUES (1)"); !errors.Is(err, driver.ErrBadConn) {
+		t.Errorf("got %v, want driver.ErrBadConn", err)
+	}
+	if source.asked.Load() != 3 {
+		t.Errorf("%d logins, want the 3 of database/sql", source.asked.Load())
+	}
+}
+
 // A source that returns driver.ErrBadConn, say because it asks a database, must not be
 // asked again either.
 func TestBadConnOfTheSource(t *testing.T) {
 	f := startFake(t, nil)
 	asked := 0
-	db := sql.OpenDB(rdsiam.NewConnector(driverFor(t, f, nil), rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
+	d := driverFor(t, f, func(c *mysql.Config) { c.RejectReadOnly = true })
+	db := sql.OpenDB(rdsiam.NewConnector(d, rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
 		asked++
 		return rdsiam.Token{}, driver.ErrBadConn
 	})))
 	defer db.Close()
-	if err := db.PingContext(t.Context()); err == nil || asked != 1 {
+	err := db.PingContext(t.Context())
+	if err == nil || asked != 1 {
 		t.Errorf("got %v after %d tokens", err, asked)
+	}
+	if readOnly := new(interface{ ReadOnly() bool }); errors.As(err, readOnly) {
+		t.Errorf("%v is taken for a read-only server", err)
 	}
 }
 
@@ -293,6 +338,7 @@ func TestNewRefusesBeforeConnect(t *testing.T) {
 	}
 	_, err := rdsmysql.New(config)
 	checkError(t, err, want)
+	checkCode(t, err, "before-connect-set")
 
 	d, err := rdsmysql.New(testConfig(nil))
 	if err != nil {
@@ -303,14 +349,48 @@ func TestNewRefusesBeforeConnect(t *testing.T) {
 	checkError(t, err, want)
 }
 
-// New looks for an unexported field of mysql.Config. When this fails, the driver has
-// renamed it, and New refuses every Config until refuseBeforeConnect follows.
-func TestDriverHasBeforeConnectField(t *testing.T) {
-	field, ok := reflect.TypeFor[mysql.Config]().FieldByName("beforeConnect")
-	if !ok || field.Type.Kind() != reflect.Func {
-		t.Fatal("mysql.Config has no func beforeConnect")
+// A driver that keeps the function where clearing it has no effect, or that has another
+// function in its Config, must not be taken for one with or without a hook.
+func TestBeforeConnectThatCannotBeSeen(t *testing.T) {
+	const want = "rdsiam: mysql.Config: this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function; " +
+		"use ParseDSN, or a version of the driver that rdsmysql was tested with"
+	hooked := testConfig(nil)
+	if err := hooked.Apply(mysql.BeforeConnect(func(context.Context, *mysql.Config) error { return nil })); err != nil {
+		t.Fatal(err)
+	}
+	for name, clearHook := range map[string]mysql.Option{
+		"no effect": func(*mysql.Config) error { return nil },
+		"error":     func(*mysql.Config) error { return errors.New("renamed") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := rdsmysql.RefuseBeforeConnect(hooked, clearHook)
+			checkError(t, err, want)
+			checkCode(t, err, "before-connect-unknown")
+		})
 	}
 }
+
+// Every function and pointer that a Config may have beside a hook is not taken for one.
+func TestNewAcceptsEveryOtherField(t *testing.T) {
+	config := testConfig(func(c *mysql.Config) {
+		c.Logger = loggerFunc(func(...any) {})
+		c.DialFunc = func(context.Context, string, string) (net.Conn, error) { return nil, io.EOF }
+		c.TLS = &tls.Config{VerifyConnection: func(tls.ConnectionState) error { return nil }}
+		c.Params = map[string]string{"sql_mode": "'ANSI'"}
+		c.Loc = time.Local
+	})
+	options := []mysql.Option{mysql.TimeTruncate(time.Second), mysql.EnableCompression(true), mysql.Charset("utf8mb4", "utf8mb4_bin")}
+	if err := config.Apply(options...); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := rdsmysql.New(config); err != nil {
+		t.Error(err)
+	}
+}
+
+type loggerFunc func(...any)
+
+func (f loggerFunc) Print(v ...any) { f(v...) }
 
 func TestWithBeforeConnect(t *testing.T) {
 	const reader = "reader.abc123.us-east-1.rds.amazonaws.com"

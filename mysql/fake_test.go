@@ -56,13 +56,17 @@ func tokenFor(login rdsiam.Login) rdsiam.Token {
 // misbehave in every way. Set the fields before the first dial.
 type fakeServer struct {
 	greeting    string                  // authentication plugin of the greeting, default mysql_native_password
+	raw         []byte                  // bytes sent in place of the greeting
 	noTLS       bool                    // offers no TLS
 	certificate tls.Certificate         // default: for testHost
 	authorize   func(session *fakeConn) // answers the client's handshake response
+	command     func(session *fakeConn) // answers each command after the login
 
 	roots    *x509.CertPool
 	listener net.Listener
-	logIns   atomic.Int32 // handshake responses, each of which is one login
+	logIns   atomic.Int32                        // handshake responses, each of which is one login
+	seen     atomic.Pointer[tls.ConnectionState] // of the last handshake
+	closed   atomic.Int32                        // connections with raw bytes that the client has closed
 	wire     wire
 	tb       testing.TB
 	done     sync.WaitGroup
@@ -70,7 +74,7 @@ type fakeServer struct {
 
 func startFake(tb testing.TB, change func(*fakeServer)) *fakeServer {
 	tb.Helper()
-	f := &fakeServer{greeting: "mysql_native_password", authorize: (*fakeConn).ok, tb: tb}
+	f := &fakeServer{greeting: "mysql_native_password", authorize: (*fakeConn).ok, command: (*fakeConn).ok, tb: tb}
 	f.certificate, f.roots = issue(tb, testHost)
 	if change != nil {
 		change(f)
@@ -80,16 +84,24 @@ func startFake(tb testing.TB, change func(*fakeServer)) *fakeServer {
 		tb.Fatal(err)
 	}
 	f.done.Go(f.accept)
-	tb.Cleanup(func() {
-		f.listener.Close()
-		f.done.Wait()
-	})
+	tb.Cleanup(f.stop)
 	return f
+}
+
+// stop returns when every session has ended.
+func (f *fakeServer) stop() {
+	f.listener.Close()
+	f.done.Wait()
+}
+
+// dialTCP is a DialFunc like dial that returns the plain connection.
+func (f *fakeServer) dialTCP(ctx context.Context, _, _ string) (net.Conn, error) {
+	return (&net.Dialer{}).DialContext(ctx, "tcp", f.listener.Addr().String())
 }
 
 // dial is a DialFunc that leads every address to the server and records all bytes.
 func (f *fakeServer) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", f.listener.Addr().String())
+	conn, err := f.dialTCP(ctx, "", "")
 	if err != nil {
 		return nil, err
 	}
@@ -112,17 +124,25 @@ func (f *fakeServer) accept() {
 }
 
 func (f *fakeServer) serve(c *fakeConn) {
+	if f.raw != nil {
+		_, _ = c.Write(f.raw)
+		_, _ = io.Copy(io.Discard, c) // until the client closes
+		f.closed.Add(1)
+		return
+	}
 	c.send(greetingPacket(f.greeting, !f.noTLS))
 	response := c.receive()
 	if len(response) < 32 {
 		return
 	}
 	if len(response) == 32 { // the request for TLS
-		secured := tls.Server(c.Conn, &tls.Config{Certificates: []tls.Certificate{f.certificate}})
+		secured := tls.Server(c.Conn, &tls.Config{Certificates: []tls.Certificate{f.certificate}, ClientAuth: tls.RequestClientCert})
 		if secured.Handshake() != nil {
 			return
 		}
 		c.Conn = secured
+		state := secured.ConnectionState()
+		f.seen.Store(&state)
 		response = c.receive()
 	}
 	if len(response) <= 32 {
@@ -138,7 +158,7 @@ func (f *fakeServer) serve(c *fakeConn) {
 			return
 		}
 		c.sequence = 1
-		c.ok()
+		f.command(c)
 	}
 }
 
@@ -182,6 +202,11 @@ func (c *fakeConn) ask(plugin string, scrambleSize int) {
 }
 
 func (c *fakeConn) more(data ...byte) { c.send(append([]byte{1}, data...)) }
+
+// packet returns payload behind the header of a session's first packet.
+func packet(payload ...byte) []byte {
+	return append([]byte{byte(len(payload)), byte(len(payload) >> 8), byte(len(payload) >> 16), 0}, payload...)
+}
 
 func greetingPacket(plugin string, withTLS bool) []byte {
 	const protocol41, secureConnection, pluginAuth, lengthEncodedAnswer = 1 << 9, 1 << 15, 1 << 19, 1 << 21

@@ -2,6 +2,8 @@ package rdsmysql_test
 
 import (
 	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"reflect"
 	"sync"
@@ -52,7 +54,8 @@ func TestHookLogsIn(t *testing.T) {
 // leaves what the first did.
 func TestHookIsIdempotent(t *testing.T) {
 	hook := rdsmysql.BeforeConnect(&countingSource{})
-	config := testConfig(func(c *mysql.Config) { c.TLSConfig = "true" })
+	logger := &recordingLogger{}
+	config := testConfig(func(c *mysql.Config) { c.TLSConfig, c.Logger = "true", logger })
 	if err := hook(t.Context(), config); err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +68,11 @@ func TestHookIsIdempotent(t *testing.T) {
 	if config.TLS.ServerName != once.TLS.ServerName || !config.TLS.RootCAs.Equal(once.TLS.RootCAs) {
 		t.Error("the TLS configuration changes")
 	}
-	config.TLS, once.TLS = nil, nil
+	config.Logger.Print("a line")
+	if lines := logger.take(); len(lines) != 1 {
+		t.Errorf("the logger received %q", lines)
+	}
+	config.TLS, once.TLS, config.Logger, once.Logger = nil, nil, nil, nil
 	if !reflect.DeepEqual(config, once) {
 		t.Errorf("the Config changes:\ngot  %+v\nwant %+v", config, once)
 	}
@@ -131,5 +138,26 @@ func TestHookWithoutToken(t *testing.T) {
 	checkError(t, err, "rdsiam: token source: is nil; pass the result of rdsiam.NewTokenSource")
 	if config.Passwd != "" {
 		t.Error("the password was not discarded")
+	}
+}
+
+// As its comment says, the hook cannot keep database/sql from logging in again.
+func TestHookLogsInThriceAfterErrBadConn(t *testing.T) {
+	f := startFake(t, func(f *fakeServer) {
+		f.authorize = func(c *fakeConn) { c.ask("mysql_clear_password", 20); c.refuse(1290, "HY000", "read-only") }
+	})
+	config := testConfig(func(c *mysql.Config) { c.DialFunc, c.RejectReadOnly = f.dial, true })
+	source := &countingSource{}
+	if err := config.Apply(mysql.BeforeConnect(rdsmysql.BeforeConnect(source, rdsiam.WithRootCAs(f.roots)))); err != nil {
+		t.Fatal(err)
+	}
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := sql.OpenDB(connector)
+	defer db.Close()
+	if err := db.PingContext(t.Context()); !errors.Is(err, driver.ErrBadConn) || source.asked.Load() != 3 {
+		t.Errorf("got %v after %d logins, want driver.ErrBadConn after 3", err, source.asked.Load())
 	}
 }

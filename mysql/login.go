@@ -32,28 +32,39 @@ const tokenTimeout = 30 * time.Second
 // of your own as well, call both from one, yours first: what it changes is then checked.
 // [rdsiam.Explain] explains the errors of servers.
 //
-// A hook never learns how the login ended: after driver.ErrBadConn, which the driver
-// returns for a read-only server with RejectReadOnly, database/sql logs in again up to
-// twice; and a message in which the server sends the token back is not masked. [New]
-// with [rdsiam.NewConnector] has neither limit.
+// A hook never learns how the login ends. [New] with [rdsiam.NewConnector] has none of these
+// limits:
+//
+//   - Two bytes before TLS, from anybody on the network, can make go-sql-driver/mysql panic
+//     in a goroutine of database/sql, which ends the process. No hook can contain that.
+//   - After driver.ErrBadConn database/sql logs in up to 3 times for one call. The driver
+//     returns it where the server answers the login as read-only and RejectReadOnly is set,
+//     and where a statement that sets up the session cannot be sent. The same goes for a
+//     function of your own that returns it before or after this one.
+//   - An error in which the server sends the token back is not masked. In what the driver
+//     logs it is, except in the name of a plugin that the server names before TLS.
+//   - The connection keeps the token in its copy of the Config for as long as it lives.
 func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *mysql.Config) error {
 	resolver := endpoints.NewResolver(defaultPort, options...)
 	return func(ctx context.Context, config *mysql.Config) error {
-		_, err := logIn(ctx, config, tokens, resolver)
+		ready, err := logIn(ctx, config, tokens, resolver)
+		if err == nil {
+			maskLog(config, ready.token)
+		}
 		return err
 	}
 }
 
-// attempt is one login that is ready to be dialed.
-type attempt struct {
-	config *mysql.Config // the driver's private copy
-	given  *tls.Config   // what the caller had in config.TLS
+// readyConfig is what is known of a Config that is ready to be dialed with a token.
+type readyConfig struct {
+	given  *tls.Config // what the caller had in Config.TLS
 	login  rdsiam.Login
 	token  rdsiam.Token
+	forget func() // takes the token out of the Config, which is nowhere else in reach
 }
 
 // logIn puts a token into config, which must be the copy that is about to dial.
-func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*attempt, error) {
+func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*readyConfig, error) {
 	ready, err := prepare(config, resolver)
 	if err != nil {
 		return nil, err
@@ -68,25 +79,26 @@ func logIn(ctx context.Context, config *mysql.Config, tokens rdsiam.TokenSource,
 		return nil, err
 	}
 	config.Passwd = ready.token.Reveal()
+	ready.forget = func() { config.Passwd = "" }
 	return ready, nil
 }
 
-// describe returns err fit for the caller. a is nil where err comes from before the
+// describe returns err fit for the caller. r is nil where err comes from before the
 // token.
-func (a *attempt) describe(err error) error {
-	if a == nil {
+func (r *readyConfig) describe(err error) error {
+	if r == nil {
 		return err
 	}
 	var answer *mysql.MySQLError
 	if errors.As(err, &answer) {
 		masked := *answer
-		masked.Message = a.token.Mask(answer.Message)
+		masked.Message = r.token.Mask(answer.Message)
 		return &masked
 	}
-	if masked := a.token.Mask(err.Error()); masked != err.Error() {
+	if masked := r.token.Mask(err.Error()); masked != err.Error() {
 		return errors.New(masked)
 	}
-	return a.login.Endpoint.DescribeCertificateError(err, a.given)
+	return r.login.Endpoint.DescribeCertificateError(err, r.given)
 }
 
 // refusals are the errors with which a server turns a user away.

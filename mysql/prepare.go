@@ -36,7 +36,7 @@ const (
 //     of them before it switches to mysql_clear_password.
 //   - Compression begins after the login, so nobody can learn about the token from
 //     compressed lengths.
-func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*attempt, error) {
+func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*readyConfig, error) {
 	config.Passwd = ""
 	if err := checkSettings(config); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*attempt, erro
 	}
 	config.AllowCleartextPasswords = true
 	config.AllowNativePasswords = true
-	return &attempt{config: config, login: login, given: given}, nil
+	return &readyConfig{login: login, given: given}, nil
 }
 
 // checkSettings refuses what would let a token travel without verified TLS. The driver

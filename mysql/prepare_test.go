@@ -166,6 +166,14 @@ func checkError(t *testing.T, err error, want string) {
 	}
 }
 
+func checkCode(t *testing.T, err error, want string) {
+	t.Helper()
+	var refused *rdsiam.ConfigError
+	if !errors.As(err, &refused) || refused.Code != want {
+		t.Errorf("got %v, want the code %q", err, want)
+	}
+}
+
 // checkVerified fails unless a token can only travel in config inside verified TLS.
 func checkVerified(t *testing.T, config *mysql.Config, roots *x509.CertPool) {
 	t.Helper()
@@ -342,6 +350,16 @@ func TestNilConfig(t *testing.T) {
 		checkError(t, err, "rdsiam: rdsmysql.Driver: is nil or its zero value; make it with rdsmysql.ParseDSN or rdsmysql.New")
 		if got := d.Login(); got != (rdsiam.Login{}) {
 			t.Errorf("Login: %v", got)
+		}
+		// Where the error of ParseDSN was not looked at, the login says what is wrong.
+		hooked := d.WithBeforeConnect(func(context.Context, *mysql.Config) error { return nil })
+		_, err = hooked.Open(t.Context(), &countingSource{})
+		checkError(t, err, "rdsiam: rdsmysql.Driver: is nil or its zero value; make it with rdsmysql.ParseDSN or rdsmysql.New")
+		if code, refused := d.Refused(&mysql.MySQLError{Number: 1045}); code != "1045" || !refused {
+			t.Errorf("Refused: %q %v", code, refused)
+		}
+		if d.Driver() == nil {
+			t.Error("Driver: nil")
 		}
 	}
 }
