@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"reflect"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -47,86 +46,97 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 }
 
 // install prepares config and has pgx call back when a host was dialed.
-func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*installation, error) {
+func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*preparedConfig, error) {
 	if tokens == nil {
 		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
 	}
-	installed, err := prepare(config, resolver)
+	result, err := prepare(config, resolver)
 	if err != nil {
 		return nil, err
 	}
-	installed.tokens = tokens
-	installed.hook = installed.afterNetConnect
-	config.AfterNetConnect = installed.hook
-	return installed, nil
+	result.tokens = tokens
+	result.hook = result.afterNetConnect
+	config.AfterNetConnect = result.hook
+	return result, nil
 }
 
-// installation is what the hook has put into a configuration. It does not change
+// preparedConfig is what the hook has put into a configuration. It does not change
 // afterwards: any number of connections may share it.
-type installation struct {
+type preparedConfig struct {
 	tokens                  rdsiam.TokenSource
 	user                    string
 	hosts                   []host
-	hook                    func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error) // the method afterNetConnect
-	afterNetConnectOfCaller func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
+	hook                    afterNetConnect // the method afterNetConnect
+	afterNetConnectOfCaller afterNetConnect
 }
 
-func (i *installation) login(at host) rdsiam.Login {
-	return rdsiam.Login{Endpoint: at.endpoint, User: i.user}
+// afterNetConnect is the type of pgconn.Config.AfterNetConnect.
+type afterNetConnect = func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
+
+func (p *preparedConfig) login(at host) rdsiam.Login {
+	return rdsiam.Login{Endpoint: at.endpoint, User: p.user}
+}
+
+// callCaller calls the caller's AfterNetConnect, behind which there may be another hook.
+func (p *preparedConfig) callCaller(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if p.afterNetConnectOfCaller == nil {
+		return conn, nil
+	}
+	wrapped, err := p.afterNetConnectOfCaller(context.WithValue(ctx, hookCallKey{}, &hookCall{config: config}), config, conn)
+	if wrapped == nil {
+		wrapped = conn // pgx closes it, and must have one
+	}
+	return wrapped, err
 }
 
 // afterNetConnect is what pgx calls when the first host of a connection was dialed.
-// config is the copy of pgx.ConnectConfig, so that it can hold what belongs to this one
-// connection.
-func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	if reveal, ok := ctx.Value(revealKey{}).(*revealed); ok {
-		reveal.installation = i
-		return conn, nil
+func (p *preparedConfig) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); ok && call.config == config {
+		call.prepared = p
+		if config == nil {
+			return conn, nil
+		}
+		return p.callCaller(ctx, config, conn)
 	}
-	a := &attempt{
-		installation:            i,
-		config:                  config,
-		onPgErrorOfCaller:       config.OnPgError,
-		validateConnectOfCaller: config.ValidateConnect,
-	}
-	a.tries = slices.Grow(a.one[:0], len(i.hosts))[:len(i.hosts)]
-	config.AfterNetConnect = a.afterNetConnect
-	return a.afterNetConnect(ctx, config, conn)
+	return p.begin(config).afterNetConnect(ctx, config, conn)
 }
 
-type revealKey struct{}
-
-type revealed struct{ installation *installation }
-
-// installationOf returns the installation behind an AfterNetConnect function, or nil if
-// it is not ours. A hook that is applied again would otherwise wrap itself.
-func installationOf(hook func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)) *installation {
-	if hook == nil {
-		return nil
-	}
-	code := reflect.ValueOf(hook).Pointer()
-	ofInstallation := reflect.ValueOf((*installation)(nil).afterNetConnect).Pointer()
-	ofAttempt := reflect.ValueOf((*attempt)(nil).afterNetConnect).Pointer()
-	if code != ofInstallation && code != ofAttempt {
-		return nil
-	}
-	reveal := new(revealed)
-	_, _ = hook(context.WithValue(context.Background(), revealKey{}, reveal), nil, nil)
-	return reveal.installation
+// hookCall says that a hook is called to do something else than to log in.
+type hookCall struct {
+	// config is nil where the hook is only to name its preparedConfig. Otherwise it is
+	// of the connection that an outer hook logs in, to which the inner one gives way.
+	config   *pgconn.Config
+	prepared *preparedConfig
 }
 
-// givenFor undoes what an earlier application of a hook has set in a TLS configuration,
-// where config is that. What the caller has set since stays.
-func (i *installation) givenFor(config *tls.Config) *tls.Config {
-	if i == nil {
-		return config
+type hookCallKey struct{}
+
+// preparedConfigOf returns the preparedConfig behind an AfterNetConnect function, or nil if
+// it is not ours. A hook that is applied again would otherwise wrap itself. Functions
+// cannot be compared; ours are known by their code, that of the methods in known. Where
+// that fails, hooks wrap each other, and the inner ones give way: see afterNetConnect.
+func preparedConfigOf(hook afterNetConnect, known ...afterNetConnect) *preparedConfig {
+	if hook == nil || !slices.ContainsFunc(known, func(k afterNetConnect) bool { return sameCode(hook, k) }) {
+		return nil
 	}
-	n := slices.IndexFunc(i.hosts, func(h host) bool { return h.verifiedBy(config) })
-	if n < 0 {
-		return config
+	reveal := new(hookCall)
+	_, _ = hook(context.WithValue(context.Background(), hookCallKey{}, reveal), nil, nil)
+	return reveal.prepared
+}
+
+// ourHooks are the functions that this package puts into AfterNetConnect.
+var ourHooks = []afterNetConnect{(*preparedConfig)(nil).afterNetConnect, (*connLogin)(nil).afterNetConnect}
+
+// undo takes out of a TLS configuration what an earlier application of a hook has set.
+// What the caller has set since stays.
+func (p *preparedConfig) undo(config *tls.Config) {
+	if p == nil {
+		return
 	}
-	given := i.hosts[n].given
-	config = config.Clone()
-	config.ServerName, config.RootCAs, config.InsecureSkipVerify = given.ServerName, given.RootCAs, given.InsecureSkipVerify
-	return config
+	for n := range p.hosts {
+		if h := &p.hosts[n]; h.verifiedBy(config) {
+			config.ServerName, config.RootCAs, config.InsecureSkipVerify = h.given.serverName, h.given.roots, h.given.skipVerify
+			return
+		}
+	}
 }

@@ -3,8 +3,6 @@ package rdspgx
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,12 +25,28 @@ type host struct {
 	name     string // as pgx dials it
 	port     uint16
 	endpoint rdsiam.Endpoint
-	given    *tls.Config // the caller's
+	given    givenTLS
 
 	// What matters of the tls.Config that the hook leaves, by value: the caller can
 	// reach that, and pgx dials with a copy of it.
 	roots          *x509.CertPool
 	callerVerifies bool // with InsecureSkipVerify and VerifyConnection
+}
+
+// givenTLS is what the caller has set of the fields that a hook sets.
+type givenTLS struct {
+	serverName string
+	roots      *x509.CertPool
+	skipVerify bool
+}
+
+func givenBy(config *tls.Config) givenTLS {
+	return givenTLS{serverName: config.ServerName, roots: config.RootCAs, skipVerify: config.InsecureSkipVerify}
+}
+
+// config returns a configuration with these fields, to describe errors by.
+func (g givenTLS) config() *tls.Config {
+	return &tls.Config{ServerName: g.serverName, RootCAs: g.roots, InsecureSkipVerify: g.skipVerify}
 }
 
 // verifiedBy reports whether a handshake with config proves that the server is h.
@@ -46,11 +60,13 @@ func (h *host) verifiedBy(config *tls.Config) bool {
 
 // prepare is the one place with the rules for a configuration. It changes config into
 // one that is safe to carry a token, but for the token, or says why that cannot be
-// done. Doing so twice is the same as once.
+// done. It is idempotent.
 //
 // Config may be a shallow copy, as pgx's stdlib makes them: what its fields point to is
-// shared with other connections and stays as it is.
-func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installation, error) {
+// shared with other connections and stays as it is. So the rules are applied to a copy,
+// in place: pgx finds client certificates of files by the address of the tls.Config, and
+// only its Copy makes it know another address.
+func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*preparedConfig, error) {
 	if config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Fix: "pass the result of pgx.ParseConfig"}
 	}
@@ -61,25 +77,27 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installatio
 	if err := checkAuthentication(config); err != nil {
 		return nil, err
 	}
-	earlier := installationOf(config.AfterNetConnect)
-	entries, err := encryptedEntries(config)
+	earlier := preparedConfigOf(config.AfterNetConnect, ourHooks...)
+	copied := config.Copy()
+	entries, err := encryptedEntries(copied)
 	if err != nil {
 		return nil, err
 	}
-	installed := &installation{user: config.User, hosts: make([]host, len(entries)), afterNetConnectOfCaller: config.AfterNetConnect}
+	result := &preparedConfig{user: config.User, hosts: make([]host, len(entries)), afterNetConnectOfCaller: config.AfterNetConnect}
 	if earlier != nil {
-		installed.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
+		result.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
 	}
 	for n := range entries {
-		if installed.hosts[n], err = prepareHost(&entries[n], earlier, resolver); err != nil {
+		if result.hosts[n], err = prepareHost(entries[n], earlier, resolver); err != nil {
 			return nil, err
 		}
 	}
-	if err := installed.check(); err != nil {
+	if err := result.check(); err != nil {
 		return nil, err
 	}
-	installed.apply(config, entries)
-	return installed, nil
+	result.apply(copied, entries)
+	*config = *copied
+	return result, nil
 }
 
 // checkAuthentication refuses settings under which pgx would not send the token.
@@ -145,15 +163,19 @@ func encrypted(entry pgconn.FallbackConfig) bool { return entry.TLSConfig != nil
 
 func sameHost(a, b pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Port == b.Port }
 
-// prepareHost applies the rules to one host, and puts its TLS settings into entry.
-func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, resolver *endpoints.Resolver) (host, error) {
+// prepareHost applies the rules to one host and to the TLS settings of its entry, which
+// nobody else uses.
+func prepareHost(entry pgconn.FallbackConfig, earlier *preparedConfig, resolver *endpoints.Resolver) (host, error) {
 	endpoint, err := resolver.ResolveHost(entry.Host, entry.Port)
 	if err != nil {
 		return host{}, err
 	}
-	given := earlier.givenFor(entry.TLSConfig)
-	entry.TLSConfig, err = endpoint.TLSConfig(withoutVerifyCA(given))
-	if err != nil {
+	earlier.undo(entry.TLSConfig)
+	given := givenBy(entry.TLSConfig)
+	if err := dropVerifyCA(entry.TLSConfig, callbackOfPGX); err != nil {
+		return host{}, err
+	}
+	if err := resolver.SecureTLS(endpoint, entry.TLSConfig); err != nil {
 		return host{}, err
 	}
 	return host{
@@ -166,35 +188,18 @@ func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, resolver *
 	}, nil
 }
 
-// withoutVerifyCA drops the callback with which pgx verifies for sslmode=verify-ca. It
-// checks the chain against roots of its own, those of the system where none were given,
-// and would refuse the certificates of RDS. Full verification takes its place. A
-// callback of the caller's stays.
-func withoutVerifyCA(given *tls.Config) *tls.Config {
-	if !given.InsecureSkipVerify || given.VerifyPeerCertificate == nil {
-		return given
-	}
-	callback := runtime.FuncForPC(reflect.ValueOf(given.VerifyPeerCertificate).Pointer())
-	if callback == nil || !strings.HasPrefix(callback.Name(), "github.com/jackc/pgx/v5/pgconn.") {
-		return given
-	}
-	given = given.Clone()
-	given.VerifyPeerCertificate = nil
-	return given
-}
-
 // check refuses users that no server accepts, and hosts that cannot be told apart.
-func (i *installation) check() error {
-	if err := i.login(i.hosts[0]).Validate(); err != nil {
+func (p *preparedConfig) check() error {
+	if err := p.login(p.hosts[0]).Validate(); err != nil {
 		return err
 	}
-	if len(i.user) > maxUser {
-		return &rdsiam.ConfigError{Setting: "user", Value: i.user[:maxUser] + "…",
-			Problem: "has " + strconv.Itoa(len(i.user)) + " bytes, and PostgreSQL cuts names to " + strconv.Itoa(maxUser),
+	if len(p.user) > maxUser {
+		return &rdsiam.ConfigError{Setting: "user", Value: p.user[:maxUser] + "…",
+			Problem: "has " + strconv.Itoa(len(p.user)) + " bytes, and PostgreSQL cuts names to " + strconv.Itoa(maxUser),
 			Fix:     "name the role as the database spells it"}
 	}
-	for n, one := range i.hosts {
-		for _, other := range i.hosts[:n] {
+	for n, one := range p.hosts {
+		for _, other := range p.hosts[:n] {
 			if one.endpoint.String() == other.endpoint.String() {
 				return &rdsiam.ConfigError{Setting: "host", Value: other.name + "," + one.name,
 					Problem: "both stand for " + one.endpoint.String() + "; rdsiam.WithEndpoint does not fit several hosts",
@@ -205,16 +210,16 @@ func (i *installation) check() error {
 	return nil
 }
 
-// apply puts into config what prepare has found. Only fields of config itself change.
-func (i *installation) apply(config *pgx.ConnConfig, entries []pgconn.FallbackConfig) {
+// apply puts into config what prepare has found.
+func (p *preparedConfig) apply(config *pgx.ConnConfig, entries []pgconn.FallbackConfig) {
 	config.Host, config.Port, config.TLSConfig = entries[0].Host, entries[0].Port, entries[0].TLSConfig
 	config.Fallbacks = nil
 	for n := range entries[1:] {
 		config.Fallbacks = append(config.Fallbacks, &entries[1+n])
 	}
 	config.Password = ""
-	config.AfterNetConnect = i.afterNetConnectOfCaller
-	if config.RequireAuth == "" && !allProxies(i.hosts) {
+	config.AfterNetConnect = p.afterNetConnectOfCaller
+	if config.RequireAuth == "" && !allProxies(p.hosts) {
 		// RDS asks roles outside rds_iam for a password by SCRAM or MD5. The token
 		// is none, and a proof made of it is no business of the server's.
 		config.RequireAuth = "password"

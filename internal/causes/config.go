@@ -47,7 +47,7 @@ var configCodes = []string{
 	"terraform-escape",
 	"terraform-name",
 	"tls-max-version",
-	"tls-server-name",
+	"tls-config-nil", "tls-server-name",
 	"tls-unverified",
 	"token-cut",
 	"token-empty",
