@@ -18,9 +18,12 @@ type clientConn struct {
 	logIn   atomic.Pointer[pendingLogin]
 	tlsMode TLSMode
 
+	upstream *upstreamConn // nil: there is none
+
 	closing sync.Once
 	closed  chan struct{}
 	wasCut  atomic.Bool // closed by a fault
+	spliced atomic.Bool // the session is handed to an upstream
 
 	limit    time.Time   // for the login; used by the serving goroutine alone
 	answered atomic.Bool // something was sent since the client was heard last
@@ -78,8 +81,8 @@ func (c *clientConn) left() bool {
 	}
 }
 
-// judge checks the token of an attempt, as slowly and as strictly as the faults want.
-func (c *clientConn) judge(a attempt) (verified, *Refusal) {
+// judge checks the token of a login, as slowly and as strictly as the faults want.
+func (c *clientConn) judge(r loginRequest) (verified, *Refusal) {
 	err := c.wait(checkingToken)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -87,7 +90,7 @@ func (c *clientConn) judge(a attempt) (verified, *Refusal) {
 	case err != nil:
 		return verified{}, &Refusal{ReasonAbandoned, "the client ended the connection while its token was being checked"}
 	}
-	return c.server.judge(a)
+	return c.server.judge(r)
 }
 
 // faultBehind names the fault behind a login that looks abandoned.
@@ -111,6 +114,13 @@ func (c *clientConn) Write(b []byte) (int, error) {
 	}
 	c.cut()
 	return n, fmt.Errorf("cut by the faults after %d bytes: %w", n, net.ErrClosed)
+}
+
+// beginSplice marks a session that is handed to an upstream, read-only or not. It reports
+// false if that is no longer what the faults want.
+func (c *clientConn) beginSplice(readOnly bool) bool {
+	c.spliced.Store(true)
+	return c.server.faults.Load().ReadOnly == readOnly || !c.cut()
 }
 
 // count counts bytes that are about to be sent. It returns how many of them may be, and
@@ -141,6 +151,15 @@ func (c *clientConn) cut() bool {
 	c.wasCut.Store(true)
 	c.Close()
 	return true
+}
+
+// reset closes the connection as the machine of a stopped server does: what the client
+// sends is answered with a reset.
+func (c *clientConn) reset() {
+	if conn, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
+		conn.SetLinger(0)
+	}
+	c.Close()
 }
 
 // Close wakes up a pause when nothing more can be sent.

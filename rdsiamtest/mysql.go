@@ -32,18 +32,18 @@ type mysqlFront struct {
 	conn     *clientConn
 	client   *mysqlwire.Server
 	upstream *mysqlUpstream // nil: the server answers by itself
-	attempt  attempt
+	request  loginRequest
 }
 
 func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
-	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), attempt: attempt{dialed: conn.dialed}}
+	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), request: loginRequest{dialed: conn.dialed}}
 	if conn.begin(mysqlLoginTimeout) != nil {
 		return
 	}
 	if s.settings.upstream != nil {
 		// The greeting promises what the upstream can do, so that is asked first.
 		var err error
-		if f.upstream, err = dialMySQLUpstream(ctx, *s.settings.upstream); err != nil {
+		if f.upstream, err = dialMySQLUpstream(ctx, conn); err != nil {
 			f.client.Packets.Write(upstreamMySQLError(err).Encode())
 			return
 		}
@@ -52,6 +52,7 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 	if f.client.Greet(f.greeting()) != nil || !f.readResponse(ctx) || !f.logIn() {
 		return
 	}
+	f.release()
 	conn.beginSession()
 	if f.upstream != nil {
 		f.splice()
@@ -95,9 +96,9 @@ func (f *mysqlFront) readResponse(ctx context.Context) bool {
 	if f.client.ReadResponse(ctx, config) != nil {
 		return false
 	}
-	f.attempt.user, f.attempt.database = f.client.Response.User, f.client.Response.Database
+	f.request.user, f.request.database = f.client.Response.User, f.client.Response.Database
 	if state := f.client.TLS; state != nil {
-		f.attempt.tls, f.attempt.serverName = true, state.ServerName
+		f.request.tls, f.request.serverName = true, state.ServerName
 	}
 	return true
 }
@@ -106,7 +107,7 @@ func (f *mysqlFront) readResponse(ctx context.Context) bool {
 func (f *mysqlFront) logIn() bool {
 	token, refusal := f.authenticate()
 	refusal = f.conn.faultBehind(refusal)
-	entry := f.server.newLogin(f.attempt, token, refusal)
+	entry := f.server.newLogin(f.request, token, refusal)
 	entry.PasswordReceived = entry.PasswordReceived || f.client.Answered
 	f.server.record(entry)
 	f.server.endLogin(f.conn.logIn.Load())
@@ -118,15 +119,22 @@ func (f *mysqlFront) logIn() bool {
 		}
 		return false
 	}
-	ok := mysqlwire.EncodeOK(mysqlwire.Autocommit)
-	if f.upstream != nil {
-		var err error
-		if ok, err = f.upstream.logIn(f.client.Response); err != nil {
-			f.client.Packets.Write(upstreamMySQLError(err).Encode())
-			return false
-		}
+	if f.upstream == nil {
+		return f.client.Packets.Write(mysqlwire.EncodeOK(mysqlwire.Autocommit)) == nil
 	}
-	return f.client.Packets.Write(ok) == nil
+	readOnly := f.server.faults.Load().ReadOnly
+	ok, err := f.upstream.logIn(f.client.Response, readOnly)
+	if err != nil {
+		f.client.Packets.Write(upstreamMySQLError(err).Encode())
+		return false
+	}
+	return f.client.Packets.Write(ok) == nil && f.conn.beginSplice(readOnly)
+}
+
+// release forgets what the login alone needed, for as long as the session lasts.
+func (f *mysqlFront) release() {
+	f.request.token = ""
+	f.client.Response.Answer, f.client.Response.Attributes = nil, nil
 }
 
 // splice hands the session to the upstream, until the client asks for another
@@ -141,7 +149,7 @@ func (f *mysqlFront) splice() {
 // reason; a proxy says that it wants TLS.
 func (f *mysqlFront) refusalError(refusal *Refusal) mysqlwire.Error {
 	host := f.conn.clientHost()
-	if kind := f.server.endpointOf(f.attempt).Kind(); kind == rdsiam.KindProxy || kind == rdsiam.KindProxyEndpoint {
+	if kind := f.server.endpointOf(f.request).Kind(); kind == rdsiam.KindProxy || kind == rdsiam.KindProxyEndpoint {
 		switch refusal.Reason {
 		case ReasonPlaintext:
 			return mysqlwire.Error{Number: 3159, SQLState: "HY000", Text: "This RDS Proxy requires TLS connections."}
@@ -150,21 +158,25 @@ func (f *mysqlFront) refusalError(refusal *Refusal) mysqlwire.Error {
 		}
 		host = "%"
 	}
-	return accessDeniedMySQL(f.attempt.user, host)
+	return accessDeniedMySQL(f.request.user, host)
 }
 
 func accessDeniedMySQL(user, host string) mysqlwire.Error {
-	return mysqlwire.Error{Number: 1045, SQLState: "28000", Text: "Access denied for user '" + user + "'@'" + host + "' (using password: YES)"}
+	return mysqlwire.Error{
+		Number:   1045,
+		SQLState: "28000",
+		Text:     "Access denied for user '" + brief(user) + "'@'" + host + "' (using password: YES)",
+	}
 }
 
 // refuseChangeUser ends a session whose client asks for another account: one
 // that was checked for one account must not become another's.
 func (f *mysqlFront) refuseChangeUser(command []byte) {
-	again := f.attempt
+	again := f.request
 	again.user, again.token = mysqlwire.ChangedUser(command), ""
 	f.server.record(f.server.newLogin(again, verified{}, &Refusal{
 		Reason: ReasonChangeUser,
-		Detail: "the session of " + f.attempt.user + " stays what it is; open a new connection",
+		Detail: "the session of " + f.request.user + " stays what it is; open a new connection",
 	}))
 	f.client.Packets.Sequence = 1
 	f.client.Packets.Write(accessDeniedMySQL(again.user, f.conn.clientHost()).Encode())

@@ -20,15 +20,15 @@ type mysqlUpstream struct {
 
 // dialMySQLUpstream connects and reads the greeting. The connection is closed
 // when ctx ends.
-func dialMySQLUpstream(ctx context.Context, settings Upstream) (*mysqlUpstream, error) {
+func dialMySQLUpstream(ctx context.Context, client *clientConn) (*mysqlUpstream, error) {
 	dialing, stop := context.WithTimeout(ctx, mysqlLoginTimeout)
 	defer stop()
-	conn, err := settings.dial(dialing)
+	conn, err := client.connectUpstream(dialing)
 	if err != nil {
 		return nil, err
 	}
 	u := &mysqlUpstream{
-		settings: settings,
+		settings: *client.server.upstream,
 		conn:     conn,
 		unwatch:  context.AfterFunc(ctx, func() { conn.Close() }),
 	}
@@ -47,7 +47,7 @@ func (u *mysqlUpstream) close() {
 
 // logIn asks for the session that the client asked for. It returns the
 // upstream's OK.
-func (u *mysqlUpstream) logIn(response mysqlwire.Response) ([]byte, error) {
+func (u *mysqlUpstream) logIn(response mysqlwire.Response, readOnly bool) ([]byte, error) {
 	if u.settings.User != "" {
 		response.User = u.settings.User
 	}
@@ -57,6 +57,11 @@ func (u *mysqlUpstream) logIn(response mysqlwire.Response) ([]byte, error) {
 	ok, err := u.client.LogIn(response, mysqlwire.Account{Password: u.settings.Password, TLS: u.settings.tlsConfig()})
 	if err != nil {
 		return nil, err
+	}
+	if readOnly {
+		if err := u.client.Exec("SET SESSION TRANSACTION READ ONLY"); err != nil {
+			return nil, err
+		}
 	}
 	return ok, u.conn.SetDeadline(time.Time{})
 }

@@ -31,15 +31,16 @@ const (
 // "Frontend/Backend Protocol".
 type postgresFront struct {
 	*Server
-	client  *clientConn
-	stream  net.Conn // client, or TLS on it
-	backend *pgproto3.Backend
-	attempt attempt
-	startup map[string]string // parameters of the start-up message
+	client   *clientConn
+	stream   net.Conn // client, or TLS on it
+	backend  *pgproto3.Backend
+	request  loginRequest
+	startup  map[string]string // parameters of the start-up message
+	settings []postgresSetting // that the session starts with
 }
 
 func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
-	f := &postgresFront{Server: s, client: conn, attempt: attempt{dialed: conn.dialed}}
+	f := &postgresFront{Server: s, client: conn, request: loginRequest{dialed: conn.dialed}}
 	if conn.begin(postgresLoginTimeout) != nil {
 		return
 	}
@@ -83,21 +84,31 @@ func (f *postgresFront) negotiateProtocol(message *pgproto3.StartupMessage) {
 }
 
 func (f *postgresFront) serve(ctx context.Context) {
-	f.attempt.user = f.startup["user"]
-	f.attempt.database = f.startup["database"]
-	if f.attempt.user == "" {
+	f.request.user = f.startup["user"]
+	f.request.database = f.startup["database"]
+	if f.request.user == "" {
 		f.refuse("28000", "no PostgreSQL user name specified in startup packet")
 		return
 	}
-	if f.attempt.database == "" {
-		f.attempt.database = f.attempt.user
+	if f.request.database == "" {
+		f.request.database = f.request.user
+	}
+	if _, err := postgresReplication(f.startup["replication"]); err != nil {
+		f.refuse(err.code, err.message)
+		return
 	}
 	if !f.authenticate() {
 		return
 	}
+	f.request.token = "" // not kept for as long as the session
 	f.client.beginSession()
 	if f.upstream != nil {
 		f.splice(ctx)
+		return
+	}
+	var refused *postgresError
+	if f.settings, refused = postgresStartup(f.startup); refused != nil {
+		f.refuse(refused.code, refused.message)
 		return
 	}
 	f.backend.SetMaxBodyLen(postgresMaxMessage)

@@ -23,6 +23,9 @@ func parsePostgres(text string) ([]postgresStatement, error) {
 		}
 		if len(words) > 0 {
 			statement, err := parsePostgresStatement(words)
+			if write, ok := findPostgresWrite(words); err != nil && ok {
+				statement, err = postgresStatement{tag: "WRITE", write: &write, unsupported: err}, nil
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -40,10 +43,14 @@ func parsePostgresStatement(words []postgresWord) (postgresStatement, error) {
 	switch first, last := words[0].text, words[len(words)-1].text; first {
 	case "select":
 		return parsePostgresSelect(words[1:])
-	case "begin", "savepoint", "release", "set":
+	case "show":
+		return parsePostgresShow(words[1:])
+	case "savepoint", "release":
 		return postgresStatement{tag: strings.ToUpper(first)}, nil
-	case "start":
-		return postgresStatement{tag: "BEGIN"}, nil
+	case "set":
+		return postgresStatement{tag: "SET", access: postgresAccessOf(words)}, nil
+	case "begin", "start":
+		return postgresStatement{tag: "BEGIN", access: postgresAccessOf(words)}, nil
 	case "commit", "end":
 		return postgresStatement{tag: "COMMIT"}, nil
 	case "rollback", "abort":
@@ -61,7 +68,7 @@ func parsePostgresStatement(words []postgresWord) (postgresStatement, error) {
 			return postgresStatement{tag: "DEALLOCATE", name: last}, nil
 		}
 	default:
-		return postgresStatement{}, unsupportedPostgres(strings.ToUpper(first))
+		return postgresStatement{}, unsupportedPostgres(strings.ToUpper(brief(first)))
 	}
 }
 
@@ -75,12 +82,18 @@ func parsePostgresSelect(words []postgresWord) (postgresStatement, error) {
 		if err != nil {
 			return postgresStatement{}, err
 		}
+		if len(statement.columns) == postgresMaxColumns {
+			return postgresStatement{}, &postgresError{
+				code:    "54011",
+				message: fmt.Sprintf("target lists can have at most %d entries", postgresMaxColumns),
+			}
+		}
 		statement.columns = append(statement.columns, column)
 		if p.at == len(p.words) {
 			return statement, nil
 		}
 		if !p.accept(",") {
-			return postgresStatement{}, unsupportedPostgres(fmt.Sprintf("a SELECT with %q", p.words[p.at].text))
+			return postgresStatement{}, unsupportedPostgres(fmt.Sprintf("a SELECT with %q", brief(p.words[p.at].text)))
 		}
 	}
 }
@@ -158,7 +171,7 @@ func (p *postgresParser) cast(column *postgresColumn) error {
 	}
 	typ, ok := postgresTypeByName(word.text)
 	if !ok {
-		return unsupportedPostgres(fmt.Sprintf("a cast to %q", word.text))
+		return unsupportedPostgres(fmt.Sprintf("a cast to %q", brief(word.text)))
 	}
 	column.typ, column.typed = typ, true
 	if column.name == "?column?" {
@@ -180,7 +193,7 @@ func (p *postgresParser) expression() (postgresColumn, error) {
 	case postgresParameter:
 		column.parameter, err = strconv.Atoi(word.text)
 		if err != nil || column.parameter < 1 || column.parameter > 65535 {
-			return postgresColumn{}, &postgresError{code: "42P02", message: "there is no parameter $" + word.text}
+			return postgresColumn{}, &postgresError{code: "42P02", message: "there is no parameter $" + brief(word.text)}
 		}
 		return column, nil
 	case postgresNumber:
@@ -194,14 +207,14 @@ func (p *postgresParser) expression() (postgresColumn, error) {
 	case postgresName:
 		return p.named(column, word.text)
 	default:
-		return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the column %q", word.text))
+		return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the column %q", brief(word.text)))
 	}
 }
 
 func integerColumn(column postgresColumn, digits string) (postgresColumn, error) {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
-		return postgresColumn{}, unsupportedPostgres("the number " + digits)
+		return postgresColumn{}, unsupportedPostgres("the number " + brief(digits))
 	}
 	column.typ = postgresInt4
 	if int64(int32(n)) != n {
@@ -211,8 +224,8 @@ func integerColumn(column postgresColumn, digits string) (postgresColumn, error)
 	return column, nil
 }
 
-// named reads a keyword or function; the parentheses after version and
-// current_database belong to it.
+// named reads a keyword or function; the parentheses after version,
+// current_database and pg_is_in_recovery belong to it.
 func (p *postgresParser) named(column postgresColumn, name string) (postgresColumn, error) {
 	switch name {
 	case "null":
@@ -225,14 +238,17 @@ func (p *postgresParser) named(column postgresColumn, name string) (postgresColu
 	case "current_user", "session_user", "user", "current_role":
 		column.name, column.typ, column.function = name, postgresNameType, "current_user"
 		return column, nil
-	case "version", "current_database":
+	case "version", "current_database", "pg_is_in_recovery":
 		if p.accept("(") && p.accept(")") {
 			column.name, column.function = name, name
-			if name == "current_database" {
+			switch name {
+			case "current_database":
 				column.typ = postgresNameType
+			case "pg_is_in_recovery":
+				column.typ = postgresBool
 			}
 			return column, nil
 		}
 	}
-	return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the expression %q", name))
+	return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the expression %q", brief(name)))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -21,16 +22,23 @@ type postgresSession struct {
 	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
 	discarding bool // after an error, until Sync
 	canceled   bool // the client asked to cancel what it asks now
+
+	readOnlyStart   bool              // default_transaction_read_only as the session began
+	readOnlyDefault bool              // the same, now
+	readOnlyNow     bool              // of the transaction that is open
+	reported        map[string]string // parameters, as the client knows them
 }
 
 type postgresPrepared struct {
 	statement postgresStatement
 	types     []postgresType // of the parameters
+	size      int            // in bytes, about
 }
 
 type postgresPortal struct {
 	*postgresPrepared
 	parameters    []postgresValue
+	size          int // in bytes, about, with the statement
 	resultFormats []int16
 	done          bool
 }
@@ -41,19 +49,27 @@ type postgresError struct{ code, message, hint string }
 func (e *postgresError) Error() string { return e.message }
 
 func newPostgresSession(f *postgresFront) *postgresSession {
-	return &postgresSession{
+	s := &postgresSession{
 		front:    f,
 		backend:  f.backend,
 		prepared: make(map[string]*postgresPrepared),
 		portals:  make(map[string]*postgresPortal),
 		txStatus: 'I',
 	}
+	for _, setting := range f.settings {
+		if strings.EqualFold(setting.name, "default_transaction_read_only") {
+			s.readOnlyStart, _ = parsePostgresBoolean(setting.value)
+		}
+	}
+	s.readOnlyDefault = s.readOnlyStart
+	s.report()
+	return s
 }
 
 func (s *postgresSession) serve() {
 	key := s.front.sessions.Add(func(context.Context) { s.front.client.cancelStatement() })
 	defer s.front.sessions.Remove(key)
-	if s.front.welcome(s.parameters(), key) != nil {
+	if s.front.welcome(s.reported, key) != nil {
 		return
 	}
 	for {
@@ -69,23 +85,6 @@ func (s *postgresSession) serve() {
 		if err != nil && !s.canceled || !s.handle(message) {
 			return
 		}
-	}
-}
-
-// parameters are what a server reports on its own; drivers rely on some.
-func (s *postgresSession) parameters() map[string]string {
-	return map[string]string{
-		"application_name":            s.front.startup["application_name"],
-		"client_encoding":             "UTF8",
-		"DateStyle":                   "ISO, MDY",
-		"integer_datetimes":           "on",
-		"IntervalStyle":               "postgres",
-		"is_superuser":                "off",
-		"server_encoding":             "UTF8",
-		"server_version":              postgresServerVersion,
-		"session_authorization":       s.front.attempt.user,
-		"standard_conforming_strings": "on",
-		"TimeZone":                    "UTC",
 	}
 }
 
@@ -144,6 +143,7 @@ func (s *postgresSession) ready() bool {
 	if s.txStatus == 'I' {
 		clear(s.portals) // a portal ends with its transaction
 	}
+	s.report()
 	s.backend.Send(&pgproto3.ReadyForQuery{TxStatus: s.txStatus})
 	return s.backend.Flush() == nil
 }
@@ -195,7 +195,7 @@ func (s *postgresSession) query(text string) error {
 
 func (s *postgresSession) parse(message *pgproto3.Parse) error {
 	if _, ok := s.prepared[message.Name]; ok && message.Name != "" {
-		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", message.Name)}
+		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", brief(message.Name))}
 	}
 	statements, err := parsePostgres(message.Query)
 	if err != nil {
@@ -206,9 +206,16 @@ func (s *postgresSession) parse(message *pgproto3.Parse) error {
 	}
 	prepared := new(postgresPrepared)
 	if len(statements) == 1 {
+		if statements[0].write != nil {
+			return s.refuseWrite(statements[0])
+		}
 		prepared.statement = statements[0]
 	}
 	if prepared.types, err = prepared.statement.parameterTypes(message.ParameterOIDs); err != nil {
+		return err
+	}
+	prepared.size = len(message.Name) + len(message.Query)
+	if err := s.room(prepared.size); err != nil {
 		return err
 	}
 	s.prepared[message.Name] = prepared
@@ -254,7 +261,7 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 	if len(message.Parameters) != len(prepared.types) {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
 			"bind message supplies %d parameters, but prepared statement %q requires %d",
-			len(message.Parameters), message.PreparedStatement, len(prepared.types))}
+			len(message.Parameters), brief(message.PreparedStatement), len(prepared.types))}
 	}
 	if n := len(message.ParameterFormatCodes); n > 1 && n != len(message.Parameters) {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
@@ -264,7 +271,16 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
 			"bind message has %d result formats but query has %d columns", n, len(prepared.statement.columns))}
 	}
-	portal := &postgresPortal{postgresPrepared: prepared, resultFormats: slices.Clone(message.ResultFormatCodes)}
+	size := len(message.DestinationPortal) + prepared.size
+	for _, data := range message.Parameters {
+		size += len(data)
+	}
+	if err := s.room(size); err != nil {
+		return err
+	}
+	portal := &postgresPortal{
+		postgresPrepared: prepared, size: size, resultFormats: slices.Clone(message.ResultFormatCodes),
+	}
 	for i, data := range message.Parameters {
 		portal.parameters = append(portal.parameters, postgresValue{
 			// The message is valid until the next one is received.
@@ -297,11 +313,11 @@ func (s *postgresSession) close(message *pgproto3.Close) error {
 }
 
 func noPrepared(name string) error {
-	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", name)}
+	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", brief(name))}
 }
 
 func noPortal(name string) error {
-	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", name)}
+	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", brief(name))}
 }
 
 // formatAt returns the format of a parameter or column: there is a code for

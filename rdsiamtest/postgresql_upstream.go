@@ -15,7 +15,8 @@ import (
 
 // splice logs in to the upstream server and hands the session to it.
 func (f *postgresFront) splice(ctx context.Context) {
-	upstream, reader, err := f.connectUpstream(ctx)
+	readOnly := f.faults.Load().ReadOnly
+	upstream, reader, err := f.connectUpstream(ctx, readOnly)
 	if err != nil {
 		f.refuse(upstreamError(err))
 		return
@@ -33,16 +34,21 @@ func (f *postgresFront) splice(ctx context.Context) {
 		upstream.CancelRequest(ctx)
 	})
 	defer f.sessions.Remove(key)
-	if f.welcome(session.ParameterStatuses, key) == nil {
+	if f.welcome(session.ParameterStatuses, key) == nil && f.client.beginSplice(readOnly) {
 		pgrelay.Splice(delayedConn{f.stream, f.client, postgresGoodbye}, pgrelay.ReadFrom(reader, session.Conn))
 	}
 }
 
 // connectUpstream also returns what the connection has to be read from.
-func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgConn, reader io.Reader, err error) {
-	config, err := f.upstream.postgresConfig(f.attempt, f.startup)
+func (f *postgresFront) connectUpstream(
+	ctx context.Context, readOnly bool,
+) (conn *pgconn.PgConn, reader io.Reader, err error) {
+	config, err := f.upstream.postgresConfig(f.request, f.startup, f.client.connectUpstream)
 	if err != nil {
 		return nil, nil, err
+	}
+	if readOnly {
+		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		reader = r
@@ -53,7 +59,9 @@ func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgCon
 }
 
 // postgresConfig asks for the session that the client asked for.
-func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn.Config, error) {
+func (u *Upstream) postgresConfig(
+	r loginRequest, startup map[string]string, connect func(context.Context) (net.Conn, error),
+) (*pgconn.Config, error) {
 	// What pgconn would take from the environment of the process is either given
 	// here or replaced below.
 	config, err := pgconn.ParseConfig("host=upstream port=5432 user=upstream password=none database=postgres " +
@@ -64,10 +72,10 @@ func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn
 	}
 	config.User, config.Password, config.Database = u.User, u.Password, u.Database
 	if config.User == "" {
-		config.User = a.user
+		config.User = r.user
 	}
 	if config.Database == "" {
-		config.Database = a.database
+		config.Database = r.database
 	}
 	config.TLSConfig = u.tlsConfig()
 	config.Fallbacks = nil
@@ -75,7 +83,7 @@ func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn
 	delete(config.RuntimeParams, "user")
 	delete(config.RuntimeParams, "database")
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) }
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx) }
 	return config, nil
 }
 

@@ -44,6 +44,12 @@ func postgresCommand(t *testing.T, name string) string {
 // returns how to log in to it.
 func realPostgreSQL(t *testing.T) rdsiamtest.Upstream {
 	t.Helper()
+	return realPostgreSQLWith(t, "")
+}
+
+// realPostgreSQLWith is realPostgreSQL with an empty file in the data directory.
+func realPostgreSQLWith(t *testing.T, signal string) rdsiamtest.Upstream {
+	t.Helper()
 	initdb, control := postgresCommand(t, "initdb"), postgresCommand(t, "pg_ctl")
 	// Shorter than t.TempDir, for the path of the socket, and open to its owner.
 	dir, err := os.MkdirTemp("", "pg")
@@ -73,6 +79,11 @@ func realPostgreSQL(t *testing.T) rdsiamtest.Upstream {
 	data := filepath.Join(dir, "data")
 	run(initdb, "--pgdata", data, "--username", "app", "--pwfile", password, "--auth", "scram-sha-256",
 		"--no-sync", "--no-locale", "--encoding", "UTF8")
+	if signal != "" {
+		if err := os.WriteFile(filepath.Join(data, signal), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	run(control, "start", "--wait", "--pgdata", data, "--log", filepath.Join(dir, "log"),
 		"--options", "-c listen_addresses= -c fsync=off -c unix_socket_directories="+dir)
 	t.Cleanup(func() { run(control, "stop", "--wait", "--pgdata", data, "--mode", "immediate") })
@@ -228,21 +239,6 @@ func TestPostgreSQLUpstreamAccount(t *testing.T) {
 	}
 }
 
-func TestPostgreSQLUpstreamUnreachable(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"),
-		rdsiamtest.WithUpstream(rdsiamtest.Upstream{Address: listener.Addr().String(), Password: "upstream secret"}))
-	_, err = pgx.ConnectConfig(t.Context(), pgxConfig(t, server, "app", tokenFor(t, server, "app")))
-	refused := wantPgError(t, err, "08001", "")
-	if strings.Contains(refused.Message, "secret") || !strings.Contains(refused.Message, "WithUpstream") {
-		t.Errorf("message = %q, want it to name WithUpstream and no password", refused.Message)
-	}
-}
-
 // libpq, which other languages' drivers are made of, logs in as Go's drivers do.
 func TestPsql(t *testing.T) {
 	psql := postgresCommand(t, "psql")
@@ -259,6 +255,21 @@ func TestPsql(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for attrs, readOnly := range map[string]bool{"read-write": false, "primary": false, "read-only": true, "standby": true} {
+		for _, now := range []bool{false, true} {
+			server.SetFaults(rdsiamtest.Faults{ReadOnly: now})
+			command := exec.CommandContext(t.Context(), psql, "--no-psqlrc", "--command", "select 1")
+			command.Env = []string{
+				"PGHOST=" + host, "PGHOSTADDR=" + address, "PGPORT=" + port, "PGDATABASE=postgres", "PGUSER=app",
+				"PGPASSWORD=" + tokenFor(t, server, "app"), "PGSSLMODE=verify-full", "PGSSLROOTCERT=" + roots,
+				"PGTARGETSESSIONATTRS=" + attrs,
+			}
+			if output, err := command.CombinedOutput(); (err == nil) != (readOnly == now) {
+				t.Errorf("target_session_attrs=%s, read-only %v: %v, %s", attrs, now, err, output)
+			}
+		}
+	}
+	server.SetFaults(rdsiamtest.Faults{})
 	tests := []struct{ name, user, password, want string }{
 		{"token", "app", tokenFor(t, server, "app"), "app|7"},
 		{"password", "old", "secret", "old|7"},

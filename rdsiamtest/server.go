@@ -21,13 +21,16 @@
 // # What it answers
 //
 // After the login a server answers SELECT of constants, parameters,
-// current_user and version(), and accepts SET and the transaction statements.
+// current_user and version(), and accepts SET and the transaction statements. A
+// PostgreSQL server also answers SHOW of what it reports, and refuses unknown
+// parameters of the connection string as PostgreSQL does.
 // [WithUpstream] hands the logged-in connection to a real server instead.
 //
 // # Bad days
 //
 // [Server.SetFaults], [Server.DropConnections] and [Server.SetCertificateAuthority]
-// make a running server throttle, stall, cut connections or change its certificates.
+// make a running server throttle, stall, cut connections, take no writes or change its
+// certificates.
 //
 // # Time
 //
@@ -95,7 +98,7 @@ func StartMySQL(tb TB, options ...Option) *Server {
 
 func started(tb TB, engine engine, options []Option) *Server {
 	tb.Helper()
-	s, err := newServer(engine, options)
+	s, err := newServer(engine, 0, options)
 	if err != nil {
 		tb.Fatalf("%v", err)
 		return nil
@@ -106,18 +109,23 @@ func started(tb TB, engine engine, options []Option) *Server {
 
 // NewPostgreSQL starts a PostgreSQL server for a program that is not a test. The
 // caller closes it.
-func NewPostgreSQL(options ...Option) (*Server, error) { return newServer(postgreSQL, options) }
+func NewPostgreSQL(options ...Option) (*Server, error) {
+	return newServer(postgreSQL, programHistory, options)
+}
 
 // NewMySQL starts a MySQL server for a program that is not a test. The caller
 // closes it.
-func NewMySQL(options ...Option) (*Server, error) { return newServer(mySQL, options) }
+func NewMySQL(options ...Option) (*Server, error) {
+	return newServer(mySQL, programHistory, options)
+}
 
-func newServer(engine engine, options []Option) (*Server, error) {
+// newServer starts a server that keeps as many logins as history says, 0 is all.
+func newServer(engine engine, history int, options []Option) (*Server, error) {
 	settings, err := newSettings(engine, options)
 	if err != nil {
 		return nil, fmt.Errorf("rdsiamtest: %w", err)
 	}
-	s := &Server{settings: settings, conns: make(map[*clientConn]struct{})}
+	s := &Server{settings: settings, log: log{limit: history}, conns: make(map[*clientConn]struct{})}
 	s.SetFaults(Faults{})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.prepare(); err != nil {
@@ -173,31 +181,46 @@ func (s *Server) accept() {
 				return
 			}
 		}
-		s.start(s.newClientConn(conn), func(c *clientConn) {
-			known, ok := s.dials.take(c.RemoteAddr())
-			if !ok {
-				known.logIn = s.beginLogin(nil)
-			}
-			c.dialed = known.address
-			c.logIn.Store(known.logIn)
-		})
+		s.start(s.newClientConn(conn), s.identify)
 	}
 }
 
+// identify tells a client of DialContext from others. For those it fails where the upstream
+// cannot be reached: a server that is stopped takes no clients.
+func (s *Server) identify(c *clientConn) error {
+	known, ok := s.dials.take(c.RemoteAddr())
+	if !ok {
+		known.logIn = s.beginLogin(nil)
+	}
+	c.dialed, c.upstream = known.address, known.upstream
+	c.logIn.Store(known.logIn)
+	if ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, upstreamDialLimit)
+	defer cancel()
+	var err error
+	c.upstream, err = s.dialUpstream(ctx)
+	return err
+}
+
 // start serves conn in a goroutine of the server; before runs first, in that
-// goroutine. It reports whether the server still takes connections.
-func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
+// goroutine, and resets the connection where it fails. It reports whether the
+// server still takes connections.
+func (s *Server) start(conn *clientConn, before func(*clientConn) error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		conn.Close()
+		conn.upstream.discard()
 		return false
 	}
 	s.conns[conn] = struct{}{}
 	s.wg.Go(func() {
 		defer s.finish(conn)
-		if before != nil {
-			before(conn)
+		if before != nil && before(conn) != nil {
+			conn.reset()
+			return
 		}
 		switch s.engine {
 		case postgreSQL:
@@ -211,6 +234,7 @@ func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
 
 func (s *Server) finish(conn *clientConn) {
 	conn.Close()
+	conn.upstream.discard()
 	s.endLogin(conn.logIn.Load())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -231,5 +255,6 @@ func (s *Server) Close() error {
 		s.listener.Close()
 	}
 	s.wg.Wait()
+	s.dials.discard()
 	return nil
 }
