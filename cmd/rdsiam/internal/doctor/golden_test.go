@@ -180,7 +180,7 @@ func TestPrinter(t *testing.T) {
 		want string
 	}{
 		{"control characters", doctor.Result{Check: "login", Status: doctor.OK, Found: "a\x1b[2Jb\x07c\u009bd"},
-			"ok      login       a [2Jb c d\n"},
+			"ok      login        a [2Jb c d\n"},
 		{"long word", doctor.Result{Check: "policy", Status: doctor.OK, Found: "allows arn:aws:rds-db:eu-west-1:123456789012:dbuser:" + resourceID + "/app"},
 			"ok      policy       allows arn:aws:rds-db:eu-west-1:123456789012:dbuser:\n                     " + resourceID + "/app\n"},
 		{"shell", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: strings.Repeat("word ", 14) + "'two  words'"},
