@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,10 @@ type client struct {
 	id       uint64
 	admitted bool     // guarded by server.mu
 	session  *session // guarded by server.mu; nil until it is logged in
+
+	// unwatch keeps the end of the server from closing the client, and reports false where
+	// it has done so.
+	unwatch func() bool
 }
 
 // within gives the client so much time from now.
@@ -31,6 +36,15 @@ func (c *client) admit() error {
 	}
 	s.admitted++
 	c.admitted = true
+	return nil
+}
+
+// keep is called before the client learns that it is logged in. From then on the end of the
+// server leaves it to drain. The error is [context.Canceled] where that comes too late.
+func (c *client) keep() error {
+	if !c.unwatch() {
+		return context.Canceled
+	}
 	return nil
 }
 
@@ -61,7 +75,7 @@ func clientError(err error) error {
 		return err
 	case errors.As(err, &network) && network.Timeout():
 		return &refusal{refusedTimeout, errors.New("the client has not logged in in time")}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errLeft
 	}

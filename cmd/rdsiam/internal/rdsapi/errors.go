@@ -3,7 +3,8 @@ package rdsapi
 import (
 	"context"
 	"errors"
-	"os"
+	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,13 +51,13 @@ func (e *CallError) Unwrap() error { return e.Err }
 // permission, a [*CallError] for other errors of calls, and the rest as it is. Those of the
 // SDK have the story of the call in them and not what it means.
 func Explain(err error) error {
-	var operation *smithy.OperationError
-	if !errors.As(err, &operation) {
+	operation := lastOperation(err)
+	if operation == nil {
 		return err
 	}
 	action := strings.ToLower(operation.Service()) + ":" + operation.Operation()
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	if !errors.As(err, &api) || api.ErrorCode() == "UnknownError" {
 		return &CallError{Action: action, Problem: unanswered(err), Err: err}
 	}
 	said := strings.TrimSuffix(api.ErrorCode()+": "+api.ErrorMessage(), ": ")
@@ -65,39 +66,57 @@ func Explain(err error) error {
 		return &DeniedError{Action: action, Err: err}
 	case slices.Contains(throttled, code):
 		said += "; AWS is asked too often by this account: try again later"
-	case code == "UnknownError":
-		said = "the answer is no error of AWS (" + statusOf(err) + "): try again later, and see what is on the way"
 	}
 	return &CallError{Action: action, Problem: said, Err: err}
 }
 
 var throttled = []string{"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 
-// unanswered says why AWS did not answer.
+// lastOperation returns the operation that failed, nil for none. A call may fail since
+// another one did, of which the SDK gets the credentials.
+func lastOperation(err error) (last *smithy.OperationError) {
+	for operation := new(smithy.OperationError); errors.As(err, &operation); err = operation.Err {
+		last = operation
+	}
+	return last
+}
+
+// CredentialsProblem says why a provider of the SDK has no credentials.
+func CredentialsProblem(err error) string {
+	var request *url.Error
+	switch {
+	case lastOperation(err) != nil:
+		return Explain(err).Error()
+	case errors.As(err, &request) && request.Timeout(): // of an endpoint in a container
+		return request.URL + " does not answer"
+	case errors.As(err, &request):
+		return request.URL + " cannot be reached: " + request.Err.Error()
+	}
+	return Innermost(err).Error()
+}
+
+// unanswered says why AWS did not answer. What answers in its place may send a page that is
+// XML or one that is not: the status comes before what the SDK made of the body.
 func unanswered(err error) string {
 	var (
+		answer     *smithyhttp.ResponseError
 		unreadable *smithy.DeserializationError
 		network    *smithyhttp.RequestSendError
+		slow       net.Error
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &slow) && slow.Timeout():
 		return "AWS does not answer: see the network of this machine, its proxy, and whether there is an endpoint of the service in its VPC"
+	case errors.As(err, &answer) && answer.HTTPStatusCode() >= 300:
+		return "the answer is no error of AWS (HTTP status " + strconv.Itoa(answer.HTTPStatusCode()) + "): try again later, and see what is on the way"
 	case errors.As(err, &unreadable):
 		return "the answer is not one of AWS: something else answers, as a proxy or a network that wants a login does (" + unreadable.Unwrap().Error() + ")"
 	case errors.As(err, &network):
 		return "AWS cannot be reached: " + network.Unwrap().Error()
 	}
 	return Innermost(err).Error()
-}
-
-func statusOf(err error) string {
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
-		return "HTTP status " + strconv.Itoa(response.HTTPStatusCode())
-	}
-	return "no HTTP status"
 }
 
 // Innermost is what an error of the SDK comes from: what is around it says which call it was.
