@@ -17,7 +17,7 @@ RDSIAM_MATRIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdsiam/matrix
 # -race needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: test test-matrix bench soak demo servers lint fuzz generate
+.PHONY: test test-matrix test-latest bench soak demo servers lint fuzz generate
 
 # Every test of every module. As root on Debian or Ubuntu, what is missing of the real
 # servers is installed first; elsewhere the tests that need them are skipped and listed.
@@ -48,6 +48,12 @@ test-matrix: servers
 	( cd cmd/rdsiam && $(GO) test -json $(RACE) -count=1 -timeout 15m -run '$(MATRIX_OF_CLI)' . ./internal/proxy 2>&1 ) | \
 	    $(GO) run ./internal/cmd/testsummary || status=1; \
 	exit $$status
+
+# Every test that starts no server, with the newest versions of what the modules require, in
+# a copy. With BASE=commit, or BASE=auto, what fails in the same way at the commit before the
+# change is named and does not count. See internal/cmd/testlatest.
+test-latest:
+	@$(GO) run ./internal/cmd/testlatest $(if $(BASE),-base '$(BASE)')
 
 # Every measurement of docs/performance.md but the fleet's and the proxy's, in the form
 # that benchstat reads. What needs a real server that is missing is skipped;
