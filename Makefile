@@ -71,6 +71,11 @@ soak: servers
 demo:
 	@cd examples && $(GO) run ./demo
 
+# Systems that code is checked for in make lint and not run on.
+OTHER_SYSTEMS := windows darwin
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt differs:"; gofmt -l .; exit 1; }
 	@for module in $(MODULES); do \
@@ -78,6 +83,13 @@ lint:
 	      $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && $(GO) mod tidy -diff ) || exit 1; \
 	done
 	@scripts/check-imports.sh
+	@for module in $(MODULES); do for system in $(OTHER_SYSTEMS); do \
+	    ( cd $$module && echo "vet for $$system: module $$module" && CGO_ENABLED=0 GOOS=$$system $(GO) vet ./... ) || exit 1; \
+	done; done
+	@for module in $(MODULES); do \
+	    ( cd $$module && echo "golangci-lint: module $$module" && \
+	      $(GO) run $(GOLANGCI) run -c '$(CURDIR)/.golangci.yml' ./... ) || exit 1; \
+	done
 	@scripts/vulnerabilities.sh
 
 # Every fuzz target for FUZZTIME.
