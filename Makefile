@@ -17,7 +17,7 @@ RDSIAM_MATRIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdsiam/matrix
 # -race needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: test test-matrix bench soak demo servers lint fuzz generate
+.PHONY: test test-matrix test-latest bench soak demo servers lint fuzz generate
 
 # Every test of every module. As root on Debian or Ubuntu, what is missing of the real
 # servers is installed first; elsewhere the tests that need them are skipped and listed.
@@ -49,6 +49,12 @@ test-matrix: servers
 	    $(GO) run ./internal/cmd/testsummary || status=1; \
 	exit $$status
 
+# Every test that starts no server, with the newest versions of what the modules require, in
+# a copy. With BASE=commit, or BASE=auto, what fails in the same way at the commit before the
+# change is named and does not count. See internal/cmd/testlatest.
+test-latest:
+	@$(GO) run ./internal/cmd/testlatest $(if $(BASE),-base '$(BASE)')
+
 # Every measurement of docs/performance.md but the fleet's and the proxy's, in the form
 # that benchstat reads. What needs a real server that is missing is skipped;
 # RDSIAM_MATRIX=folder brings in those of test-matrix.
@@ -65,6 +71,11 @@ soak: servers
 demo:
 	@cd examples && $(GO) run ./demo
 
+# Systems that code is checked for in make lint and not run on.
+OTHER_SYSTEMS := windows darwin
+
+GOLANGCI := github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt differs:"; gofmt -l .; exit 1; }
 	@for module in $(MODULES); do \
@@ -72,6 +83,13 @@ lint:
 	      $(GO) run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./... && $(GO) mod tidy -diff ) || exit 1; \
 	done
 	@scripts/check-imports.sh
+	@for module in $(MODULES); do for system in $(OTHER_SYSTEMS); do \
+	    ( cd $$module && echo "vet for $$system: module $$module" && CGO_ENABLED=0 GOOS=$$system $(GO) vet ./... ) || exit 1; \
+	done; done
+	@for module in $(MODULES); do \
+	    ( cd $$module && echo "golangci-lint: module $$module" && \
+	      $(GO) run $(GOLANGCI) run -c '$(CURDIR)/.golangci.yml' ./... ) || exit 1; \
+	done
 	@scripts/vulnerabilities.sh
 
 # Every fuzz target for FUZZTIME.

@@ -3,6 +3,7 @@ package provision
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -104,7 +105,7 @@ func (p *Plan) findConnection(ctx context.Context, q querier, report *record) er
 		return nil
 	}
 	err := report.listener.find(ctx, q)
-	if err == errDeaf {
+	if errors.Is(err, errDeaf) {
 		return &Error{Account: p.Account, err: err, fix: "give the driver a handler that calls Add, before it connects"}
 	}
 	if err != nil {

@@ -1,6 +1,8 @@
 package provision_test
 
 import (
+	"database/sql"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"strings"
@@ -84,15 +86,32 @@ func unquote(quoted string, quote byte, backslash bool) (string, bool) {
 func randomTexts(n int) []string {
 	alphabet := []rune("\"'`\\$;-/* aé_%\n")
 	source := rand.New(rand.NewPCG(1, 2))
-	texts := make([]string, n)
-	for i := range texts {
+	texts := make([]string, 0, n)
+	for range n {
 		text := make([]rune, 1+source.IntN(8))
 		for j := range text {
 			text[j] = alphabet[source.IntN(len(alphabet))]
 		}
-		texts[i] = string(text)
+		texts = append(texts, string(text))
 	}
 	return append(texts, hostileTexts...)
+}
+
+// oneColumn returns the name and the value of the only column of the first row.
+func oneColumn(t *testing.T, db *sql.DB, statement string) (name, value string, err error) {
+	t.Helper()
+	rows, err := db.QueryContext(t.Context(), statement)
+	if err != nil {
+		return "", "", err
+	}
+	defer rows.Close()
+	columns, err := rows.Columns()
+	if err != nil {
+		return "", "", err
+	}
+	rows.Next()
+	err = errors.Join(rows.Scan(&value), rows.Err())
+	return columns[0], value, err
 }
 
 func TestQuotePostgreSQL(t *testing.T) { onPostgreSQL(t, testQuotePostgreSQL) }
@@ -102,17 +121,10 @@ func testQuotePostgreSQL(t *testing.T, s *testServer) {
 		db := s.open(t, runner, runnerPassword, "postgres", session.parameters)
 		db.SetMaxOpenConns(1)
 		for _, text := range randomTexts(300) {
-			rows, err := db.QueryContext(t.Context(), "SELECT "+provision.PGString(text)+"::text AS "+provision.PGIdentifier(text))
-			if err != nil {
-				t.Fatalf("%q: %v", text, err)
+			name, value, err := oneColumn(t, db, "SELECT "+provision.PGString(text)+"::text AS "+provision.PGIdentifier(text))
+			if err != nil || value != text || name != text {
+				t.Errorf("%q: got %q AS %q, %v", text, value, name, err)
 			}
-			var value string
-			columns, _ := rows.Columns()
-			rows.Next()
-			if err := rows.Scan(&value); err != nil || value != text || columns[0] != text {
-				t.Errorf("%q: got %q AS %q, %v", text, value, columns, err)
-			}
-			rows.Close()
 			exec(t, db, "DO "+provision.PGDollar("BEGIN PERFORM set_config('rdsiam.test', "+provision.PGString(text)+", false); END"))
 			if got := query(t, db, "SHOW rdsiam.test"); got != text {
 				t.Errorf("%q came out of a block as %q", text, got)
@@ -131,17 +143,10 @@ func testQuoteMySQL(t *testing.T, s *testServer) {
 			if strings.TrimSpace(text) != text {
 				continue // not a name
 			}
-			rows, err := db.QueryContext(t.Context(), "SELECT "+provision.MyString(text)+" AS "+provision.MyIdentifier(text))
-			if err != nil {
-				t.Fatalf("%q: %v", text, err)
+			name, value, err := oneColumn(t, db, "SELECT "+provision.MyString(text)+" AS "+provision.MyIdentifier(text))
+			if err != nil || value != text || name != text {
+				t.Errorf("%q: got %q AS %q, %v", text, value, name, err)
 			}
-			var value string
-			columns, _ := rows.Columns()
-			rows.Next()
-			if err := rows.Scan(&value); err != nil || value != text || columns[0] != text {
-				t.Errorf("%q: got %q AS %q, %v", text, value, columns, err)
-			}
-			rows.Close()
 		}
 	}
 }

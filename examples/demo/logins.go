@@ -114,7 +114,7 @@ func (s *setting) presentFirstTokens(ctx context.Context, p *printer) error {
 		db.Close()
 		reason := lastReason(try.database)
 		if err == nil || reason != rdsiamtest.ReasonExpired {
-			return fmt.Errorf("the first token at %s: %s, %v", try.product, reason, err)
+			return fmt.Errorf("the first token at %s: %s, %v", try.product, reason, err) //nolint:errorlint // nil where it was let in
 		}
 		p.ok("the first token once more, at %s: refused, %s", try.product, reason)
 		p.quote(serverWords(err))

@@ -48,10 +48,10 @@ type Account struct {
 	TLS *tls.Config
 }
 
-// Login logs in as the user of response and to its database, with the
+// LogIn logs in as the user of response and to its database, with the
 // capabilities of response as far as the server has them, so that the server
 // sends results as the one who made response reads them. Its plugin, its answer
-// and TLS are Login's own matter. It returns the server's OK packet. The error of
+// and TLS are LogIn's own matter. It returns the server's OK packet. The error of
 // a server that refuses is an [Error].
 func (c *Client) LogIn(response Response, account Account) (ok []byte, err error) {
 	if account.Token && account.TLS == nil {

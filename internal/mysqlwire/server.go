@@ -44,7 +44,7 @@ func (s *Server) Greet(g Greeting) error {
 func (s *Server) ReadResponse(ctx context.Context, config *tls.Config) error {
 	err := s.readResponse(ctx, config)
 	if errors.Is(err, ErrMalformed) || errors.Is(err, ErrPacketTooLong) {
-		s.Packets.Write(Error{Number: 1043, SQLState: "08S01", Text: "Bad handshake"}.Encode())
+		_ = s.Packets.Write(Error{Number: 1043, SQLState: "08S01", Text: "Bad handshake"}.Encode())
 	}
 	return err
 }

@@ -92,7 +92,7 @@ func (p Parts) Missing() []string {
 	return missing
 }
 
-// Host and port of the address as written. ok is false where there is no port.
+// HostPort returns host and port of the address as written. ok is false where there is no port.
 func (p Parts) HostPort() (host, port string, ok bool) {
 	i := strings.LastIndexByte(p.Address, ':')
 	if i < 0 {

@@ -65,16 +65,16 @@ func (s scenario) figures(t *testing.T, reuse bool) figures {
 	return collected
 }
 
-func (c *figures) add(f fleet.Fleet, result fleet.Result, plotted bool) {
-	all := f.Processes * f.Connections
-	c.NotBack = append(c.NotBack, all-len(result.Back))
-	c.Refused = append(c.Refused, len(result.Refused))
-	c.NewTokens = append(c.NewTokens, result.NewTokens)
-	c.Half = append(c.Half, when(result.Back, all/2))
-	c.Last = append(c.Last, when(result.Back, all))
+func (f *figures) add(run fleet.Fleet, result fleet.Result, plotted bool) {
+	all := run.Processes * run.Connections
+	f.NotBack = append(f.NotBack, all-len(result.Back))
+	f.Refused = append(f.Refused, len(result.Refused))
+	f.NewTokens = append(f.NewTokens, result.NewTokens)
+	f.Half = append(f.Half, when(result.Back, all/2))
+	f.Last = append(f.Last, when(result.Back, all))
 	if plotted {
-		c.BackAt = append(c.BackAt, steps(result.Back))
-		c.RefusedAt = append(c.RefusedAt, steps(result.Refused))
+		f.BackAt = append(f.BackAt, steps(result.Back))
+		f.RefusedAt = append(f.RefusedAt, steps(result.Refused))
 	}
 }
 

@@ -177,7 +177,7 @@ func pages(t *testing.T) []string {
 	if err != nil || len(docs) == 0 {
 		t.Fatalf("no pages in docs: %v", err)
 	}
-	all := []string{"README.md", "CHANGELOG.md"}
+	all := []string{"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"}
 	for _, page := range docs {
 		all = append(all, "docs/"+filepath.Base(page))
 	}

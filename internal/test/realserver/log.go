@@ -25,7 +25,7 @@ type serverLog struct {
 func (l *serverLog) Write(p []byte) (int, error) {
 	l.keep(p)
 	if l.to != nil {
-		l.to.Write(p) // an error of the caller's writer must not block the server
+		_, _ = l.to.Write(p) // an error of the caller's writer must not block the server
 	}
 	return len(p), nil
 }

@@ -118,13 +118,13 @@ func (d *daemon) supervise(started chan<- error) {
 }
 
 func (d *daemon) close() {
-	d.cmd.Process.Signal(d.stop) // fails when the process has ended, which is as good
+	_ = d.cmd.Process.Signal(d.stop) // fails when the process has ended, which is as good
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()
 	select {
 	case <-d.done:
 	case <-timer.C:
-		d.cmd.Process.Kill()
+		_ = d.cmd.Process.Kill()
 		<-d.done
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -91,6 +92,10 @@ type Server struct {
 	closeOnce sync.Once
 }
 
+// noServers is the environment variable that, set to 1, makes every server missing: for
+// runs that are about something else.
+const noServers = "NO_SERVERS"
+
 // newServer returns a server of which nothing runs yet, with a workspace for the
 // first of users that exists.
 func newServer(o Options, find func(root) (programs, error), users ...string) (*Server, error) {
@@ -104,6 +109,9 @@ func newServer(o Options, find func(root) (programs, error), users ...string) (*
 	p, err := find(r)
 	if err != nil {
 		return nil, err
+	}
+	if os.Getenv(noServers) == "1" {
+		return nil, &MissingError{What: noServers + "=1 is set: unset it to start servers"}
 	}
 	w, err := newWorkspace(r, users...)
 	if err != nil {
