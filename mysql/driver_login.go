@@ -14,7 +14,7 @@ import (
 type driverLogin struct {
 	connector *connector
 	tokens    rdsiam.TokenSource
-	ready     *readyConfig      // nil until there is a token
+	ready     *readyConfig  // nil until there is a token
 	conn      *greetingConn // nil until dialed
 }
 
