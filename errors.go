@@ -23,7 +23,7 @@ import (
 //	endpoint-unknown, endpoint-not-rds, endpoint-global-writer, endpoint-zero,
 //	region-form, region-contradicts-host, option-nil,
 //	root-cas-nil, root-cas-pool, roots-missing,
-//	tls-server-name, tls-max-version, tls-unverified,
+//	tls-config-nil, tls-server-name, tls-max-version, tls-unverified,
 //	driver-nil, token-source-nil, credentials-provider-nil,
 //	token-empty, token-of-another-login, token-unknown-text, token-cut, token-malformed,
 //	token-quoted, token-json, token-scheme, token-white-space, token-percent-encoded,

@@ -20,7 +20,7 @@ import (
 // else from the kind of the endpoint: the embedded RDS roots of the region for
 // instances; these and the system's for clusters, shard groups and names outside
 // the RDS grammar; the system's for RDS Proxy, whose certificates are public ones.
-// Pools of embedded roots are shared: to add to one, clone it first.
+// A pool of embedded roots is a copy of the caller's own, made by each call.
 //
 // The error is a [*ConfigError]: a ServerName of another server, no verification
 // at all, a TLS version below 1.2, a region without embedded roots, or the zero
@@ -29,28 +29,41 @@ import (
 // See "Using SSL/TLS to encrypt a connection to a DB instance" in the Amazon RDS
 // user guide.
 func (e Endpoint) TLSConfig(base *tls.Config) (*tls.Config, error) {
-	if e.IsZero() {
-		return nil, configError("endpoint-zero", "Endpoint", "",
-			"the zero Endpoint names no server to verify",
-			"make it with ResolveEndpoint")
-	}
 	config := base.Clone() // nil of nil
 	if config == nil {
 		config = new(tls.Config)
 	}
-	if err := e.verifyServerName(config); err != nil {
-		return nil, err
-	}
-	if err := raiseVersion(config); err != nil {
-		return nil, err
-	}
-	if err := e.raiseVerification(config); err != nil {
-		return nil, err
-	}
-	if err := e.trustRoots(config); err != nil {
+	if err := e.SecureTLS(config); err != nil {
 		return nil, err
 	}
 	return config, nil
+}
+
+// SecureTLS applies the rule of [Endpoint.TLSConfig] to config itself, for drivers that
+// know a tls.Config by its address, as pgx does for client certificates. Nobody else may
+// use config meanwhile, and after an error it must not be used at all. Most callers want
+// TLSConfig.
+func (e Endpoint) SecureTLS(config *tls.Config) error {
+	if e.IsZero() {
+		return configError("endpoint-zero", "Endpoint", "",
+			"the zero Endpoint names no server to verify",
+			"make it with ResolveEndpoint")
+	}
+	if config == nil {
+		return configError("tls-config-nil", "tls.Config", "",
+			"is nil, and nil means a connection without TLS",
+			"pass an empty tls.Config, or use TLSConfig, which makes one")
+	}
+	if err := e.verifyServerName(config); err != nil {
+		return err
+	}
+	if err := raiseVersion(config); err != nil {
+		return err
+	}
+	if err := e.raiseVerification(config); err != nil {
+		return err
+	}
+	return e.trustRoots(config)
 }
 
 func (e Endpoint) verifyServerName(config *tls.Config) error {

@@ -344,3 +344,21 @@ func wantConfigError(t *testing.T, config *tls.Config, err error, setting string
 		}
 	}
 }
+
+// SecureTLS is the rule of TLSConfig without the copy.
+func TestSecureTLSWorksInPlace(t *testing.T) {
+	endpoint := mustResolve(t, "127.0.0.1:5433", rdsiam.WithEndpoint(instanceHost))
+	base := func() *tls.Config {
+		return &tls.Config{ServerName: "127.0.0.1", InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, NextProtos: []string{"postgresql"}}
+	}
+	want, got := mustTLSConfig(t, endpoint, base()), base()
+	if err := endpoint.SecureTLS(got); err != nil {
+		t.Fatal(err)
+	}
+	if got.ServerName != want.ServerName || got.InsecureSkipVerify || got.MinVersion != want.MinVersion || !got.RootCAs.Equal(want.RootCAs) || len(got.NextProtos) != 1 {
+		t.Errorf("got %q, %v, %x", got.ServerName, got.InsecureSkipVerify, got.MinVersion)
+	}
+	wantConfigError(t, nil, endpoint.SecureTLS(nil), "tls.Config", "is nil")
+	wantConfigError(t, nil, endpoint.SecureTLS(&tls.Config{ServerName: clusterHost}), "tls.Config.ServerName", clusterHost)
+	wantConfigError(t, nil, rdsiam.Endpoint{}.SecureTLS(new(tls.Config)), "Endpoint", "ResolveEndpoint")
+}

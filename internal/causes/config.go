@@ -46,6 +46,7 @@ var configCodes = []string{
 	"roots-missing",
 	"terraform-escape",
 	"terraform-name",
+	"tls-config-nil",
 	"tls-max-version",
 	"tls-server-name",
 	"tls-unverified",
