@@ -17,8 +17,7 @@ import (
 var rdsRoots string
 
 // parsedRoots remembers the pools that were asked for: two for each region of the bundle
-// at the most. A connection to a cluster would otherwise copy the roots of the
-// system, which takes longer than signing its token.
+// at the most. Callers get copies, which they may change.
 var parsedRoots sync.Map // trusted → *x509.CertPool
 
 type trusted struct {
@@ -75,7 +74,7 @@ func (e Endpoint) trustRoots(config *tls.Config) error {
 	if pool == nil {
 		return e.noRootsError()
 	}
-	config.RootCAs = pool
+	config.RootCAs = pool.Clone()
 	return nil
 }
 

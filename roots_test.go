@@ -126,19 +126,22 @@ func TestRootsBehindTunnel(t *testing.T) {
 	}
 }
 
-// A copy for each connection would cost more than signing its token.
-func TestRootsAreMadeOnce(t *testing.T) {
+// What a caller adds to a pool is trusted by nobody else.
+func TestPoolsBelongToTheCaller(t *testing.T) {
+	stranger := newAuthority(t, "stranger")
 	for _, host := range []string{instanceHost, clusterHost} {
-		var pools []*x509.CertPool
-		for range 2 {
-			config, err := mustResolve(t, host).TLSConfig(nil)
-			if err != nil {
-				t.Fatal(err)
+		endpoint := mustResolve(t, host)
+		before := mustTLSConfig(t, endpoint, nil)
+		mine := mustTLSConfig(t, endpoint, nil)
+		mine.RootCAs.AddCert(stranger.cert)
+		for _, others := range []*tls.Config{before, mustTLSConfig(t, endpoint, nil)} {
+			if others.RootCAs.Equal(mine.RootCAs) {
+				t.Errorf("%s: a certificate that one caller added is in the pool of another", host)
 			}
-			pools = append(pools, config.RootCAs)
-		}
-		if pools[0] != pools[1] {
-			t.Errorf("%s: two pools", host)
+			server := &tls.Config{Certificates: []tls.Certificate{stranger.issue(host)}}
+			if _, err := handshake(t, others, server); err == nil {
+				t.Errorf("%s: the server of a stranger was verified", host)
+			}
 		}
 	}
 }

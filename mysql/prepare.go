@@ -50,7 +50,7 @@ func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*attempt, erro
 		return nil, err
 	}
 	given := config.TLS
-	if config.TLS, err = endpoint.TLSConfig(given); err != nil {
+	if config.TLS, err = resolver.TLSConfig(endpoint, given); err != nil {
 		return nil, err
 	}
 	config.AllowCleartextPasswords = true

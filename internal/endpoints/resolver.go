@@ -5,6 +5,7 @@ import (
 	"net"
 	"slices"
 	"strconv"
+	"sync"
 	"sync/atomic"
 
 	"github.com/rdsiam/rdsiam"
@@ -18,6 +19,7 @@ type Resolver struct {
 	defaultPort uint16
 	options     []rdsiam.EndpointOption
 	last        atomic.Pointer[answer]
+	roots       sync.Map // rootsOf → *x509.CertPool
 }
 
 type answer struct {
