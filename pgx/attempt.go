@@ -154,7 +154,7 @@ func (a *attempt) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
 	n, ok := a.find(state.ServerName, conn.RemoteAddr())
 	switch {
 	case err != nil && ok:
-		return 0, a.hosts[n].endpoint.DescribeCertificateError(err, a.hosts[n].given)
+		return 0, a.hosts[n].endpoint.DescribeCertificateError(err, a.hosts[n].given.config())
 	case err != nil:
 		return 0, err
 	case !ok:

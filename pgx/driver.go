@@ -189,5 +189,5 @@ func (i *installation) describe(err error) error {
 	if i == nil || len(i.hosts) != 1 {
 		return err // several hosts were verified one by one, where the error arose
 	}
-	return i.hosts[0].endpoint.DescribeCertificateError(err, i.hosts[0].given)
+	return i.hosts[0].endpoint.DescribeCertificateError(err, i.hosts[0].given.config())
 }

@@ -115,18 +115,16 @@ func installationOf(hook func(context.Context, *pgconn.Config, net.Conn) (net.Co
 	return reveal.installation
 }
 
-// givenFor undoes what an earlier application of a hook has set in a TLS configuration,
-// where config is that. What the caller has set since stays.
-func (i *installation) givenFor(config *tls.Config) *tls.Config {
+// undo takes out of a TLS configuration what an earlier application of a hook has set.
+// What the caller has set since stays.
+func (i *installation) undo(config *tls.Config) {
 	if i == nil {
-		return config
+		return
 	}
-	n := slices.IndexFunc(i.hosts, func(h host) bool { return h.verifiedBy(config) })
-	if n < 0 {
-		return config
+	for n := range i.hosts {
+		if h := &i.hosts[n]; h.verifiedBy(config) {
+			config.ServerName, config.RootCAs, config.InsecureSkipVerify = h.given.serverName, h.given.roots, h.given.skipVerify
+			return
+		}
 	}
-	given := i.hosts[n].given
-	config = config.Clone()
-	config.ServerName, config.RootCAs, config.InsecureSkipVerify = given.ServerName, given.RootCAs, given.InsecureSkipVerify
-	return config
 }

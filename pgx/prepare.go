@@ -27,12 +27,28 @@ type host struct {
 	name     string // as pgx dials it
 	port     uint16
 	endpoint rdsiam.Endpoint
-	given    *tls.Config // the caller's
+	given    givenTLS
 
 	// What matters of the tls.Config that the hook leaves, by value: the caller can
 	// reach that, and pgx dials with a copy of it.
 	roots          *x509.CertPool
 	callerVerifies bool // with InsecureSkipVerify and VerifyConnection
+}
+
+// givenTLS is what the caller has set of the fields that a hook sets.
+type givenTLS struct {
+	serverName string
+	roots      *x509.CertPool
+	skipVerify bool
+}
+
+func givenBy(config *tls.Config) givenTLS {
+	return givenTLS{serverName: config.ServerName, roots: config.RootCAs, skipVerify: config.InsecureSkipVerify}
+}
+
+// config returns a configuration with these fields, to describe errors by.
+func (g givenTLS) config() *tls.Config {
+	return &tls.Config{ServerName: g.serverName, RootCAs: g.roots, InsecureSkipVerify: g.skipVerify}
 }
 
 // verifiedBy reports whether a handshake with config proves that the server is h.
@@ -46,10 +62,12 @@ func (h *host) verifiedBy(config *tls.Config) bool {
 
 // prepare is the one place with the rules for a configuration. It changes config into
 // one that is safe to carry a token, but for the token, or says why that cannot be
-// done. Doing so twice is the same as once.
+// done. It is idempotent.
 //
 // Config may be a shallow copy, as pgx's stdlib makes them: what its fields point to is
-// shared with other connections and stays as it is.
+// shared with other connections and stays as it is. So the rules are applied to a copy,
+// in place: pgx finds client certificates of files by the address of the tls.Config, and
+// only its Copy makes it know another address.
 func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installation, error) {
 	if config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Fix: "pass the result of pgx.ParseConfig"}
@@ -62,7 +80,8 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installatio
 		return nil, err
 	}
 	earlier := installationOf(config.AfterNetConnect)
-	entries, err := encryptedEntries(config)
+	prepared := config.Copy()
+	entries, err := encryptedEntries(prepared)
 	if err != nil {
 		return nil, err
 	}
@@ -71,14 +90,15 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installatio
 		installed.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
 	}
 	for n := range entries {
-		if installed.hosts[n], err = prepareHost(&entries[n], earlier, resolver); err != nil {
+		if installed.hosts[n], err = prepareHost(entries[n], earlier, resolver); err != nil {
 			return nil, err
 		}
 	}
 	if err := installed.check(); err != nil {
 		return nil, err
 	}
-	installed.apply(config, entries)
+	installed.apply(prepared, entries)
+	*config = *prepared
 	return installed, nil
 }
 
@@ -145,15 +165,17 @@ func encrypted(entry pgconn.FallbackConfig) bool { return entry.TLSConfig != nil
 
 func sameHost(a, b pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Port == b.Port }
 
-// prepareHost applies the rules to one host, and puts its TLS settings into entry.
-func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, resolver *endpoints.Resolver) (host, error) {
+// prepareHost applies the rules to one host and to the TLS settings of its entry, which
+// nobody else uses.
+func prepareHost(entry pgconn.FallbackConfig, earlier *installation, resolver *endpoints.Resolver) (host, error) {
 	endpoint, err := resolver.ResolveHost(entry.Host, entry.Port)
 	if err != nil {
 		return host{}, err
 	}
-	given := earlier.givenFor(entry.TLSConfig)
-	entry.TLSConfig, err = endpoint.TLSConfig(withoutVerifyCA(given))
-	if err != nil {
+	earlier.undo(entry.TLSConfig)
+	given := givenBy(entry.TLSConfig)
+	dropVerifyCA(entry.TLSConfig)
+	if err := resolver.SecureTLS(endpoint, entry.TLSConfig); err != nil {
 		return host{}, err
 	}
 	return host{
@@ -166,21 +188,18 @@ func prepareHost(entry *pgconn.FallbackConfig, earlier *installation, resolver *
 	}, nil
 }
 
-// withoutVerifyCA drops the callback with which pgx verifies for sslmode=verify-ca. It
+// dropVerifyCA drops the callback with which pgx verifies for sslmode=verify-ca. It
 // checks the chain against roots of its own, those of the system where none were given,
 // and would refuse the certificates of RDS. Full verification takes its place. A
 // callback of the caller's stays.
-func withoutVerifyCA(given *tls.Config) *tls.Config {
-	if !given.InsecureSkipVerify || given.VerifyPeerCertificate == nil {
-		return given
+func dropVerifyCA(config *tls.Config) {
+	if !config.InsecureSkipVerify || config.VerifyPeerCertificate == nil {
+		return
 	}
-	callback := runtime.FuncForPC(reflect.ValueOf(given.VerifyPeerCertificate).Pointer())
-	if callback == nil || !strings.HasPrefix(callback.Name(), "github.com/jackc/pgx/v5/pgconn.") {
-		return given
+	callback := runtime.FuncForPC(reflect.ValueOf(config.VerifyPeerCertificate).Pointer())
+	if callback != nil && strings.HasPrefix(callback.Name(), "github.com/jackc/pgx/v5/pgconn.") {
+		config.VerifyPeerCertificate = nil
 	}
-	given = given.Clone()
-	given.VerifyPeerCertificate = nil
-	return given
 }
 
 // check refuses users that no server accepts, and hosts that cannot be told apart.
@@ -205,7 +224,7 @@ func (i *installation) check() error {
 	return nil
 }
 
-// apply puts into config what prepare has found. Only fields of config itself change.
+// apply puts into config what prepare has found.
 func (i *installation) apply(config *pgx.ConnConfig, entries []pgconn.FallbackConfig) {
 	config.Host, config.Port, config.TLSConfig = entries[0].Host, entries[0].Port, entries[0].TLSConfig
 	config.Fallbacks = nil
