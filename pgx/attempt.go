@@ -47,7 +47,7 @@ type try struct {
 // anything but the request for TLS. It is the only place where a password is set.
 // On an error it returns conn all the same: pgx closes it.
 func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	if _, ok := ctx.Value(revealKey{}).(*revealed); ok || config != a.config {
+	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); config != a.config || ok && call.config == config {
 		// A copy of the configuration, made by pgx.Conn.Config, begins anew.
 		return a.installation.afterNetConnect(ctx, config, conn)
 	}
@@ -60,15 +60,9 @@ func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, co
 	if err := a.authorize(ctx, a.hosts[n].endpoint); err != nil {
 		return conn, err
 	}
-	if a.afterNetConnectOfCaller == nil {
-		return conn, nil
-	}
-	wrapped, err := a.afterNetConnectOfCaller(ctx, config, conn)
+	wrapped, err := a.callCaller(ctx, config, conn)
 	if err != nil {
 		config.Password = ""
-	}
-	if wrapped == nil {
-		wrapped = conn
 	}
 	return wrapped, err
 }

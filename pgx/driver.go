@@ -52,6 +52,7 @@ type Driver struct {
 	beforeConnect func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
 	connector     driver.Connector                             // of config and stdlibOptions, for a context with an opening
 	login         rdsiam.Login
+	unreadable    error // why beforeConnect could not be read
 }
 
 var _ rdsiam.Driver = (*Driver)(nil)
@@ -93,12 +94,20 @@ func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, err
 // stdlib.OptionBeforeConnect runs before the rules of this package are applied to the
 // configuration that it leaves.
 func (d *Driver) WithOptions(options ...stdlib.OptionOpenDB) *Driver {
+	return d.withOptions("BeforeConnect", options)
+}
+
+// withOptions reads the function of stdlib.OptionBeforeConnect in this field of pgx.
+func (d *Driver) withOptions(field string, options []stdlib.OptionOpenDB) *Driver {
 	if d == nil || d.config == nil {
 		return d
 	}
 	with := *d
 	with.stdlibOptions = slices.DeleteFunc(slices.Concat(d.stdlibOptions, options), func(o stdlib.OptionOpenDB) bool { return o == nil })
-	with.beforeConnect = beforeConnectOf(stdlib.GetConnector(*d.config, with.stdlibOptions...))
+	if len(with.stdlibOptions) == 0 {
+		return d
+	}
+	with.beforeConnect, with.unreadable = beforeConnectOf(stdlib.GetConnector(*d.config, with.stdlibOptions...), field)
 	with.connector = with.newConnector()
 	return &with
 }
@@ -128,12 +137,17 @@ type openingKey struct{}
 
 // beforeConnectOf reads the function that stdlib.OptionBeforeConnect has set, which
 // our own option would replace. The field is exported, its type is not.
-func beforeConnectOf(connector driver.Connector) func(context.Context, *pgx.ConnConfig) error {
-	hook, ok := reflect.ValueOf(connector).FieldByName("BeforeConnect").Interface().(func(context.Context, *pgx.ConnConfig) error)
-	if !ok {
-		return nil
+func beforeConnectOf(connector driver.Connector, field string) (func(context.Context, *pgx.ConnConfig) error, error) {
+	if value := reflect.ValueOf(connector); value.Kind() == reflect.Struct {
+		if value = value.FieldByName(field); value.IsValid() && value.CanInterface() {
+			if hook, ok := value.Interface().(func(context.Context, *pgx.ConnConfig) error); ok {
+				return hook, nil
+			}
+		}
 	}
-	return hook
+	return nil, &rdsiam.ConfigError{Code: "stdlib-options-unreadable", Setting: "WithOptions",
+		Problem: "this version of pgx does not let rdspgx see whether the options have a BeforeConnect function, which its own would replace",
+		Fix:     "use the version of pgx in the go.mod of rdsiam, or rdspgx.BeforeConnect with stdlib.OpenDB"}
 }
 
 // Open connects and logs in with a token of tokens, which it asks once for each host
@@ -142,6 +156,9 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 	if d == nil || d.config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "rdspgx.Driver", Problem: "is nil or its zero value",
 			Fix: "make it with rdspgx.ParseDSN or rdspgx.New"}
+	}
+	if d.unreadable != nil {
+		return nil, d.unreadable
 	}
 	opened := &opening{tokens: tokens}
 	conn, err := d.connector.Connect(context.WithValue(ctx, openingKey{}, opened))

@@ -31,6 +31,7 @@ func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "pgx cannot read it, or the environment and files that complete it" + reason(dsn, err),
 			Fix: "write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…"}
 	}
+	dropAllCallbacks(config)
 	return config, nil
 }
 

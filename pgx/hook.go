@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"reflect"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
@@ -67,21 +66,39 @@ type installation struct {
 	tokens                  rdsiam.TokenSource
 	user                    string
 	hosts                   []host
-	hook                    func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error) // the method afterNetConnect
-	afterNetConnectOfCaller func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
+	hook                    afterNetConnect // the method afterNetConnect
+	afterNetConnectOfCaller afterNetConnect
 }
+
+// afterNetConnect is the type of pgconn.Config.AfterNetConnect.
+type afterNetConnect = func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
 
 func (i *installation) login(at host) rdsiam.Login {
 	return rdsiam.Login{Endpoint: at.endpoint, User: i.user}
+}
+
+// callCaller calls the caller's AfterNetConnect, behind which there may be another hook.
+func (i *installation) callCaller(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if i.afterNetConnectOfCaller == nil {
+		return conn, nil
+	}
+	wrapped, err := i.afterNetConnectOfCaller(context.WithValue(ctx, hookCallKey{}, &hookCall{config: config}), config, conn)
+	if wrapped == nil {
+		wrapped = conn // pgx closes it, and must have one
+	}
+	return wrapped, err
 }
 
 // afterNetConnect is what pgx calls when the first host of a connection was dialed.
 // config is the copy of pgx.ConnectConfig, so that it can hold what belongs to this one
 // connection.
 func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	if reveal, ok := ctx.Value(revealKey{}).(*revealed); ok {
-		reveal.installation = i
-		return conn, nil
+	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); ok && call.config == config {
+		call.installation = i
+		if config == nil {
+			return conn, nil
+		}
+		return i.callCaller(ctx, config, conn)
 	}
 	a := &attempt{
 		installation:            i,
@@ -94,26 +111,31 @@ func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Confi
 	return a.afterNetConnect(ctx, config, conn)
 }
 
-type revealKey struct{}
+// hookCall says that a hook is called to do something else than to log in.
+type hookCall struct {
+	// config is nil where the hook is only to name its installation. Otherwise it is
+	// of the connection that an outer hook logs in, to which the inner one gives way.
+	config       *pgconn.Config
+	installation *installation
+}
 
-type revealed struct{ installation *installation }
+type hookCallKey struct{}
 
 // installationOf returns the installation behind an AfterNetConnect function, or nil if
-// it is not ours. A hook that is applied again would otherwise wrap itself.
-func installationOf(hook func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)) *installation {
-	if hook == nil {
+// it is not ours. A hook that is applied again would otherwise wrap itself. Functions
+// cannot be compared; ours are known by their code, that of the methods in known. Where
+// that fails, hooks wrap each other, and the inner ones give way: see afterNetConnect.
+func installationOf(hook afterNetConnect, known ...afterNetConnect) *installation {
+	if hook == nil || !slices.ContainsFunc(known, func(k afterNetConnect) bool { return sameCode(hook, k) }) {
 		return nil
 	}
-	code := reflect.ValueOf(hook).Pointer()
-	ofInstallation := reflect.ValueOf((*installation)(nil).afterNetConnect).Pointer()
-	ofAttempt := reflect.ValueOf((*attempt)(nil).afterNetConnect).Pointer()
-	if code != ofInstallation && code != ofAttempt {
-		return nil
-	}
-	reveal := new(revealed)
-	_, _ = hook(context.WithValue(context.Background(), revealKey{}, reveal), nil, nil)
+	reveal := new(hookCall)
+	_, _ = hook(context.WithValue(context.Background(), hookCallKey{}, reveal), nil, nil)
 	return reveal.installation
 }
+
+// ourHooks are the functions that this package puts into AfterNetConnect.
+var ourHooks = []afterNetConnect{(*installation)(nil).afterNetConnect, (*attempt)(nil).afterNetConnect}
 
 // undo takes out of a TLS configuration what an earlier application of a hook has set.
 // What the caller has set since stays.

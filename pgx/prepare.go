@@ -3,8 +3,6 @@ package rdspgx
 import (
 	"crypto/tls"
 	"crypto/x509"
-	"reflect"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,7 +77,7 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installatio
 	if err := checkAuthentication(config); err != nil {
 		return nil, err
 	}
-	earlier := installationOf(config.AfterNetConnect)
+	earlier := installationOf(config.AfterNetConnect, ourHooks...)
 	prepared := config.Copy()
 	entries, err := encryptedEntries(prepared)
 	if err != nil {
@@ -174,7 +172,9 @@ func prepareHost(entry pgconn.FallbackConfig, earlier *installation, resolver *e
 	}
 	earlier.undo(entry.TLSConfig)
 	given := givenBy(entry.TLSConfig)
-	dropVerifyCA(entry.TLSConfig)
+	if err := dropVerifyCA(entry.TLSConfig, callbackOfPGX); err != nil {
+		return host{}, err
+	}
 	if err := resolver.SecureTLS(endpoint, entry.TLSConfig); err != nil {
 		return host{}, err
 	}
@@ -186,20 +186,6 @@ func prepareHost(entry pgconn.FallbackConfig, earlier *installation, resolver *e
 		roots:          entry.TLSConfig.RootCAs,
 		callerVerifies: entry.TLSConfig.InsecureSkipVerify,
 	}, nil
-}
-
-// dropVerifyCA drops the callback with which pgx verifies for sslmode=verify-ca. It
-// checks the chain against roots of its own, those of the system where none were given,
-// and would refuse the certificates of RDS. Full verification takes its place. A
-// callback of the caller's stays.
-func dropVerifyCA(config *tls.Config) {
-	if !config.InsecureSkipVerify || config.VerifyPeerCertificate == nil {
-		return
-	}
-	callback := runtime.FuncForPC(reflect.ValueOf(config.VerifyPeerCertificate).Pointer())
-	if callback != nil && strings.HasPrefix(callback.Name(), "github.com/jackc/pgx/v5/pgconn.") {
-		config.VerifyPeerCertificate = nil
-	}
 }
 
 // check refuses users that no server accepts, and hosts that cannot be told apart.
