@@ -27,13 +27,13 @@ const tokenTimeout = 30 * time.Second
 // several addresses, one after the other.
 type attempt struct {
 	*installation
-	config  *pgconn.Config // pgx's own copy
-	tries   []try          // of each host
-	one     [1]try         // where tries lives: most configurations have one host
-	current *try
-
-	onPgErrorOfCaller       pgconn.PgErrorHandler
-	validateConnectOfCaller pgconn.ValidateConnectFunc
+	config   *pgconn.Config // pgx's own copy
+	tries    []try          // of each host
+	one      [1]try         // where tries lives: most configurations have one host
+	current  *try
+	ofCaller callbacks      // whose place ours take in config
+	conn     net.Conn       // that was dialed last
+	loggedIn *pgconn.PgConn // nil while no login has succeeded
 }
 
 // try is the login to one host.
@@ -43,46 +43,98 @@ type try struct {
 	refused string // the SQLSTATE with which it refused, or ""
 }
 
+// callbacks are those that could read the token, or hear the server repeat it.
+type callbacks struct {
+	onPgError       pgconn.PgErrorHandler
+	onNotice        pgconn.NoticeHandler
+	validateConnect pgconn.ValidateConnectFunc
+	afterConnect    pgconn.AfterConnectFunc
+}
+
+func callbacksOf(config *pgconn.Config) callbacks {
+	return callbacks{config.OnPgError, config.OnNotice, config.ValidateConnect, config.AfterConnect}
+}
+
+// begin starts the login of a connection whose configuration is config. It can hold what
+// belongs to this one connection, being the copy of pgx.ConnectConfig.
+func (i *installation) begin(config *pgconn.Config) *attempt {
+	a := &attempt{installation: i, config: config, ofCaller: callbacksOf(config)}
+	a.tries = slices.Grow(a.one[:0], len(i.hosts))[:len(i.hosts)]
+	config.AfterNetConnect = a.afterNetConnect
+	return a
+}
+
 // afterNetConnect is called for each address that was dialed, before pgx says
-// anything but the request for TLS. It is the only place where a password is set.
-// On an error it returns conn all the same: pgx closes it.
+// anything but the request for TLS. It is the only place where a password is set, after
+// the function of the caller, which could read it. On an error it returns conn all the
+// same: pgx closes it.
 func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
 	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); config != a.config || ok && call.config == config {
 		// A copy of the configuration, made by pgx.Conn.Config, begins anew.
 		return a.installation.afterNetConnect(ctx, config, conn)
 	}
-	config.Password = ""
+	a.release()
+	a.conn = conn
 	n, err := a.verifiedHost(ctx, conn)
 	if err != nil {
 		return conn, err
 	}
 	a.current = &a.tries[n]
-	if err := a.authorize(ctx, a.hosts[n].endpoint); err != nil {
+	if err := a.current.end(a.hosts[n].endpoint); err != nil {
 		return conn, err
 	}
-	wrapped, err := a.callCaller(ctx, config, conn)
-	if err != nil {
-		config.Password = ""
+	if a.conn, err = a.callCaller(ctx, config, conn); err != nil {
+		return a.conn, err
 	}
-	return wrapped, err
+	if err := a.getToken(ctx, a.hosts[n].endpoint); err != nil {
+		return a.conn, err
+	}
+	a.hold()
+	return a.conn, nil
 }
 
-// authorize sets the token of endpoint as the password, unless the endpoint has refused
-// it before.
-func (a *attempt) authorize(ctx context.Context, endpoint rdsiam.Endpoint) error {
-	if code := a.current.refused; code != "" {
-		return fmt.Errorf("rdsiam: not tried again, since %s refused this login (SQLSTATE %s) at another of its addresses", endpoint, code)
+// end returns why this host is not tried at another of its addresses, or nil.
+func (t *try) end(endpoint rdsiam.Endpoint) error {
+	if t.refused != "" {
+		return fmt.Errorf("rdsiam: not tried again, since %s refused this login (SQLSTATE %s) at another of its addresses", endpoint, t.refused)
 	}
-	if a.current.token.Reveal() == "" && a.current.failed == nil {
-		a.current.token, a.current.failed = a.token(ctx, endpoint)
+	return t.failed
+}
+
+// getToken asks for the token of the current host, unless an earlier address left one
+// that the server still takes.
+func (a *attempt) getToken(ctx context.Context, endpoint rdsiam.Endpoint) error {
+	if expires := a.current.token.Expires(); a.current.token.Reveal() != "" && (expires.IsZero() || time.Now().Before(expires)) {
+		return nil
 	}
-	if a.current.failed != nil {
-		return a.current.failed
-	}
-	a.config.Password = a.current.token.Reveal()
+	a.current.token, a.current.failed = a.token(ctx, endpoint)
+	return a.current.failed
+}
+
+// hold puts the token into the configuration, and our callbacks in the place of the
+// caller's, until release.
+func (a *attempt) hold() {
+	a.ofCaller = callbacksOf(a.config)
 	a.config.OnPgError = a.onPgError
+	if a.config.OnNotice != nil {
+		a.config.OnNotice = a.onNotice
+	}
 	a.config.ValidateConnect = a.validateConnect
-	return nil
+	a.config.Password = a.current.token.Reveal()
+}
+
+// release takes out of the configuration what hold has put there.
+func (a *attempt) release() {
+	a.config.Password = ""
+	a.config.OnPgError, a.config.OnNotice = a.ofCaller.onPgError, a.ofCaller.onNotice
+	a.config.ValidateConnect, a.config.AfterConnect = a.ofCaller.validateConnect, a.ofCaller.afterConnect
+}
+
+// finish leaves nothing of the attempt in the configuration, which a live connection
+// keeps: pgx.Conn.Config hands it out to be connected again.
+func (a *attempt) finish() {
+	a.release()
+	a.config.AfterNetConnect = a.hook
 }
 
 func (a *attempt) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.Token, error) {
@@ -189,37 +241,58 @@ func (a *attempt) unsafe(what string) error {
 
 // onPgError sees every error that the server answers during the login. Each ends it.
 func (a *attempt) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
-	for _, text := range []*string{
-		&answer.Message, &answer.Detail, &answer.Hint, &answer.InternalQuery, &answer.Where, &answer.SchemaName, &answer.TableName,
-		&answer.ColumnName, &answer.DataTypeName, &answer.ConstraintName, &answer.File, &answer.Routine,
-	} {
-		*text = a.current.token.Mask(*text)
-	}
+	maskAnswer(a.current.token, answer)
 	if isRefusal(answer) {
 		a.current.refused = answer.Code
 	}
-	a.config.Password = ""
-	a.config.OnPgError = a.onPgErrorOfCaller
-	if a.onPgErrorOfCaller != nil {
-		a.onPgErrorOfCaller(conn, answer)
+	a.release()
+	if a.config.OnPgError != nil {
+		a.config.OnPgError(conn, answer)
 	}
 	return false
 }
 
-// validateConnect is called when the login has succeeded. The connection keeps config,
-// which from here on needs neither the token nor anything of the attempt: pgx.Conn.Config
-// hands it out to be connected again.
+// onNotice sees every notice of the server during the login.
+func (a *attempt) onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	maskAnswer(a.current.token, (*pgconn.PgError)(notice))
+	a.ofCaller.onNotice(conn, notice)
+}
+
+// maskAnswer masks the token in all that a server says.
+func maskAnswer(token rdsiam.Token, answer *pgconn.PgError) {
+	for _, text := range []*string{
+		&answer.Severity, &answer.SeverityUnlocalized, &answer.Code, &answer.Message, &answer.Detail, &answer.Hint,
+		&answer.InternalQuery, &answer.Where, &answer.SchemaName, &answer.TableName, &answer.ColumnName,
+		&answer.DataTypeName, &answer.ConstraintName, &answer.File, &answer.Routine,
+	} {
+		*text = token.Mask(*text)
+	}
+}
+
+// validateConnect is called when the login has succeeded.
 func (a *attempt) validateConnect(ctx context.Context, conn *pgconn.PgConn) error {
-	a.config.Password = ""
-	a.config.OnPgError = a.onPgErrorOfCaller
-	a.config.ValidateConnect = a.validateConnectOfCaller
-	if a.validateConnectOfCaller != nil {
-		if err := a.validateConnectOfCaller(ctx, conn); err != nil {
-			return err // pgx may go on to the next host
+	a.release()
+	a.loggedIn = conn
+	if a.config.ValidateConnect != nil {
+		if err := a.config.ValidateConnect(ctx, conn); err != nil {
+			// pgx goes on to the next host, or takes this one after all if it
+			// was merely not preferred, and calls AfterConnect alone.
+			a.config.AfterConnect = a.afterConnect
+			return err
 		}
 	}
-	a.config.AfterNetConnect = a.hook
+	a.finish()
 	return nil
+}
+
+// afterConnect is called for a connection that validateConnect did not finish.
+func (a *attempt) afterConnect(ctx context.Context, conn *pgconn.PgConn) error {
+	a.finish()
+	a.loggedIn = conn
+	if a.config.AfterConnect == nil {
+		return nil
+	}
+	return a.config.AfterConnect(ctx, conn)
 }
 
 // isRefusal reports whether answer turns the user away: class 28, invalid authorization

@@ -30,12 +30,10 @@ package rdspgx
 import (
 	"context"
 	"database/sql/driver"
-	"errors"
 	"reflect"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/rdsiam/rdsiam"
@@ -46,11 +44,11 @@ import (
 // pgx's stdlib package, with everything that they can do. A Driver is safe for
 // concurrent use and does not change after it was made. The zero Driver is not valid.
 type Driver struct {
-	config        *pgx.ConnConfig // never changed
+	config        func() *pgx.ConnConfig // never changed; a func does not print it
 	resolver      *endpoints.Resolver
 	stdlibOptions []stdlib.OptionOpenDB
 	beforeConnect func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
-	connector     driver.Connector                             // of config and stdlibOptions, for a context with an opening
+	connect       func(context.Context) (driver.Conn, error)   // by config and stdlibOptions, for a context with an opening
 	login         rdsiam.Login
 	unreadable    error // why beforeConnect could not be read
 }
@@ -84,8 +82,10 @@ func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, err
 	if err != nil {
 		return nil, err
 	}
-	d := &Driver{config: config.Copy(), resolver: resolver, login: installed.login(installed.hosts[0])}
-	d.connector = d.newConnector()
+	given := config.Copy()
+	given.Password = ""
+	d := &Driver{config: func() *pgx.ConnConfig { return given }, resolver: resolver, login: installed.login(installed.hosts[0])}
+	d.connect = d.newConnect()
 	return d, nil
 }
 
@@ -107,33 +107,24 @@ func (d *Driver) withOptions(field string, options []stdlib.OptionOpenDB) *Drive
 	if len(with.stdlibOptions) == 0 {
 		return d
 	}
-	with.beforeConnect, with.unreadable = beforeConnectOf(stdlib.GetConnector(*d.config, with.stdlibOptions...), field)
-	with.connector = with.newConnector()
+	with.beforeConnect, with.unreadable = beforeConnectOf(stdlib.GetConnector(*d.config(), with.stdlibOptions...), field)
+	with.connect = with.newConnect()
 	return &with
 }
 
-// newConnector returns pgx's connector with our own hook in it, last so that it counts.
-func (d *Driver) newConnector() driver.Connector {
-	prepareConnect := func(ctx context.Context, config *pgx.ConnConfig) (err error) {
+// newConnect returns what connects by pgx's connector with our own hook in it, last so
+// that it counts. The connector itself would print its configuration.
+func (d *Driver) newConnect() func(context.Context) (driver.Conn, error) {
+	prepareConnect := func(ctx context.Context, config *pgx.ConnConfig) error {
 		if d.beforeConnect != nil {
 			if err := d.beforeConnect(ctx, config); err != nil {
 				return err
 			}
 		}
-		opened := ctx.Value(openingKey{}).(*opening)
-		opened.installed, err = install(config, opened.tokens, d.resolver)
-		return err
+		return ctx.Value(openingKey{}).(*opening).prepare(config, d.resolver)
 	}
-	return stdlib.GetConnector(*d.config, slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})...)
+	return stdlib.GetConnector(*d.config(), slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})...).Connect
 }
-
-// opening is one call of Open, for the hook in the connector, which all calls share.
-type opening struct {
-	tokens    rdsiam.TokenSource
-	installed *installation // nil until the hook has run
-}
-
-type openingKey struct{}
 
 // beforeConnectOf reads the function that stdlib.OptionBeforeConnect has set, which
 // our own option would replace. The field is exported, its type is not.
@@ -151,7 +142,9 @@ func beforeConnectOf(connector driver.Connector, field string) (func(context.Con
 }
 
 // Open connects and logs in with a token of tokens, which it asks once for each host
-// that it tries. Of errors by pgx the Config has no password.
+// that it tries, and once more where the token expires before a later address of the
+// host is dialed. Of errors by pgx the Config has no password. A panic of pgx or of a
+// callback during the login is an error, and after every error the connection is closed.
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "rdspgx.Driver", Problem: "is nil or its zero value",
@@ -161,11 +154,7 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 		return nil, d.unreadable
 	}
 	opened := &opening{tokens: tokens}
-	conn, err := d.connector.Connect(context.WithValue(ctx, openingKey{}, opened))
-	if err != nil {
-		return nil, opened.installed.describe(err)
-	}
-	return conn, nil
+	return opened.open(ctx, d.connect)
 }
 
 // Login returns the first host and the user of the configuration. A function given by
@@ -193,18 +182,3 @@ func (d *Driver) Refused(err error) (code string, ok bool) {
 
 // Driver returns pgx's database/sql driver.
 func (d *Driver) Driver() driver.Driver { return stdlib.GetDefaultDriver() }
-
-// describe makes an error of pgx fit for the caller: without the password, and, where
-// a certificate did not verify, with the origin of the roots. i is nil if the error
-// comes from before the login.
-func (i *installation) describe(err error) error {
-	var connect *pgconn.ConnectError
-	if errors.As(err, &connect) {
-		// The Config is pgx's own copy for the connection that has failed.
-		connect.Config.Password = ""
-	}
-	if i == nil || len(i.hosts) != 1 {
-		return err // several hosts were verified one by one, where the error arose
-	}
-	return i.hosts[0].endpoint.DescribeCertificateError(err, i.hosts[0].given.config())
-}

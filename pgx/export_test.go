@@ -12,7 +12,7 @@ import (
 
 // Prepared returns a configuration as Open would dial it.
 func (d *Driver) Prepared() (*pgx.ConnConfig, error) {
-	config := d.config.Copy()
+	config := d.config().Copy()
 	_, err := prepare(config, d.resolver)
 	return config, err
 }
@@ -50,4 +50,4 @@ func (d *Driver) WithOptionsReading(field string, options ...stdlib.OptionOpenDB
 }
 
 // Given returns the configuration of d before any rule is applied to it.
-func (d *Driver) Given() *pgx.ConnConfig { return d.config }
+func (d *Driver) Given() *pgx.ConnConfig { return d.config() }

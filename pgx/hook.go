@@ -90,8 +90,6 @@ func (i *installation) callCaller(ctx context.Context, config *pgconn.Config, co
 }
 
 // afterNetConnect is what pgx calls when the first host of a connection was dialed.
-// config is the copy of pgx.ConnectConfig, so that it can hold what belongs to this one
-// connection.
 func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
 	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); ok && call.config == config {
 		call.installation = i
@@ -100,15 +98,7 @@ func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Confi
 		}
 		return i.callCaller(ctx, config, conn)
 	}
-	a := &attempt{
-		installation:            i,
-		config:                  config,
-		onPgErrorOfCaller:       config.OnPgError,
-		validateConnectOfCaller: config.ValidateConnect,
-	}
-	a.tries = slices.Grow(a.one[:0], len(i.hosts))[:len(i.hosts)]
-	config.AfterNetConnect = a.afterNetConnect
-	return a.afterNetConnect(ctx, config, conn)
+	return i.begin(config).afterNetConnect(ctx, config, conn)
 }
 
 // hookCall says that a hook is called to do something else than to log in.
