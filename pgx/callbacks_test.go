@@ -163,8 +163,14 @@ func TestCallbacksOfTheCallerReadNoToken(t *testing.T) {
 				var diary diary
 				diary.observe(config)
 				d := newDriver(t, config, rdsiam.WithRootCAs(server.roots)).WithOptions(
-					stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error { diary.write("OptionBeforeConnect", config); return nil }),
-					stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error { diary.write("OptionAfterConnect", conn.Config()); return nil }))
+					stdlib.OptionBeforeConnect(func(_ context.Context, config *pgx.ConnConfig) error {
+						diary.write("OptionBeforeConnect", config)
+						return nil
+					}),
+					stdlib.OptionAfterConnect(func(_ context.Context, conn *pgx.Conn) error {
+						diary.write("OptionAfterConnect", conn.Config())
+						return nil
+					}))
 				if err := open(t, d, rdsToken); err != nil {
 					diary.write("error", err)
 				}

@@ -90,22 +90,22 @@ func certificatesSeen(t testing.TB, hosts ...string) (*fake, func() []byte) {
 }
 
 // waysToConnect are the ways to log in, each of which must behave like the others.
-var waysToConnect = map[string]func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error{
-	"hook": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
-		_, err := connect(t, rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(server.roots)), config)
+var waysToConnect = map[string]func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error{
+	"hook": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
+		_, err := connect(t, rdspgx.BeforeConnect(tokens, options...), config)
 		return err
 	},
-	"hook, three times": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
+	"hook, three times": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
 		for range 2 {
-			if err := rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(server.roots))(t.Context(), config); err != nil {
+			if err := rdspgx.BeforeConnect(tokens, options...)(t.Context(), config); err != nil {
 				return err
 			}
 		}
-		_, err := connect(t, rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(server.roots)), config)
+		_, err := connect(t, rdspgx.BeforeConnect(tokens, options...), config)
 		return err
 	},
-	"hook on the configuration of a live connection": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
-		hook := rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(server.roots))
+	"hook on the configuration of a live connection": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
+		hook := rdspgx.BeforeConnect(tokens, options...)
 		conn, err := connect(t, hook, config)
 		if err != nil {
 			return err
@@ -113,13 +113,13 @@ var waysToConnect = map[string]func(t *testing.T, server *fake, config *pgx.Conn
 		_, err = connect(t, hook, conn.Config())
 		return err
 	},
-	"pgxpool": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
+	"pgxpool": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
 		poolConfig, err := pgxpool.ParseConfig(config.ConnString())
 		if err != nil {
 			return err
 		}
 		poolConfig.ConnConfig = config
-		poolConfig.BeforeConnect = rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(server.roots))
+		poolConfig.BeforeConnect = rdspgx.BeforeConnect(tokens, options...)
 		pool, err := pgxpool.NewWithConfig(t.Context(), poolConfig)
 		if err != nil {
 			return err
@@ -131,16 +131,23 @@ var waysToConnect = map[string]func(t *testing.T, server *fake, config *pgx.Conn
 		}
 		return err
 	},
-	"stdlib": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
-		db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(server.roots))))
+	"stdlib": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
+		db := stdlib.OpenDB(*config, stdlib.OptionBeforeConnect(rdspgx.BeforeConnect(tokens, options...)))
 		return connectAndClose(t, db)
 	},
-	"Driver": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
-		d := newDriver(t, config, rdsiam.WithRootCAs(server.roots))
+	"Driver": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
+		d, err := rdspgx.New(config, options...)
+		if err != nil {
+			return err
+		}
 		return connectAndClose(t, sql.OpenDB(rdsiam.NewConnector(d, tokens)))
 	},
-	"Driver with options": func(t *testing.T, server *fake, config *pgx.ConnConfig, tokens rdsiam.TokenSource) error {
-		d := newDriver(t, config, rdsiam.WithRootCAs(server.roots)).WithOptions(stdlib.OptionBeforeConnect(stdlib.RandomizeHostOrderFunc))
+	"Driver with options": func(t *testing.T, config *pgx.ConnConfig, tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) error {
+		d, err := rdspgx.New(config, options...)
+		d = d.WithOptions(stdlib.OptionBeforeConnect(stdlib.RandomizeHostOrderFunc))
+		if err != nil {
+			return err
+		}
 		return connectAndClose(t, sql.OpenDB(rdsiam.NewConnector(d, tokens)))
 	},
 }
@@ -181,7 +188,7 @@ func TestServerSeesTheClientCertificate(t *testing.T) {
 				server, seen := certificatesSeen(t, instance, other)
 				config := parse(t, test.dsn)
 				config.DialFunc, config.LookupFunc = server.DialContext, server.LookupHost
-				if err := connect(t, server, config, rdsToken); err != nil {
+				if err := connect(t, config, rdsToken, rdsiam.WithRootCAs(server.roots)); err != nil {
 					t.Error(err)
 				}
 				if !bytes.Equal(seen(), mine.der) {
@@ -199,7 +206,7 @@ func TestSSLCertModeDisableSendsNoCertificate(t *testing.T) {
 			server, seen := certificatesSeen(t, instance)
 			config := parse(t, dsn+"?sslcertmode=disable&sslcert="+mine.cert+"&sslkey="+mine.key)
 			config.DialFunc, config.LookupFunc = server.DialContext, server.LookupHost
-			if err := connect(t, server, config, rdsToken); err != nil {
+			if err := connect(t, config, rdsToken, rdsiam.WithRootCAs(server.roots)); err != nil {
 				t.Error(err)
 			}
 			if seen() != nil {

@@ -55,7 +55,9 @@ func TestFailedLoginClosesItsConnection(t *testing.T) {
 	}{
 		{name: "OptionAfterConnect", options: []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(func(context.Context, *pgx.Conn) error { return problem })}, is: problem, polite: true},
 		{name: "OptionAfterConnect panics", options: []stdlib.OptionOpenDB{stdlib.OptionAfterConnect(func(context.Context, *pgx.Conn) error { panic(problem) })}, panic: ": not like this", polite: true},
-		{name: "AfterConnect", change: func(c *pgx.ConnConfig) { c.AfterConnect = func(context.Context, *pgconn.PgConn) error { return problem } }, is: problem},
+		{name: "AfterConnect", change: func(c *pgx.ConnConfig) {
+			c.AfterConnect = func(context.Context, *pgconn.PgConn) error { return problem }
+		}, is: problem},
 		{name: "AfterConnect panics", change: func(c *pgx.ConnConfig) { c.AfterConnect = panics }, panic: "out of order: [token masked]", polite: true},
 		{name: "ValidateConnect panics", change: func(c *pgx.ConnConfig) { c.ValidateConnect = panics }, panic: "out of order: [token masked]", polite: true},
 		{name: "AfterNetConnect panics", change: func(c *pgx.ConnConfig) {
