@@ -48,7 +48,7 @@ type Driver struct {
 	resolver      *endpoints.Resolver
 	stdlibOptions []stdlib.OptionOpenDB
 	beforeConnect func(context.Context, *pgx.ConnConfig) error // the caller's, from stdlibOptions; may be nil
-	connect       func(context.Context) (driver.Conn, error)   // by config and stdlibOptions, for a context with an opening
+	connect       func(context.Context) (driver.Conn, error)   // by config and stdlibOptions, for a context with an openCall
 	login         rdsiam.Login
 	unreadable    error // why beforeConnect could not be read
 }
@@ -78,13 +78,13 @@ func New(config *pgx.ConnConfig, options ...rdsiam.EndpointOption) (*Driver, err
 		prepared = config.Copy()
 	}
 	resolver := endpoints.NewResolver(defaultPort, options...)
-	installed, err := prepare(prepared, resolver)
+	result, err := prepare(prepared, resolver)
 	if err != nil {
 		return nil, err
 	}
 	given := config.Copy()
 	given.Password = ""
-	d := &Driver{config: func() *pgx.ConnConfig { return given }, resolver: resolver, login: installed.login(installed.hosts[0])}
+	d := &Driver{config: func() *pgx.ConnConfig { return given }, resolver: resolver, login: result.login(result.hosts[0])}
 	d.connect = d.newConnect()
 	return d, nil
 }
@@ -121,7 +121,7 @@ func (d *Driver) newConnect() func(context.Context) (driver.Conn, error) {
 				return err
 			}
 		}
-		return ctx.Value(openingKey{}).(*opening).prepare(config, d.resolver)
+		return ctx.Value(openCallKey{}).(*openCall).prepare(config, d.resolver)
 	}
 	return stdlib.GetConnector(*d.config(), slices.Concat(d.stdlibOptions, []stdlib.OptionOpenDB{stdlib.OptionBeforeConnect(prepareConnect)})...).Connect
 }
@@ -153,7 +153,7 @@ func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Co
 	if d.unreadable != nil {
 		return nil, d.unreadable
 	}
-	opened := &opening{tokens: tokens}
+	opened := &openCall{tokens: tokens}
 	return opened.open(ctx, d.connect)
 }
 

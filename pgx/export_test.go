@@ -38,7 +38,7 @@ func Unknown(config *pgx.ConnConfig) {
 
 // IsOurs reports whether hook is one of this package, by the code of known.
 func IsOurs(hook afterNetConnect, known ...afterNetConnect) bool {
-	return installationOf(hook, known...) != nil
+	return preparedConfigOf(hook, known...) != nil
 }
 
 // OurHooks are what IsOurs goes by.

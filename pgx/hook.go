@@ -46,23 +46,23 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 }
 
 // install prepares config and has pgx call back when a host was dialed.
-func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*installation, error) {
+func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*preparedConfig, error) {
 	if tokens == nil {
 		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
 	}
-	installed, err := prepare(config, resolver)
+	result, err := prepare(config, resolver)
 	if err != nil {
 		return nil, err
 	}
-	installed.tokens = tokens
-	installed.hook = installed.afterNetConnect
-	config.AfterNetConnect = installed.hook
-	return installed, nil
+	result.tokens = tokens
+	result.hook = result.afterNetConnect
+	config.AfterNetConnect = result.hook
+	return result, nil
 }
 
-// installation is what the hook has put into a configuration. It does not change
+// preparedConfig is what the hook has put into a configuration. It does not change
 // afterwards: any number of connections may share it.
-type installation struct {
+type preparedConfig struct {
 	tokens                  rdsiam.TokenSource
 	user                    string
 	hosts                   []host
@@ -73,16 +73,16 @@ type installation struct {
 // afterNetConnect is the type of pgconn.Config.AfterNetConnect.
 type afterNetConnect = func(context.Context, *pgconn.Config, net.Conn) (net.Conn, error)
 
-func (i *installation) login(at host) rdsiam.Login {
-	return rdsiam.Login{Endpoint: at.endpoint, User: i.user}
+func (p *preparedConfig) login(at host) rdsiam.Login {
+	return rdsiam.Login{Endpoint: at.endpoint, User: p.user}
 }
 
 // callCaller calls the caller's AfterNetConnect, behind which there may be another hook.
-func (i *installation) callCaller(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	if i.afterNetConnectOfCaller == nil {
+func (p *preparedConfig) callCaller(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if p.afterNetConnectOfCaller == nil {
 		return conn, nil
 	}
-	wrapped, err := i.afterNetConnectOfCaller(context.WithValue(ctx, hookCallKey{}, &hookCall{config: config}), config, conn)
+	wrapped, err := p.afterNetConnectOfCaller(context.WithValue(ctx, hookCallKey{}, &hookCall{config: config}), config, conn)
 	if wrapped == nil {
 		wrapped = conn // pgx closes it, and must have one
 	}
@@ -90,51 +90,51 @@ func (i *installation) callCaller(ctx context.Context, config *pgconn.Config, co
 }
 
 // afterNetConnect is what pgx calls when the first host of a connection was dialed.
-func (i *installation) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+func (p *preparedConfig) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
 	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); ok && call.config == config {
-		call.installation = i
+		call.prepared = p
 		if config == nil {
 			return conn, nil
 		}
-		return i.callCaller(ctx, config, conn)
+		return p.callCaller(ctx, config, conn)
 	}
-	return i.begin(config).afterNetConnect(ctx, config, conn)
+	return p.begin(config).afterNetConnect(ctx, config, conn)
 }
 
 // hookCall says that a hook is called to do something else than to log in.
 type hookCall struct {
-	// config is nil where the hook is only to name its installation. Otherwise it is
+	// config is nil where the hook is only to name its preparedConfig. Otherwise it is
 	// of the connection that an outer hook logs in, to which the inner one gives way.
-	config       *pgconn.Config
-	installation *installation
+	config   *pgconn.Config
+	prepared *preparedConfig
 }
 
 type hookCallKey struct{}
 
-// installationOf returns the installation behind an AfterNetConnect function, or nil if
+// preparedConfigOf returns the preparedConfig behind an AfterNetConnect function, or nil if
 // it is not ours. A hook that is applied again would otherwise wrap itself. Functions
 // cannot be compared; ours are known by their code, that of the methods in known. Where
 // that fails, hooks wrap each other, and the inner ones give way: see afterNetConnect.
-func installationOf(hook afterNetConnect, known ...afterNetConnect) *installation {
+func preparedConfigOf(hook afterNetConnect, known ...afterNetConnect) *preparedConfig {
 	if hook == nil || !slices.ContainsFunc(known, func(k afterNetConnect) bool { return sameCode(hook, k) }) {
 		return nil
 	}
 	reveal := new(hookCall)
 	_, _ = hook(context.WithValue(context.Background(), hookCallKey{}, reveal), nil, nil)
-	return reveal.installation
+	return reveal.prepared
 }
 
 // ourHooks are the functions that this package puts into AfterNetConnect.
-var ourHooks = []afterNetConnect{(*installation)(nil).afterNetConnect, (*attempt)(nil).afterNetConnect}
+var ourHooks = []afterNetConnect{(*preparedConfig)(nil).afterNetConnect, (*connLogin)(nil).afterNetConnect}
 
 // undo takes out of a TLS configuration what an earlier application of a hook has set.
 // What the caller has set since stays.
-func (i *installation) undo(config *tls.Config) {
-	if i == nil {
+func (p *preparedConfig) undo(config *tls.Config) {
+	if p == nil {
 		return
 	}
-	for n := range i.hosts {
-		if h := &i.hosts[n]; h.verifiedBy(config) {
+	for n := range p.hosts {
+		if h := &p.hosts[n]; h.verifiedBy(config) {
 			config.ServerName, config.RootCAs, config.InsecureSkipVerify = h.given.serverName, h.given.roots, h.given.skipVerify
 			return
 		}

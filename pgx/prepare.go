@@ -66,7 +66,7 @@ func (h *host) verifiedBy(config *tls.Config) bool {
 // shared with other connections and stays as it is. So the rules are applied to a copy,
 // in place: pgx finds client certificates of files by the address of the tls.Config, and
 // only its Copy makes it know another address.
-func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installation, error) {
+func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*preparedConfig, error) {
 	if config == nil {
 		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Fix: "pass the result of pgx.ParseConfig"}
 	}
@@ -77,27 +77,27 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*installatio
 	if err := checkAuthentication(config); err != nil {
 		return nil, err
 	}
-	earlier := installationOf(config.AfterNetConnect, ourHooks...)
-	prepared := config.Copy()
-	entries, err := encryptedEntries(prepared)
+	earlier := preparedConfigOf(config.AfterNetConnect, ourHooks...)
+	copied := config.Copy()
+	entries, err := encryptedEntries(copied)
 	if err != nil {
 		return nil, err
 	}
-	installed := &installation{user: config.User, hosts: make([]host, len(entries)), afterNetConnectOfCaller: config.AfterNetConnect}
+	result := &preparedConfig{user: config.User, hosts: make([]host, len(entries)), afterNetConnectOfCaller: config.AfterNetConnect}
 	if earlier != nil {
-		installed.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
+		result.afterNetConnectOfCaller = earlier.afterNetConnectOfCaller
 	}
 	for n := range entries {
-		if installed.hosts[n], err = prepareHost(entries[n], earlier, resolver); err != nil {
+		if result.hosts[n], err = prepareHost(entries[n], earlier, resolver); err != nil {
 			return nil, err
 		}
 	}
-	if err := installed.check(); err != nil {
+	if err := result.check(); err != nil {
 		return nil, err
 	}
-	installed.apply(prepared, entries)
-	*config = *prepared
-	return installed, nil
+	result.apply(copied, entries)
+	*config = *copied
+	return result, nil
 }
 
 // checkAuthentication refuses settings under which pgx would not send the token.
@@ -165,7 +165,7 @@ func sameHost(a, b pgconn.FallbackConfig) bool { return a.Host == b.Host && a.Po
 
 // prepareHost applies the rules to one host and to the TLS settings of its entry, which
 // nobody else uses.
-func prepareHost(entry pgconn.FallbackConfig, earlier *installation, resolver *endpoints.Resolver) (host, error) {
+func prepareHost(entry pgconn.FallbackConfig, earlier *preparedConfig, resolver *endpoints.Resolver) (host, error) {
 	endpoint, err := resolver.ResolveHost(entry.Host, entry.Port)
 	if err != nil {
 		return host{}, err
@@ -189,17 +189,17 @@ func prepareHost(entry pgconn.FallbackConfig, earlier *installation, resolver *e
 }
 
 // check refuses users that no server accepts, and hosts that cannot be told apart.
-func (i *installation) check() error {
-	if err := i.login(i.hosts[0]).Validate(); err != nil {
+func (p *preparedConfig) check() error {
+	if err := p.login(p.hosts[0]).Validate(); err != nil {
 		return err
 	}
-	if len(i.user) > maxUser {
-		return &rdsiam.ConfigError{Setting: "user", Value: i.user[:maxUser] + "…",
-			Problem: "has " + strconv.Itoa(len(i.user)) + " bytes, and PostgreSQL cuts names to " + strconv.Itoa(maxUser),
+	if len(p.user) > maxUser {
+		return &rdsiam.ConfigError{Setting: "user", Value: p.user[:maxUser] + "…",
+			Problem: "has " + strconv.Itoa(len(p.user)) + " bytes, and PostgreSQL cuts names to " + strconv.Itoa(maxUser),
 			Fix:     "name the role as the database spells it"}
 	}
-	for n, one := range i.hosts {
-		for _, other := range i.hosts[:n] {
+	for n, one := range p.hosts {
+		for _, other := range p.hosts[:n] {
 			if one.endpoint.String() == other.endpoint.String() {
 				return &rdsiam.ConfigError{Setting: "host", Value: other.name + "," + one.name,
 					Problem: "both stand for " + one.endpoint.String() + "; rdsiam.WithEndpoint does not fit several hosts",
@@ -211,15 +211,15 @@ func (i *installation) check() error {
 }
 
 // apply puts into config what prepare has found.
-func (i *installation) apply(config *pgx.ConnConfig, entries []pgconn.FallbackConfig) {
+func (p *preparedConfig) apply(config *pgx.ConnConfig, entries []pgconn.FallbackConfig) {
 	config.Host, config.Port, config.TLSConfig = entries[0].Host, entries[0].Port, entries[0].TLSConfig
 	config.Fallbacks = nil
 	for n := range entries[1:] {
 		config.Fallbacks = append(config.Fallbacks, &entries[1+n])
 	}
 	config.Password = ""
-	config.AfterNetConnect = i.afterNetConnectOfCaller
-	if config.RequireAuth == "" && !allProxies(i.hosts) {
+	config.AfterNetConnect = p.afterNetConnectOfCaller
+	if config.RequireAuth == "" && !allProxies(p.hosts) {
 		// RDS asks roles outside rds_iam for a password by SCRAM or MD5. The token
 		// is none, and a proof made of it is no business of the server's.
 		config.RequireAuth = "password"

@@ -19,36 +19,36 @@ import (
 // closeTimeout bounds the farewell to the server of a connection that is not to be used.
 const closeTimeout = 5 * time.Second
 
-// opening is one call of Driver.Open, for the hook in pgx's connector, which all calls
+// openCall is one call of Driver.Open, for the hook in pgx's connector, which all calls
 // share.
-type opening struct {
-	tokens    rdsiam.TokenSource
-	installed *installation // nil until the hook has run
-	login     *attempt      // nil until a host was dialed
+type openCall struct {
+	tokens   rdsiam.TokenSource
+	prepared *preparedConfig // nil until the hook has run
+	login    *connLogin      // nil until a host was dialed
 }
 
-type openingKey struct{}
+type openCallKey struct{}
 
-// open connects by connect, which finds the opening in its context.
-func (o *opening) open(ctx context.Context, connect func(context.Context) (driver.Conn, error)) (driver.Conn, error) {
-	conn, err := o.connect(context.WithValue(ctx, openingKey{}, o), connect)
+// open connects by connect, which finds the openCall in its context.
+func (o *openCall) open(ctx context.Context, connect func(context.Context) (driver.Conn, error)) (driver.Conn, error) {
+	conn, err := o.connect(context.WithValue(ctx, openCallKey{}, o), connect)
 	login := o.login
-	o.login = nil // pgx's connection keeps the opening
+	o.login = nil // pgx's connection keeps the openCall
 	if err == nil {
 		return conn, nil
 	}
 	if login != nil {
 		login.abandon(ctx, err)
 	}
-	if o.installed == nil || login != nil && login.loggedIn != nil {
+	if o.prepared == nil || login != nil && login.loggedIn != nil {
 		return nil, err // of the caller's own functions
 	}
-	return nil, o.installed.describe(err)
+	return nil, o.prepared.describe(err)
 }
 
 // connect turns panics into errors. A server can cause them: pgx's check of
 // target_session_attrs takes it for granted that there is a row.
-func (o *opening) connect(ctx context.Context, connect func(context.Context) (driver.Conn, error)) (conn driver.Conn, err error) {
+func (o *openCall) connect(ctx context.Context, connect func(context.Context) (driver.Conn, error)) (conn driver.Conn, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			text := "rdsiam: panic during the login, in " + panickedIn() + ": " + fmt.Sprint(reason)
@@ -75,20 +75,20 @@ func panickedIn() string {
 }
 
 // prepare is the hook in pgx's connector.
-func (o *opening) prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (err error) {
-	if o.installed, err = install(config, o.tokens, resolver); err != nil {
+func (o *openCall) prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (err error) {
+	if o.prepared, err = install(config, o.tokens, resolver); err != nil {
 		return err
 	}
 	config.AfterNetConnect = o.afterNetConnect
 	if tracer, ok := config.Tracer.(pgx.ConnectTracer); ok {
-		config.Tracer = &endTracer{QueryTracer: config.Tracer, connect: tracer, opening: o}
+		config.Tracer = &endTracer{QueryTracer: config.Tracer, connect: tracer, call: o}
 	}
 	return nil
 }
 
 // afterNetConnect is called once, when the first host was dialed.
-func (o *opening) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	login := o.installed.begin(config)
+func (o *openCall) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	login := o.prepared.begin(config)
 	if o.login == nil {
 		o.login = login
 	}
@@ -100,7 +100,7 @@ func (o *opening) afterNetConnect(ctx context.Context, config *pgconn.Config, co
 type endTracer struct {
 	pgx.QueryTracer // the caller's
 	connect         pgx.ConnectTracer
-	opening         *opening
+	call            *openCall
 }
 
 // TraceConnectStart makes the connection keep the caller's tracer.
@@ -111,40 +111,40 @@ func (t *endTracer) TraceConnectStart(ctx context.Context, data pgx.TraceConnect
 
 // TraceConnectEnd calls the caller's.
 func (t *endTracer) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEndData) {
-	if t.opening.login != nil {
-		t.opening.login.release()
+	if t.call.login != nil {
+		t.call.login.release()
 	}
 	t.connect.TraceConnectEnd(ctx, data)
 }
 
-// abandon ends an attempt that failed with err. It leaves nothing of it in the
+// abandon ends a login that failed with err. It leaves nothing of it in the
 // configuration, which is in the error, and closes the connection where pgx has not.
-func (a *attempt) abandon(ctx context.Context, err error) {
-	a.finish()
-	if failed, ok := err.(*pgconn.ConnectError); ok && failed.Config == a.config {
+func (l *connLogin) abandon(ctx context.Context, err error) {
+	l.finish()
+	if failed, ok := err.(*pgconn.ConnectError); ok && failed.Config == l.config {
 		return
 	}
-	if a.loggedIn != nil {
+	if l.loggedIn != nil {
 		ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 		defer cancel()
-		_ = a.loggedIn.Close(ctx)
+		_ = l.loggedIn.Close(ctx)
 	}
-	_ = a.conn.Close()
+	_ = l.conn.Close()
 }
 
-// mask masks the tokens of the attempt.
-func (a *attempt) mask(text string) string {
-	for n := range a.tries {
-		text = a.tries[n].token.Mask(text)
+// mask masks the tokens of the login.
+func (l *connLogin) mask(text string) string {
+	for n := range l.logins {
+		text = l.logins[n].token.Mask(text)
 	}
 	return text
 }
 
 // describe makes an error of pgx fit for the caller: where a certificate did not verify,
 // with the origin of the roots.
-func (i *installation) describe(err error) error {
-	if len(i.hosts) != 1 {
+func (p *preparedConfig) describe(err error) error {
+	if len(p.hosts) != 1 {
 		return err // several hosts were verified one by one, where the error arose
 	}
-	return i.hosts[0].endpoint.DescribeCertificateError(err, i.hosts[0].given.config())
+	return p.hosts[0].endpoint.DescribeCertificateError(err, p.hosts[0].given.config())
 }

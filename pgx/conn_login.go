@@ -23,21 +23,21 @@ import (
 // background with no deadline.
 const tokenTimeout = 30 * time.Second
 
-// attempt is one call of pgx.ConnectConfig, which may dial several hosts, and each at
+// connLogin is one call of pgx.ConnectConfig, which may dial several hosts, and each at
 // several addresses, one after the other.
-type attempt struct {
-	*installation
+type connLogin struct {
+	*preparedConfig
 	config   *pgconn.Config // pgx's own copy
-	tries    []try          // of each host
-	one      [1]try         // where tries lives: most configurations have one host
-	current  *try
+	logins   []hostLogin    // of each host
+	one      [1]hostLogin   // where logins lives: most configurations have one host
+	current  *hostLogin
 	ofCaller callbacks      // whose place ours take in config
 	conn     net.Conn       // that was dialed last
 	loggedIn *pgconn.PgConn // nil while no login has succeeded
 }
 
-// try is the login to one host.
-type try struct {
+// hostLogin is the login to one host.
+type hostLogin struct {
 	token   rdsiam.Token
 	failed  error  // why there is no token
 	refused string // the SQLSTATE with which it refused, or ""
@@ -57,93 +57,93 @@ func callbacksOf(config *pgconn.Config) callbacks {
 
 // begin starts the login of a connection whose configuration is config. It can hold what
 // belongs to this one connection, being the copy of pgx.ConnectConfig.
-func (i *installation) begin(config *pgconn.Config) *attempt {
-	a := &attempt{installation: i, config: config, ofCaller: callbacksOf(config)}
-	a.tries = slices.Grow(a.one[:0], len(i.hosts))[:len(i.hosts)]
-	config.AfterNetConnect = a.afterNetConnect
-	return a
+func (p *preparedConfig) begin(config *pgconn.Config) *connLogin {
+	l := &connLogin{preparedConfig: p, config: config, ofCaller: callbacksOf(config)}
+	l.logins = slices.Grow(l.one[:0], len(p.hosts))[:len(p.hosts)]
+	config.AfterNetConnect = l.afterNetConnect
+	return l
 }
 
 // afterNetConnect is called for each address that was dialed, before pgx says
 // anything but the request for TLS. It is the only place where a password is set, after
 // the function of the caller, which could read it. On an error it returns conn all the
 // same: pgx closes it.
-func (a *attempt) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
-	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); config != a.config || ok && call.config == config {
+func (l *connLogin) afterNetConnect(ctx context.Context, config *pgconn.Config, conn net.Conn) (net.Conn, error) {
+	if call, ok := ctx.Value(hookCallKey{}).(*hookCall); config != l.config || ok && call.config == config {
 		// A copy of the configuration, made by pgx.Conn.Config, begins anew.
-		return a.installation.afterNetConnect(ctx, config, conn)
+		return l.preparedConfig.afterNetConnect(ctx, config, conn)
 	}
-	a.release()
-	a.conn = conn
-	n, err := a.verifiedHost(ctx, conn)
+	l.release()
+	l.conn = conn
+	n, err := l.verifiedHost(ctx, conn)
 	if err != nil {
 		return conn, err
 	}
-	a.current = &a.tries[n]
-	if err := a.current.end(a.hosts[n].endpoint); err != nil {
+	l.current = &l.logins[n]
+	if err := l.current.end(l.hosts[n].endpoint); err != nil {
 		return conn, err
 	}
-	if a.conn, err = a.callCaller(ctx, config, conn); err != nil {
-		return a.conn, err
+	if l.conn, err = l.callCaller(ctx, config, conn); err != nil {
+		return l.conn, err
 	}
-	if err := a.getToken(ctx, a.hosts[n].endpoint); err != nil {
-		return a.conn, err
+	if err := l.getToken(ctx, l.hosts[n].endpoint); err != nil {
+		return l.conn, err
 	}
-	a.hold()
-	return a.conn, nil
+	l.hold()
+	return l.conn, nil
 }
 
 // end returns why this host is not tried at another of its addresses, or nil.
-func (t *try) end(endpoint rdsiam.Endpoint) error {
-	if t.refused != "" {
-		return fmt.Errorf("rdsiam: not tried again, since %s refused this login (SQLSTATE %s) at another of its addresses", endpoint, t.refused)
+func (h *hostLogin) end(endpoint rdsiam.Endpoint) error {
+	if h.refused != "" {
+		return fmt.Errorf("rdsiam: not tried again, since %s refused this login (SQLSTATE %s) at another of its addresses", endpoint, h.refused)
 	}
-	return t.failed
+	return h.failed
 }
 
 // getToken asks for the token of the current host, unless an earlier address left one
 // that the server still takes.
-func (a *attempt) getToken(ctx context.Context, endpoint rdsiam.Endpoint) error {
-	if expires := a.current.token.Expires(); a.current.token.Reveal() != "" && (expires.IsZero() || time.Now().Before(expires)) {
+func (l *connLogin) getToken(ctx context.Context, endpoint rdsiam.Endpoint) error {
+	if expires := l.current.token.Expires(); l.current.token.Reveal() != "" && (expires.IsZero() || time.Now().Before(expires)) {
 		return nil
 	}
-	a.current.token, a.current.failed = a.token(ctx, endpoint)
-	return a.current.failed
+	l.current.token, l.current.failed = l.token(ctx, endpoint)
+	return l.current.failed
 }
 
 // hold puts the token into the configuration, and our callbacks in the place of the
 // caller's, until release.
-func (a *attempt) hold() {
-	a.ofCaller = callbacksOf(a.config)
-	a.config.OnPgError = a.onPgError
-	if a.config.OnNotice != nil {
-		a.config.OnNotice = a.onNotice
+func (l *connLogin) hold() {
+	l.ofCaller = callbacksOf(l.config)
+	l.config.OnPgError = l.onPgError
+	if l.config.OnNotice != nil {
+		l.config.OnNotice = l.onNotice
 	}
-	a.config.ValidateConnect = a.validateConnect
-	a.config.Password = a.current.token.Reveal()
+	l.config.ValidateConnect = l.validateConnect
+	l.config.Password = l.current.token.Reveal()
 }
 
 // release takes out of the configuration what hold has put there.
-func (a *attempt) release() {
-	a.config.Password = ""
-	a.config.OnPgError, a.config.OnNotice = a.ofCaller.onPgError, a.ofCaller.onNotice
-	a.config.ValidateConnect, a.config.AfterConnect = a.ofCaller.validateConnect, a.ofCaller.afterConnect
+func (l *connLogin) release() {
+	l.config.Password = ""
+	l.config.OnPgError, l.config.OnNotice = l.ofCaller.onPgError, l.ofCaller.onNotice
+	l.config.ValidateConnect, l.config.AfterConnect = l.ofCaller.validateConnect, l.ofCaller.afterConnect
 }
 
-// finish leaves nothing of the attempt in the configuration, which a live connection
+// finish leaves nothing of the login in the configuration, which a live connection
 // keeps: pgx.Conn.Config hands it out to be connected again.
-func (a *attempt) finish() {
-	a.release()
-	a.config.AfterNetConnect = a.hook
+func (l *connLogin) finish() {
+	l.release()
+	l.config.AfterNetConnect = l.hook
 }
 
-func (a *attempt) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.Token, error) {
-	if a.config.ConnectTimeout <= 0 {
+func (l *connLogin) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.Token, error) {
+	if l.config.ConnectTimeout <= 0 {
 		patience := lazytimeout.New(ctx, tokenTimeout)
 		defer patience.End()
 		ctx = patience
 	}
-	token, err := rdsiam.Login{Endpoint: endpoint, User: a.config.User}.Token(ctx, a.tokens)
+	token, err := rdsiam.Login{Endpoint: endpoint, User: l.config.User}.Token(ctx, l.tokens)
 	if err != nil {
 		return rdsiam.Token{}, noTokenError{err}
 	}
@@ -164,58 +164,58 @@ func (e noTokenError) As(target any) bool {
 
 // verifiedHost returns the number of the host at the other end of conn, which has
 // proved to be it or will have before anything is sent to it.
-func (a *attempt) verifiedHost(ctx context.Context, conn net.Conn) (int, error) {
+func (l *connLogin) verifiedHost(ctx context.Context, conn net.Conn) (int, error) {
 	encrypted, ok := conn.(*tls.Conn)
 	if !ok {
-		return 0, a.unsafe("a connection without TLS")
+		return 0, l.unsafe("a connection without TLS")
 	}
-	if !a.prepared() {
-		return 0, a.unsafe("TLS settings that were changed after the hook")
+	if !l.prepared() {
+		return 0, l.unsafe("TLS settings that were changed after the hook")
 	}
-	if len(a.hosts) > 1 {
-		return a.handshake(ctx, encrypted)
+	if len(l.hosts) > 1 {
+		return l.handshake(ctx, encrypted)
 	}
 	// The handshake is left to pgx, which makes it with its first write.
 	return 0, nil
 }
 
 // prepared reports whether the hosts of the configuration are those that the hook left.
-func (a *attempt) prepared() bool {
+func (l *connLogin) prepared() bool {
 	of := func(config *tls.Config) func(host) bool {
 		return func(h host) bool { return h.verifiedBy(config) }
 	}
-	for _, fallback := range a.config.Fallbacks {
-		if !slices.ContainsFunc(a.hosts, of(fallback.TLSConfig)) {
+	for _, fallback := range l.config.Fallbacks {
+		if !slices.ContainsFunc(l.hosts, of(fallback.TLSConfig)) {
 			return false
 		}
 	}
-	return len(a.config.Fallbacks) == len(a.hosts)-1 && slices.ContainsFunc(a.hosts, of(a.config.TLSConfig))
+	return len(l.config.Fallbacks) == len(l.hosts)-1 && slices.ContainsFunc(l.hosts, of(l.config.TLSConfig))
 }
 
 // handshake finds out which of several hosts was dialed. pgx does not tell; the name
 // that was verified does.
-func (a *attempt) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
+func (l *connLogin) handshake(ctx context.Context, conn *tls.Conn) (int, error) {
 	err := conn.HandshakeContext(ctx)
 	state := conn.ConnectionState()
-	n, ok := a.find(state.ServerName, conn.RemoteAddr())
+	n, ok := l.find(state.ServerName, conn.RemoteAddr())
 	switch {
 	case err != nil && ok:
-		return 0, a.hosts[n].endpoint.DescribeCertificateError(err, a.hosts[n].given.config())
+		return 0, l.hosts[n].endpoint.DescribeCertificateError(err, l.hosts[n].given.config())
 	case err != nil:
 		return 0, err
 	case !ok:
-		return 0, a.unsafe(fmt.Sprintf("a connection to %s at %v, which is none of the configured hosts", state.ServerName, conn.RemoteAddr()))
-	case len(state.VerifiedChains) == 0 && !a.hosts[n].callerVerifies:
-		return 0, a.unsafe("a connection to a server whose certificate was not verified")
+		return 0, l.unsafe(fmt.Sprintf("a connection to %s at %v, which is none of the configured hosts", state.ServerName, conn.RemoteAddr()))
+	case len(state.VerifiedChains) == 0 && !l.hosts[n].callerVerifies:
+		return 0, l.unsafe("a connection to a server whose certificate was not verified")
 	}
 	return n, nil
 }
 
 // find returns the number of the host with this name; of several, the one with the port
 // that was dialed.
-func (a *attempt) find(name string, address net.Addr) (n int, ok bool) {
+func (l *connLogin) find(name string, address net.Addr) (n int, ok bool) {
 	var found []int
-	for n, host := range a.hosts {
+	for n, host := range l.hosts {
 		if host.endpoint.Host() == name {
 			found = append(found, n)
 		}
@@ -227,35 +227,35 @@ func (a *attempt) find(name string, address net.Addr) (n int, ok bool) {
 		return 0, false
 	}
 	_, port, _ := net.SplitHostPort(address.String())
-	i := slices.IndexFunc(found, func(n int) bool { return strconv.Itoa(int(a.hosts[n].port)) == port })
+	i := slices.IndexFunc(found, func(n int) bool { return strconv.Itoa(int(l.hosts[n].port)) == port })
 	if i < 0 {
 		return 0, false
 	}
 	return found[i], true
 }
 
-func (a *attempt) unsafe(what string) error {
-	return &rdsiam.ConfigError{Setting: "connection to " + a.hosts[0].endpoint.String(), Problem: "the token is not sent over " + what,
+func (l *connLogin) unsafe(what string) error {
+	return &rdsiam.ConfigError{Setting: "connection to " + l.hosts[0].endpoint.String(), Problem: "the token is not sent over " + what,
 		Fix: "let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection"}
 }
 
 // onPgError sees every error that the server answers during the login. Each ends it.
-func (a *attempt) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
-	maskAnswer(a.current.token, answer)
+func (l *connLogin) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
+	maskAnswer(l.current.token, answer)
 	if isRefusal(answer) {
-		a.current.refused = answer.Code
+		l.current.refused = answer.Code
 	}
-	a.release()
-	if a.config.OnPgError != nil {
-		a.config.OnPgError(conn, answer)
+	l.release()
+	if l.config.OnPgError != nil {
+		l.config.OnPgError(conn, answer)
 	}
 	return false
 }
 
 // onNotice sees every notice of the server during the login.
-func (a *attempt) onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
-	maskAnswer(a.current.token, (*pgconn.PgError)(notice))
-	a.ofCaller.onNotice(conn, notice)
+func (l *connLogin) onNotice(conn *pgconn.PgConn, notice *pgconn.Notice) {
+	maskAnswer(l.current.token, (*pgconn.PgError)(notice))
+	l.ofCaller.onNotice(conn, notice)
 }
 
 // maskAnswer masks the token in all that a server says.
@@ -270,29 +270,29 @@ func maskAnswer(token rdsiam.Token, answer *pgconn.PgError) {
 }
 
 // validateConnect is called when the login has succeeded.
-func (a *attempt) validateConnect(ctx context.Context, conn *pgconn.PgConn) error {
-	a.release()
-	a.loggedIn = conn
-	if a.config.ValidateConnect != nil {
-		if err := a.config.ValidateConnect(ctx, conn); err != nil {
+func (l *connLogin) validateConnect(ctx context.Context, conn *pgconn.PgConn) error {
+	l.release()
+	l.loggedIn = conn
+	if l.config.ValidateConnect != nil {
+		if err := l.config.ValidateConnect(ctx, conn); err != nil {
 			// pgx goes on to the next host, or takes this one after all if it
 			// was merely not preferred, and calls AfterConnect alone.
-			a.config.AfterConnect = a.afterConnect
+			l.config.AfterConnect = l.afterConnect
 			return err
 		}
 	}
-	a.finish()
+	l.finish()
 	return nil
 }
 
 // afterConnect is called for a connection that validateConnect did not finish.
-func (a *attempt) afterConnect(ctx context.Context, conn *pgconn.PgConn) error {
-	a.finish()
-	a.loggedIn = conn
-	if a.config.AfterConnect == nil {
+func (l *connLogin) afterConnect(ctx context.Context, conn *pgconn.PgConn) error {
+	l.finish()
+	l.loggedIn = conn
+	if l.config.AfterConnect == nil {
 		return nil
 	}
-	return a.config.AfterConnect(ctx, conn)
+	return l.config.AfterConnect(ctx, conn)
 }
 
 // isRefusal reports whether answer turns the user away: class 28, invalid authorization
