@@ -150,9 +150,8 @@ func (l *connLogin) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam
 	return token, nil
 }
 
-// noTokenError tells errors.As that it is no net.Error, whatever it wraps. pgx would
-// replace one that tells of a timeout, and who waited for credentials in vain would look
-// for the fault at the database.
+// noTokenError hides net.Error from errors.As: pgx would replace a timeout by an error of
+// its own, and the caller would blame the database.
 type noTokenError struct{ error }
 
 func (e noTokenError) Is(target error) bool { return errors.Is(e.error, target) }

@@ -220,8 +220,8 @@ func (p *preparedConfig) apply(config *pgx.ConnConfig, entries []pgconn.Fallback
 	config.Password = ""
 	config.AfterNetConnect = p.afterNetConnectOfCaller
 	if config.RequireAuth == "" && !allProxies(p.hosts) {
-		// RDS asks roles outside rds_iam for a password by SCRAM or MD5. The token
-		// is none, and a proof made of it is no business of the server's.
+		// RDS asks roles outside rds_iam for a password by SCRAM or MD5. The token is
+		// no password of theirs: never send a hash of it.
 		config.RequireAuth = "password"
 	}
 }
