@@ -38,7 +38,6 @@ const (
 	DatabaseClosed      = "database-closed"
 	NoConnectPrivilege  = "no-connect-privilege"
 	NoDatabasePrivilege = "no-database-privilege"
-	NoPrivilege         = "no-privilege"
 	HostNotAllowed      = "host-not-allowed"
 	HostBlocked         = "host-blocked"
 	AccountLocked       = "account-locked"
