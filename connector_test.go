@@ -313,7 +313,7 @@ func TestLoginErrorNamesTheLikeliestCause(t *testing.T) {
 	}{
 		{stateError{"3D000", "no"}, "failed (SQLSTATE 3D000): there is no database of this name; the token was accepted; correct the database name"},
 		{stateError{"28P01", "no"}, `(SQLSTATE 28P01); likeliest of 2: the role does not exist or is no member of rds_iam; run GRANT rds_iam TO "a""b" as the master user, after CREATE ROLE "a""b" LOGIN if it is missing`},
-		{errors.New("Error 1049 (42000): Unknown database 'd'"), "failed (Error 1049): there is no database of this name; the token was accepted; correct the database name"},
+		{errors.New("Error 1049 (42000): Unknown database 'd'"), "failed (Error 1049): there is no database \"d\"; the token was accepted; correct the database name"},
 		{stateError{"XX000", "internal error"}, "failed: FATAL: internal error (SQLSTATE XX000)"},
 	} {
 		d := &fakeDriver{logins: []rdsiam.Login{at}, err: test.err}

@@ -18,7 +18,7 @@ refuse ./mysql "$pgx"
 refuse ./provision "$pgx|$mysql"
 refuse ./rdsiamtest "$mysql|^testing\$"
 refuse ./rdsiamtest 'pgx/v5$|pgxpool|stdlib'
-refuse ./internal/causes "$pgx|$mysql|aws-sdk-go|rdsiam/rdsiam\$"
+refuse ./internal/causes "$pgx|$mysql|rdsiam/rdsiam\$"
 refuse ./internal/mysqlwire "$pgx|$mysql|rdsiam/rdsiam$"
 refuse ./internal/pgrelay "$mysql|pgconn|pgx/v5\$|rdsiam/rdsiam$"
 exit $status

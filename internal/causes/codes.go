@@ -38,7 +38,6 @@ const (
 	DatabaseClosed      = "database-closed"
 	NoConnectPrivilege  = "no-connect-privilege"
 	NoDatabasePrivilege = "no-database-privilege"
-	NoPrivilege         = "no-privilege"
 	HostNotAllowed      = "host-not-allowed"
 	HostBlocked         = "host-blocked"
 	AccountLocked       = "account-locked"
@@ -74,5 +73,15 @@ const (
 	Deadline             = "deadline"
 )
 
-// Codes returns the codes of all causes of a refused or failed login, in alphabetical order.
-func Codes() []string { return slices.Sorted(maps.Keys(words)) }
+// Codes returns the codes of all causes, those of missing credentials among them, in
+// alphabetical order.
+func Codes() []string {
+	codes := loginCodes()
+	for _, cause := range CredentialsCauses() {
+		codes = append(codes, cause.Code)
+	}
+	slices.Sort(codes)
+	return slices.Compact(codes)
+}
+
+func loginCodes() []string { return slices.Collect(maps.Keys(words)) }

@@ -12,6 +12,7 @@ type rule struct {
 	is        func(error) bool // holds for an error of the tree; or one of texts is in it
 	texts     []string         // one of them is in the error text, in lower case
 	name      *regexp.Regexp   // is in the error text; its group is the name that sentences have
+	mayName   *regexp.Regexp   // the same where it is no condition
 	unless    string           // this is not in the error text
 	kinds     []Kind           // the endpoint is of one of them
 	hungUp    bool             // the connection ended before the server answered
@@ -62,10 +63,14 @@ func (r *rule) shows(seen *Symptom) bool {
 
 // nameIn returns the name that the server's answer has, "" where it has none.
 func (r *rule) nameIn(text string) string {
-	if r.name == nil {
+	name := r.name
+	if name == nil {
+		name = r.mayName
+	}
+	if name == nil {
 		return ""
 	}
-	groups := r.name.FindStringSubmatch(text)
+	groups := name.FindStringSubmatch(text)
 	if len(groups) == 0 {
 		return ""
 	}
@@ -99,5 +104,6 @@ var (
 	refusedVariable  = regexp.MustCompile(`(?:[Vv]ariable|time zone:) '([^'\n]{1,63})'`)
 	unreadableNear   = regexp.MustCompile(`near '([\w.\-]{1,63})[^\w.\-]`)
 	namedRole        = regexp.MustCompile(`permission denied to set (?:role|session authorization) "([^"\n]{1,63})"|role "([^"\n]{1,63})" does not exist`)
+	unknownDatabase  = regexp.MustCompile(`Unknown database '([^'\n]{1,63})'`)
 	namedDatabase    = regexp.MustCompile(`database "([^"\n]{1,63})"`)
 )

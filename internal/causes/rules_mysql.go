@@ -32,6 +32,10 @@ var mysqlRules = []rule{
 		causes: []string{IAMOff},
 	},
 	{
+		codes:  []string{"3159"},
+		causes: []string{NotEncrypted},
+	},
+	{
 		codes:  []string{"1129"},
 		causes: []string{HostBlocked},
 	},
@@ -44,7 +48,7 @@ var mysqlRules = []rule{
 	// After the login: the database, and the parameters of the DSN, which the driver sends as
 	// SET where it does not know them.
 	{
-		codes:  []string{"1049"},
+		codes: []string{"1049"}, mayName: unknownDatabase,
 		causes: []string{NoDatabase},
 	},
 	{

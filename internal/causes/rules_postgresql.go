@@ -52,7 +52,7 @@ var postgresRules = []rule{
 
 	// After the login: the database, and the parameters of the DSN that go to the server.
 	{
-		codes:  []string{"3D000"},
+		codes: []string{"3D000"}, mayName: namedDatabase,
 		causes: []string{NoDatabase},
 	},
 	{
@@ -82,8 +82,8 @@ var postgresRules = []rule{
 		causes: []string{NoConnectPrivilege},
 	},
 	{
-		codes:  []string{"42501"},
-		causes: []string{NoPrivilege},
+		// What else the user may not do, the server says best.
+		codes: []string{"42501"},
 	},
 	{
 		codes: []string{"53300"}, texts: []string{"max_wal_senders (currently 0)",

@@ -59,7 +59,7 @@ var words = map[string]sentence{
 		"run ALTER ROLE {role} LOGIN"},
 	SlowHelper: {"the server's IAM helper was too slow, often because memory is short",
 		"see the free memory of the instance: IAM authentication takes 300 to 1000 MiB"},
-	NoDatabase: {"there is no database of this name; the token was accepted",
+	NoDatabase: {"there is no {database}; the token was accepted",
 		"correct the database name"},
 	DatabaseClosed: {"the database accepts no connections; the token was accepted",
 		"connect to another, as rdsadmin and template0 are not for users, or set ALLOW_CONNECTIONS"},
@@ -67,8 +67,6 @@ var words = map[string]sentence{
 		"run GRANT CONNECT ON DATABASE {name} TO {role}"},
 	NoDatabasePrivilege: {"the account may not use this database; the token was accepted",
 		"grant it a privilege there"},
-	NoPrivilege: {"the user lacks a privilege; the token was accepted",
-		"the server's answer names the privilege (%+v of a LoginError prints it)"},
 	HostNotAllowed: {"no account of this server may log in from this host",
 		"see SELECT user, host FROM mysql.user; the host part must match this machine, as % does"},
 	HostBlocked: {"the server blocks this client because of too many failed connections",
@@ -155,8 +153,16 @@ func newFiller(login Login, name string) filler {
 		"{account}", quoted(user, "'")+"@…",
 		"{endpoint}", or(login.Endpoint, "it"),
 		"{name}", quoted(or(name, "NAME"), `"`),
+		"{database}", databaseOf(name),
 		"{advice}", adviceFor(name),
 	)}
+}
+
+func databaseOf(name string) string {
+	if name == "" {
+		return "database of this name"
+	}
+	return "database " + quoted(name, `"`)
 }
 
 func quoted(name, quote string) string {

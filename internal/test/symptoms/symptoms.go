@@ -122,6 +122,7 @@ var mysql = []Symptom{
 	{Name: "MySQL full", Host: Instance, Err: MySQL("Error 1040 (08004): Too many connections")},
 	{Name: "MySQL account's limit", Host: Instance, Err: MySQL("Error 1226 (42000): User 'app_user_012' has exceeded the 'max_user_connections' resource (current value: 1)")},
 	{Name: "MySQL stopping", Host: Instance, Err: MySQL("Error 1053 (08S01): Server shutdown in progress")},
+	{Name: "no TLS, MySQL", Host: Instance, Err: MySQL("Error 3159 (HY000): Connections using insecure transport are prohibited while --require_secure_transport=ON.")},
 	{Name: "host blocked", Host: Instance, Err: MySQL("Error 1129 (HY000): Host '10.0.0.1' is blocked because of many connection errors")},
 	{Name: "clear text off", Host: Instance, Err: MySQL("this user requires clear text authentication. If you still want to use it, please add 'allowCleartextPasswords=1' to your DSN")},
 	{Name: "sslmode=require in a DSN of MySQL", Host: Instance, Err: MySQL(syntax + "'require' at line 1")},

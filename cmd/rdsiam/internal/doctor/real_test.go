@@ -114,7 +114,7 @@ func TestRealPostgreSQL(t *testing.T) {
 		{name: "no LOGIN", statements: []string{"ALTER ROLE app NOLOGIN"}, undo: []string{"ALTER ROLE app LOGIN"},
 			check: "login", status: doctor.Failed, found: "has no LOGIN attribute", command: `ALTER ROLE "app" LOGIN;`},
 		{name: "no such database", spoil: func(s *stage) { s.Database = "shop" },
-			check: "login", status: doctor.Failed, found: "there is no database of this name", command: "--db DATABASE"},
+			check: "login", status: doctor.Failed, found: `there is no database "shop"`, command: "--db DATABASE"},
 		{name: "no CONNECT", statements: []string{"CREATE DATABASE private", "REVOKE CONNECT ON DATABASE private FROM PUBLIC"}, undo: []string{"DROP DATABASE private"},
 			spoil: func(s *stage) { s.Database = "private" },
 			check: "login", status: doctor.Failed, found: "may not connect to this database", command: `GRANT CONNECT ON DATABASE "private" TO "app";`},
