@@ -78,8 +78,8 @@ func (c *clientConn) left() bool {
 	}
 }
 
-// judge checks the token of an attempt, as slowly and as strictly as the faults want.
-func (c *clientConn) judge(a attempt) (verified, *Refusal) {
+// judge checks the token of a login, as slowly and as strictly as the faults want.
+func (c *clientConn) judge(r loginRequest) (verified, *Refusal) {
 	err := c.wait(checkingToken)
 	switch {
 	case errors.Is(err, os.ErrDeadlineExceeded):
@@ -87,7 +87,7 @@ func (c *clientConn) judge(a attempt) (verified, *Refusal) {
 	case err != nil:
 		return verified{}, &Refusal{ReasonAbandoned, "the client ended the connection while its token was being checked"}
 	}
-	return c.server.judge(a)
+	return c.server.judge(r)
 }
 
 // faultBehind names the fault behind a login that looks abandoned.

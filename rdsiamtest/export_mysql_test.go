@@ -9,7 +9,7 @@ import (
 // ServeMySQLSession serves conn as if user had logged in on it.
 func (s *Server) ServeMySQLSession(conn net.Conn, user string) {
 	client := s.newClientConn(conn)
-	f := &mysqlFront{server: s, conn: client, client: mysqlwire.NewServer(conn), attempt: attempt{user: user}}
+	f := &mysqlFront{server: s, conn: client, client: mysqlwire.NewServer(conn), request: loginRequest{user: user}}
 	f.session().serve()
 	conn.Close()
 }

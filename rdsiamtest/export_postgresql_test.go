@@ -47,14 +47,14 @@ func serveStage(server *Server, conn *clientConn, stage uint8) {
 	}
 	f := &postgresFront{
 		Server: server, client: conn, stream: conn, backend: pgproto3.NewBackend(conn, conn),
-		attempt: attempt{user: "app", database: "app", tls: true},
+		request: loginRequest{user: "app", database: "app", tls: true},
 	}
 	f.backend.SetMaxBodyLen(postgresMaxPassword)
 	switch stage {
 	case 1:
 		f.authenticate()
 	case 2:
-		f.attempt.user = "old"
+		f.request.user = "old"
 		f.authenticate()
 	case 3:
 		newPostgresSession(f).serve()

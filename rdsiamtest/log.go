@@ -100,17 +100,17 @@ func (s *Server) Logins() []Login {
 	return slices.Clone(s.log.logIns)
 }
 
-// newLogin describes an attempt; a nil refusal means that it was accepted.
-func (s *Server) newLogin(a attempt, v verified, refusal *Refusal) Login {
+// newLogin describes a login; a nil refusal means that it was accepted.
+func (s *Server) newLogin(r loginRequest, v verified, refusal *Refusal) Login {
 	l := Login{
 		Time:             s.clock(),
-		User:             a.user,
-		Database:         a.database,
-		Endpoint:         s.endpointOf(a).String(),
-		Dialed:           a.dialed,
-		TLS:              a.tls,
-		SNI:              a.serverName,
-		PasswordReceived: a.token != "",
+		User:             r.user,
+		Database:         r.database,
+		Endpoint:         s.endpointOf(r).String(),
+		Dialed:           r.dialed,
+		TLS:              r.tls,
+		SNI:              r.serverName,
+		PasswordReceived: r.token != "",
 		Accepted:         refusal == nil,
 		Reason:           ReasonAccepted,
 		AccessKeyID:      v.accessKeyID,

@@ -32,11 +32,11 @@ type mysqlFront struct {
 	conn     *clientConn
 	client   *mysqlwire.Server
 	upstream *mysqlUpstream // nil: the server answers by itself
-	attempt  attempt
+	request  loginRequest
 }
 
 func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
-	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), attempt: attempt{dialed: conn.dialed}}
+	f := &mysqlFront{server: s, conn: conn, client: mysqlwire.NewServer(conn), request: loginRequest{dialed: conn.dialed}}
 	if conn.begin(mysqlLoginTimeout) != nil {
 		return
 	}
@@ -95,9 +95,9 @@ func (f *mysqlFront) readResponse(ctx context.Context) bool {
 	if f.client.ReadResponse(ctx, config) != nil {
 		return false
 	}
-	f.attempt.user, f.attempt.database = f.client.Response.User, f.client.Response.Database
+	f.request.user, f.request.database = f.client.Response.User, f.client.Response.Database
 	if state := f.client.TLS; state != nil {
-		f.attempt.tls, f.attempt.serverName = true, state.ServerName
+		f.request.tls, f.request.serverName = true, state.ServerName
 	}
 	return true
 }
@@ -106,7 +106,7 @@ func (f *mysqlFront) readResponse(ctx context.Context) bool {
 func (f *mysqlFront) logIn() bool {
 	token, refusal := f.authenticate()
 	refusal = f.conn.faultBehind(refusal)
-	entry := f.server.newLogin(f.attempt, token, refusal)
+	entry := f.server.newLogin(f.request, token, refusal)
 	entry.PasswordReceived = entry.PasswordReceived || f.client.Answered
 	f.server.record(entry)
 	f.server.endLogin(f.conn.logIn.Load())
@@ -141,7 +141,7 @@ func (f *mysqlFront) splice() {
 // reason; a proxy says that it wants TLS.
 func (f *mysqlFront) refusalError(refusal *Refusal) mysqlwire.Error {
 	host := f.conn.clientHost()
-	if kind := f.server.endpointOf(f.attempt).Kind(); kind == rdsiam.KindProxy || kind == rdsiam.KindProxyEndpoint {
+	if kind := f.server.endpointOf(f.request).Kind(); kind == rdsiam.KindProxy || kind == rdsiam.KindProxyEndpoint {
 		switch refusal.Reason {
 		case ReasonPlaintext:
 			return mysqlwire.Error{Number: 3159, SQLState: "HY000", Text: "This RDS Proxy requires TLS connections."}
@@ -150,7 +150,7 @@ func (f *mysqlFront) refusalError(refusal *Refusal) mysqlwire.Error {
 		}
 		host = "%"
 	}
-	return accessDeniedMySQL(f.attempt.user, host)
+	return accessDeniedMySQL(f.request.user, host)
 }
 
 func accessDeniedMySQL(user, host string) mysqlwire.Error {
@@ -160,11 +160,11 @@ func accessDeniedMySQL(user, host string) mysqlwire.Error {
 // refuseChangeUser ends a session whose client asks for another account: one
 // that was checked for one account must not become another's.
 func (f *mysqlFront) refuseChangeUser(command []byte) {
-	again := f.attempt
+	again := f.request
 	again.user, again.token = mysqlwire.ChangedUser(command), ""
 	f.server.record(f.server.newLogin(again, verified{}, &Refusal{
 		Reason: ReasonChangeUser,
-		Detail: "the session of " + f.attempt.user + " stays what it is; open a new connection",
+		Detail: "the session of " + f.request.user + " stays what it is; open a new connection",
 	}))
 	f.client.Packets.Sequence = 1
 	f.client.Packets.Write(accessDeniedMySQL(again.user, f.conn.clientHost()).Encode())

@@ -13,13 +13,13 @@ const ReasonChangeUser Reason = "change of account on an open connection"
 // authenticate asks for what the account logs in with, and checks it. A nil
 // refusal means that the client may in.
 func (f *mysqlFront) authenticate() (verified, *Refusal) {
-	if !f.attempt.tls && f.conn.tlsMode != TLSUnavailable {
+	if !f.request.tls && f.conn.tlsMode != TLSUnavailable {
 		// Servers of RDS ask for the token first and refuse then. Refusing first
 		// keeps a test's mistake from sending it.
 		return verified{}, &Refusal{Reason: ReasonPlaintext, Detail: "refused before the client was asked for anything"}
 	}
 	token, refusal := f.checkAccount()
-	if !f.attempt.tls && (refusal == nil || refusal.Reason != ReasonAbandoned) {
+	if !f.request.tls && (refusal == nil || refusal.Reason != ReasonAbandoned) {
 		refusal = &Refusal{Reason: ReasonPlaintext, Detail: "the client answered without TLS"}
 	}
 	return token, refusal
@@ -27,7 +27,7 @@ func (f *mysqlFront) authenticate() (verified, *Refusal) {
 
 func (f *mysqlFront) checkAccount() (verified, *Refusal) {
 	s := f.server
-	account, known := s.account(f.attempt.user)
+	account, known := s.account(f.request.user)
 	if s.authRequest != RequestToken || !account.iam && f.conn.tlsMode != TLSUnavailable {
 		return verified{}, f.checkPassword(account, known)
 	}
@@ -35,8 +35,8 @@ func (f *mysqlFront) checkAccount() (verified, *Refusal) {
 	if err != nil {
 		return verified{}, abandonedMySQL(err)
 	}
-	f.attempt.token = mysqlwire.ClearText(answer)
-	return f.conn.judge(f.attempt)
+	f.request.token = mysqlwire.ClearText(answer)
+	return f.conn.judge(f.request)
 }
 
 func abandonedMySQL(err error) *Refusal {
@@ -52,7 +52,7 @@ func (f *mysqlFront) checkPassword(a account, known bool) *Refusal {
 		password = a.password
 	}
 	ok, clear, err := f.client.CheckPassword(password)
-	f.attempt.token = clear
+	f.request.token = clear
 	switch {
 	case err != nil:
 		return abandonedMySQL(err)
@@ -69,7 +69,7 @@ func (f *mysqlFront) passwordRefusal(a account, known bool) *Refusal {
 		return &Refusal{Reason: ReasonUnknownUser, Detail: "no account has this name"}
 	case a.iam:
 		return &Refusal{Reason: ReasonPassword, Detail: "the server was told by WithAuthRequest to ask for " + f.client.Greeting.Plugin}
-	case strings.Contains(f.attempt.token, "X-Amz-Signature="):
+	case strings.Contains(f.request.token, "X-Amz-Signature="):
 		return &Refusal{Reason: ReasonNotIAM, Detail: "a token came for an account that logs in with a password"}
 	}
 	return &Refusal{Reason: ReasonPassword, Detail: "wrong " + f.client.Greeting.Plugin}

@@ -6,10 +6,10 @@ import "strings"
 func mysqlFunction(name string) (func(*mysqlSession) mysqlValue, bool) {
 	switch name {
 	case "current_user":
-		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.attempt.user + "@%") }, true
+		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.request.user + "@%") }, true
 	case "user", "session_user", "system_user":
 		return func(s *mysqlSession) mysqlValue {
-			return mysqlString(s.front.attempt.user + "@" + s.front.conn.clientHost())
+			return mysqlString(s.front.request.user + "@" + s.front.conn.clientHost())
 		}, true
 	case "version":
 		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.client.Greeting.Version) }, true

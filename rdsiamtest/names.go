@@ -28,13 +28,13 @@ func (s *Server) resolveEndpoints() ([]endpoint, error) {
 	return endpoints, nil
 }
 
-// endpointOf returns the endpoint that an attempt is for: of those that fit the
+// endpointOf returns the endpoint that a login is for: of those that fit the
 // server name, the dialed host, the dialed port and the token best, in this order,
 // the first. A client may dial an address instead of a name and a forwarded port
 // instead of the signed one, so what fits no endpoint decides nothing.
-func (s *Server) endpointOf(a attempt) endpoint {
-	dialedHost, dialedPort, _ := net.SplitHostPort(a.dialed)
-	named := s.namedEndpoint(a.token)
+func (s *Server) endpointOf(r loginRequest) endpoint {
+	dialedHost, dialedPort, _ := net.SplitHostPort(r.dialed)
+	named := s.namedEndpoint(r.token)
 	candidates := s.endpoints
 	narrow := func(fits func(endpoint) bool) {
 		var fitting []endpoint
@@ -47,7 +47,7 @@ func (s *Server) endpointOf(a attempt) endpoint {
 			candidates = fitting
 		}
 	}
-	narrow(func(e endpoint) bool { return e.Host() == hostName(a.serverName) })
+	narrow(func(e endpoint) bool { return e.Host() == hostName(r.serverName) })
 	narrow(func(e endpoint) bool { return e.Host() == hostName(dialedHost) })
 	narrow(func(e endpoint) bool { return portText(e) == dialedPort })
 	narrow(func(e endpoint) bool { return e.String() == named })

@@ -34,12 +34,12 @@ type postgresFront struct {
 	client  *clientConn
 	stream  net.Conn // client, or TLS on it
 	backend *pgproto3.Backend
-	attempt attempt
+	request loginRequest
 	startup map[string]string // parameters of the start-up message
 }
 
 func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
-	f := &postgresFront{Server: s, client: conn, attempt: attempt{dialed: conn.dialed}}
+	f := &postgresFront{Server: s, client: conn, request: loginRequest{dialed: conn.dialed}}
 	if conn.begin(postgresLoginTimeout) != nil {
 		return
 	}
@@ -83,14 +83,14 @@ func (f *postgresFront) negotiateProtocol(message *pgproto3.StartupMessage) {
 }
 
 func (f *postgresFront) serve(ctx context.Context) {
-	f.attempt.user = f.startup["user"]
-	f.attempt.database = f.startup["database"]
-	if f.attempt.user == "" {
+	f.request.user = f.startup["user"]
+	f.request.database = f.startup["database"]
+	if f.request.user == "" {
 		f.refuse("28000", "no PostgreSQL user name specified in startup packet")
 		return
 	}
-	if f.attempt.database == "" {
-		f.attempt.database = f.attempt.user
+	if f.request.database == "" {
+		f.request.database = f.request.user
 	}
 	if !f.authenticate() {
 		return

@@ -13,15 +13,15 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// authenticate asks the client for what its account needs, records the attempt
+// authenticate asks the client for what its account needs, records the login
 // and, if it is refused, tells the client. The order of the rules is that of
 // pg_hba.conf on RDS: TLS and rds_iam: pam; rds_iam: reject; TLS: scram-sha-256.
 func (f *postgresFront) authenticate() bool {
-	account, known := f.account(f.attempt.user)
+	account, known := f.account(f.request.user)
 	var v verified
 	var refusal *Refusal
 	switch {
-	case !f.attempt.tls && f.client.tlsMode != TLSUnavailable:
+	case !f.request.tls && f.client.tlsMode != TLSUnavailable:
 		refusal = &Refusal{ReasonPlaintext, "the client did not ask for TLS"}
 	case f.authRequest == RequestMD5:
 		refusal = f.askMD5(account)
@@ -34,7 +34,7 @@ func (f *postgresFront) authenticate() bool {
 	if refusal != nil && refusal.Reason != ReasonPlaintext {
 		refusal = trueReason(refusal, account, known)
 	}
-	f.record(f.newLogin(f.attempt, v, refusal))
+	f.record(f.newLogin(f.request, v, refusal))
 	f.endLogin(f.client.logIn.Load())
 	if refusal == nil {
 		return true
@@ -48,7 +48,7 @@ func (f *postgresFront) authenticate() bool {
 	case refusal.Reason == ReasonTimeout:
 		f.client.SetWriteDeadline(time.Now().Add(postgresFarewell))
 		f.refuse("57014", "canceling authentication due to timeout")
-	case refusal.Reason == ReasonThrottled && f.isProxy(f.attempt):
+	case refusal.Reason == ReasonThrottled && f.isProxy(f.request):
 		f.refuse("28000", "The IAM authentication failed because of too many competing requests.")
 	default:
 		f.refuse(f.refusalText(account, known))
@@ -81,11 +81,11 @@ func (f *postgresFront) askToken() (verified, *Refusal) {
 	if !ok {
 		return verified{}, abandoned("a password in clear")
 	}
-	f.attempt.token = password
-	if !f.attempt.tls {
+	f.request.token = password
+	if !f.request.tls {
 		return verified{}, &Refusal{ReasonPlaintext, "the client sent its password in clear without TLS"}
 	}
-	return f.client.judge(f.attempt)
+	return f.client.judge(f.request)
 }
 
 func (f *postgresFront) askMD5(a account) *Refusal {
@@ -96,8 +96,8 @@ func (f *postgresFront) askMD5(a account) *Refusal {
 	if !ok {
 		return abandoned("an MD5 hash")
 	}
-	f.attempt.token = answer
-	want := "md5" + md5Hex(md5Hex(a.password+f.attempt.user)+string(salt[:]))
+	f.request.token = answer
+	want := "md5" + md5Hex(md5Hex(a.password+f.request.user)+string(salt[:]))
 	if a.password == "" || subtle.ConstantTimeCompare([]byte(answer), []byte(want)) != 1 {
 		return &Refusal{ReasonPassword, "the MD5 hash is not that of the password"}
 	}
@@ -126,14 +126,14 @@ func (f *postgresFront) receivePassword(authType uint32) (string, bool) {
 }
 
 // isProxy reports whether the client believes that it talks to an RDS Proxy.
-func (s *Server) isProxy(a attempt) bool {
-	kind := s.endpointOf(a).Kind()
+func (s *Server) isProxy(r loginRequest) bool {
+	kind := s.endpointOf(r).Kind()
 	return kind == rdsiam.KindProxy || kind == rdsiam.KindProxyEndpoint
 }
 
 // plaintextText is what a client without TLS is told.
 func (f *postgresFront) plaintextText(a account) (code, message string) {
-	if f.isProxy(f.attempt) {
+	if f.isProxy(f.request) {
 		if a.iam {
 			return "28000", "IAM authentication is allowed only with SSL connections."
 		}
@@ -144,14 +144,14 @@ func (f *postgresFront) plaintextText(a account) (code, message string) {
 		said = "pg_hba.conf rejects connection"
 	}
 	return "28000", fmt.Sprintf(`%s for host "%s", user "%s", database "%s", no encryption`,
-		said, f.client.clientHost(), f.attempt.user, f.attempt.database)
+		said, f.client.clientHost(), f.request.user, f.request.database)
 }
 
 // refusalText is what a client is told whatever the reason of its refusal. RDS
 // documents the texts of RDS Proxy without their SQLSTATE.
 func (f *postgresFront) refusalText(a account, known bool) (code, message string) {
-	user := f.attempt.user
-	if f.isProxy(f.attempt) {
+	user := f.request.user
+	if f.isProxy(f.request) {
 		switch {
 		case a.iam:
 			return "28000", "The IAM authentication failed for the role " + user + ". Check the IAM token for this role and try again."

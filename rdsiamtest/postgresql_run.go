@@ -80,9 +80,9 @@ func (s *postgresSession) call(function string) string {
 	case "version":
 		return "PostgreSQL " + postgresServerVersion
 	case "current_database":
-		return s.front.attempt.database
+		return s.front.request.database
 	default:
-		return s.front.attempt.user
+		return s.front.request.user
 	}
 }
 

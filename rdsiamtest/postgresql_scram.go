@@ -26,7 +26,7 @@ func (f *postgresFront) askSCRAM(a account) *Refusal {
 	if !ok {
 		return abandoned("its proof by " + scram.Mechanism)
 	}
-	f.attempt.token = final
+	f.request.token = final
 	signature, err := exchange.Finish(final)
 	if err != nil {
 		return &Refusal{ReasonPassword, err.Error()}

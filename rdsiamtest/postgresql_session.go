@@ -83,7 +83,7 @@ func (s *postgresSession) parameters() map[string]string {
 		"is_superuser":                "off",
 		"server_encoding":             "UTF8",
 		"server_version":              postgresServerVersion,
-		"session_authorization":       s.front.attempt.user,
+		"session_authorization":       s.front.request.user,
 		"standard_conforming_strings": "on",
 		"TimeZone":                    "UTC",
 	}

@@ -84,7 +84,7 @@ func (f *postgresFront) startTLS(ctx context.Context, head []byte) error {
 		return errors.New("direct TLS without ALPN")
 	}
 	f.stream = conn
-	f.attempt.tls, f.attempt.serverName = true, state.ServerName
+	f.request.tls, f.request.serverName = true, state.ServerName
 	return nil
 }
 

@@ -40,7 +40,7 @@ func (f *postgresFront) splice(ctx context.Context) {
 
 // connectUpstream also returns what the connection has to be read from.
 func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgConn, reader io.Reader, err error) {
-	config, err := f.upstream.postgresConfig(f.attempt, f.startup)
+	config, err := f.upstream.postgresConfig(f.request, f.startup)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +53,7 @@ func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgCon
 }
 
 // postgresConfig asks for the session that the client asked for.
-func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn.Config, error) {
+func (u *Upstream) postgresConfig(r loginRequest, startup map[string]string) (*pgconn.Config, error) {
 	// What pgconn would take from the environment of the process is either given
 	// here or replaced below.
 	config, err := pgconn.ParseConfig("host=upstream port=5432 user=upstream password=none database=postgres " +
@@ -64,10 +64,10 @@ func (u *Upstream) postgresConfig(a attempt, startup map[string]string) (*pgconn
 	}
 	config.User, config.Password, config.Database = u.User, u.Password, u.Database
 	if config.User == "" {
-		config.User = a.user
+		config.User = r.user
 	}
 	if config.Database == "" {
-		config.Database = a.database
+		config.Database = r.database
 	}
 	config.TLSConfig = u.tlsConfig()
 	config.Fallbacks = nil

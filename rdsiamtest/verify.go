@@ -21,21 +21,21 @@ const (
 	clockTolerance = 5 * time.Minute
 )
 
-// attempt is what a client showed when it tried to log in.
-type attempt struct {
+// loginRequest is what a client showed when it tried to log in.
+type loginRequest struct {
 	user, database, token string
 	tls                   bool
 	serverName, dialed    string
 }
 
-// verified is what the token of an attempt told, also of one that is refused.
+// verified is what the token of a login says, also of one that is refused.
 type verified struct {
 	accessKeyID string
 	age         time.Duration
 }
 
 // Verify checks the token of a user as the server does at a login, and adds the
-// attempt to Logins. It is for real database servers that ask rdsiamtest, from a
+// login to Logins. It is for real database servers that ask rdsiamtest, from a
 // PAM module for instance; that the client used TLS is for them to check. The
 // token is checked for the endpoint that it names, if the server has it, and for
 // the first endpoint otherwise. The error is a [*Refusal].
@@ -43,12 +43,12 @@ func (s *Server) Verify(ctx context.Context, user, token string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	a := attempt{user: user, token: token, dialed: s.namedEndpoint(token)}
+	r := loginRequest{user: user, token: token, dialed: s.namedEndpoint(token)}
 	if err := s.wait(pause{delay: checkingToken, oneEnd: ctx.Done(), otherEnd: s.ctx.Done()}); err != nil {
 		return errors.Join(ctx.Err(), s.ctx.Err())
 	}
-	v, refusal := s.judge(a)
-	l := s.newLogin(a, v, refusal)
+	v, refusal := s.judge(r)
+	l := s.newLogin(r, v, refusal)
 	l.Dialed = ""
 	s.record(l)
 	if refusal != nil {
@@ -72,9 +72,9 @@ func (s *Server) namedEndpoint(token string) string {
 	return ""
 }
 
-// judge verifies an attempt and refuses what the faults want.
-func (s *Server) judge(a attempt) (verified, *Refusal) {
-	v, refusal := s.verify(a)
+// judge verifies a login and refuses what the faults want.
+func (s *Server) judge(r loginRequest) (verified, *Refusal) {
+	v, refusal := s.verify(r)
 	if refusal != nil {
 		return v, refusal
 	}
@@ -82,26 +82,26 @@ func (s *Server) judge(a attempt) (verified, *Refusal) {
 	if faults.refuseOne() {
 		return v, &Refusal{Reason: ReasonFault}
 	}
-	if limit := faults.NewTokensPerSecond; !s.tokens.admit(a.token, limit) {
+	if limit := faults.NewTokensPerSecond; !s.tokens.admit(r.token, limit) {
 		return v, &Refusal{ReasonThrottled, fmt.Sprintf("more than %d a second", limit)}
 	}
 	return v, nil
 }
 
-// verify checks the account, the token and the policy of an attempt to log in
-// with a token. It does not look at whether the attempt came by TLS.
-func (s *Server) verify(a attempt) (verified, *Refusal) {
-	if refusal := s.checkAccount(a.user); refusal != nil {
+// verify checks the account, the token and the policy of a login
+// with a token. It does not look at whether the login came by TLS.
+func (s *Server) verify(r loginRequest) (verified, *Refusal) {
+	if refusal := s.checkAccount(r.user); refusal != nil {
 		return verified{}, refusal
 	}
-	t, refusal := parseToken(a.token)
+	t, refusal := parseToken(r.token)
 	if refusal != nil {
 		return verified{}, refusal
 	}
 	now := s.clock().Round(0) // wall clock: ages are compared with a date
 	v := verified{accessKeyID: t.AccessKeyID, age: now.Sub(t.Signed)}
-	endpoint := s.endpointOf(a)
-	if refusal := t.checkTarget(endpoint, a.user); refusal != nil {
+	endpoint := s.endpointOf(r)
+	if refusal := t.checkTarget(endpoint, r.user); refusal != nil {
 		return v, refusal
 	}
 	identity, ok := s.identity(t.AccessKeyID)
@@ -117,7 +117,7 @@ func (s *Server) verify(a attempt) (verified, *Refusal) {
 	if c := identity.Credentials; c.CanExpire && !now.Before(c.Expires) {
 		return v, &Refusal{ReasonCredentialsExpired, fmt.Sprintf("the credentials expired at %s", c.Expires.UTC().Format(time.RFC3339))}
 	}
-	return v, identity.checkPolicy(s.userARN(endpoint, a.user))
+	return v, identity.checkPolicy(s.userARN(endpoint, r.user))
 }
 
 func (s *Server) checkAccount(user string) *Refusal {
