@@ -70,24 +70,43 @@ type Login struct {
 	TokenAge         time.Duration
 }
 
-// log holds the logins of a server. The zero log is empty.
+// programHistory is how many logins the server of a program keeps.
+const programHistory = 1000
+
+// log holds the logins of a server. The zero log is empty and keeps all.
 type log struct {
+	limit int // of logIns; 0 is none
+
 	mu      sync.Mutex
-	logIns  []Login                // guarded by mu
+	logIns  []Login                // guarded by mu; at the limit, a ring
+	oldest  int                    // guarded by mu; where the ring begins
 	pending map[*pendingLogin]bool // guarded by mu
+}
+
+// add keeps l, at the limit in place of the oldest. The caller holds mu.
+func (g *log) add(l Login) {
+	if g.limit == 0 || len(g.logIns) < g.limit {
+		g.logIns = append(g.logIns, l)
+		return
+	}
+	g.logIns[g.oldest] = l
+	g.oldest = (g.oldest + 1) % g.limit
 }
 
 func (s *Server) record(l Login) {
 	s.log.mu.Lock()
-	s.log.logIns = append(s.log.logIns, l)
+	s.log.add(l)
 	s.log.mu.Unlock()
 	if s.observe != nil {
 		s.observe(l)
 	}
 }
 
-// Logins returns every try to log in since the server started, oldest first. It
-// is complete as soon as the client has its error: a client that gives up closes
+// Logins returns every try to log in since the server started, oldest first. The
+// server of a program ([NewPostgreSQL], [NewMySQL]) keeps the last 1,000. Names
+// of more than 256 bytes are cut.
+//
+// The log is complete as soon as the client has its error: a client that gives up closes
 // its connection before the server can notice, so Logins waits up to 5 seconds
 // for the server to notice each connection of [Server.DialContext] that its
 // client has closed. For connections from elsewhere, whose other end the server
@@ -97,23 +116,23 @@ func (s *Server) Logins() []Login {
 	s.settleLogins()
 	s.log.mu.Lock()
 	defer s.log.mu.Unlock()
-	return slices.Clone(s.log.logIns)
+	return slices.Concat(s.log.logIns[s.log.oldest:], s.log.logIns[:s.log.oldest])
 }
 
 // newLogin describes a login; a nil refusal means that it was accepted.
 func (s *Server) newLogin(r loginRequest, v verified, refusal *Refusal) Login {
 	l := Login{
 		Time:             s.clock(),
-		User:             r.user,
-		Database:         r.database,
+		User:             brief(r.user),
+		Database:         brief(r.database),
 		Endpoint:         s.endpointOf(r).String(),
 		Dialed:           r.dialed,
 		TLS:              r.tls,
-		SNI:              r.serverName,
+		SNI:              brief(r.serverName),
 		PasswordReceived: r.token != "",
 		Accepted:         refusal == nil,
 		Reason:           ReasonAccepted,
-		AccessKeyID:      v.accessKeyID,
+		AccessKeyID:      brief(v.accessKeyID),
 		TokenAge:         v.age,
 	}
 	if refusal != nil {

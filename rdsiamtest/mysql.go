@@ -154,7 +154,11 @@ func (f *mysqlFront) refusalError(refusal *Refusal) mysqlwire.Error {
 }
 
 func accessDeniedMySQL(user, host string) mysqlwire.Error {
-	return mysqlwire.Error{Number: 1045, SQLState: "28000", Text: "Access denied for user '" + user + "'@'" + host + "' (using password: YES)"}
+	return mysqlwire.Error{
+		Number:   1045,
+		SQLState: "28000",
+		Text:     "Access denied for user '" + brief(user) + "'@'" + host + "' (using password: YES)",
+	}
 }
 
 // refuseChangeUser ends a session whose client asks for another account: one

@@ -95,7 +95,7 @@ func StartMySQL(tb TB, options ...Option) *Server {
 
 func started(tb TB, engine engine, options []Option) *Server {
 	tb.Helper()
-	s, err := newServer(engine, options)
+	s, err := newServer(engine, 0, options)
 	if err != nil {
 		tb.Fatalf("%v", err)
 		return nil
@@ -106,18 +106,23 @@ func started(tb TB, engine engine, options []Option) *Server {
 
 // NewPostgreSQL starts a PostgreSQL server for a program that is not a test. The
 // caller closes it.
-func NewPostgreSQL(options ...Option) (*Server, error) { return newServer(postgreSQL, options) }
+func NewPostgreSQL(options ...Option) (*Server, error) {
+	return newServer(postgreSQL, programHistory, options)
+}
 
 // NewMySQL starts a MySQL server for a program that is not a test. The caller
 // closes it.
-func NewMySQL(options ...Option) (*Server, error) { return newServer(mySQL, options) }
+func NewMySQL(options ...Option) (*Server, error) {
+	return newServer(mySQL, programHistory, options)
+}
 
-func newServer(engine engine, options []Option) (*Server, error) {
+// newServer starts a server that keeps as many logins as history says, 0 is all.
+func newServer(engine engine, history int, options []Option) (*Server, error) {
 	settings, err := newSettings(engine, options)
 	if err != nil {
 		return nil, fmt.Errorf("rdsiamtest: %w", err)
 	}
-	s := &Server{settings: settings, conns: make(map[*clientConn]struct{})}
+	s := &Server{settings: settings, log: log{limit: history}, conns: make(map[*clientConn]struct{})}
 	s.SetFaults(Faults{})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.prepare(); err != nil {
