@@ -52,6 +52,7 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 	if f.client.Greet(f.greeting()) != nil || !f.readResponse(ctx) || !f.logIn() {
 		return
 	}
+	f.release()
 	conn.beginSession()
 	if f.upstream != nil {
 		f.splice()
@@ -127,6 +128,12 @@ func (f *mysqlFront) logIn() bool {
 		}
 	}
 	return f.client.Packets.Write(ok) == nil
+}
+
+// release forgets what the login alone needed, for as long as the session lasts.
+func (f *mysqlFront) release() {
+	f.request.token = ""
+	f.client.Response.Answer, f.client.Response.Attributes = nil, nil
 }
 
 // splice hands the session to the upstream, until the client asks for another

@@ -10,6 +10,7 @@ import (
 const (
 	mysqlMaxPrepared      = 16382 // statements
 	mysqlMaxParameterData = mysqlMaxAllowedPacket
+	mysqlMaxPreparedText  = 16 << 20 // bytes; a parsed statement takes up to four times its text
 )
 
 type mysqlPrepared struct {
@@ -17,6 +18,7 @@ type mysqlPrepared struct {
 	types     []mysqlParameterType // as the client last sent them
 	longData  map[uint64][]byte    // by parameter, sent ahead of the execution
 	tooLong   bool                 // more than is kept was sent
+	size      int                  // of its text
 }
 
 type mysqlParameterType struct {
@@ -29,17 +31,19 @@ type mysqlPreparedStatements struct {
 	byID     map[uint64]*mysqlPrepared
 	lastID   uint64
 	longData int // bytes kept in all statements
+	text     int // bytes of all statements
 }
 
-func (p *mysqlPreparedStatements) add(statement mysqlStatement) (id uint64, ok bool) {
-	if len(p.byID) == mysqlMaxPrepared {
+func (p *mysqlPreparedStatements) add(statement mysqlStatement, size int) (id uint64, ok bool) {
+	if len(p.byID) == mysqlMaxPrepared || p.text+size > mysqlMaxPreparedText {
 		return 0, false
 	}
 	if p.byID == nil {
 		p.byID = make(map[uint64]*mysqlPrepared)
 	}
 	p.lastID = (p.lastID + 1) & (1<<32 - 1)
-	p.byID[p.lastID] = &mysqlPrepared{statement: statement}
+	p.byID[p.lastID] = &mysqlPrepared{statement: statement, size: size}
+	p.text += size
 	return p.lastID, true
 }
 
@@ -47,7 +51,12 @@ func (p *mysqlPreparedStatements) add(statement mysqlStatement) (id uint64, ok b
 func (p *mysqlPreparedStatements) close(body []byte) {
 	f := mysqlwire.Fields{Rest: body}
 	id := f.Uint(4)
-	p.dropLongData(p.byID[id])
+	statement := p.byID[id]
+	if statement == nil {
+		return
+	}
+	p.dropLongData(statement)
+	p.text -= statement.size
 	delete(p.byID, id)
 }
 
@@ -70,9 +79,6 @@ func (p *mysqlPreparedStatements) addLongData(body []byte) {
 }
 
 func (p *mysqlPreparedStatements) dropLongData(statement *mysqlPrepared) {
-	if statement == nil {
-		return
-	}
 	for _, data := range statement.longData {
 		p.longData -= len(data)
 	}
@@ -88,9 +94,14 @@ func (s *mysqlSession) prepare(sql string) {
 		s.fail(failure)
 		return
 	}
-	id, ok := s.prepared.add(statement)
+	id, ok := s.prepared.add(statement, len(sql))
 	if !ok {
-		s.fail(&mysqlwire.Error{Number: 1461, SQLState: "42000", Text: "Can't create more than max_prepared_stmt_count statements (current value: 16382)"})
+		s.fail(&mysqlwire.Error{
+			Number:   1461,
+			SQLState: "42000",
+			Text: "Can't create more than max_prepared_stmt_count statements (current value: 16382), " +
+				"of 16 MB in rdsiamtest",
+		})
 		return
 	}
 	parameters := statement.parameters()

@@ -2,7 +2,9 @@ package rdsiamtest
 
 import (
 	"errors"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
@@ -84,7 +86,10 @@ func (s *mysqlSession) answer(command []byte) {
 	body := command[1:]
 	switch command[0] {
 	case mysqlInitDB:
-		s.database = string(body)
+		if err := s.use(string(body)); err != nil {
+			s.fail(err)
+			return
+		}
 		s.ok()
 	case mysqlQuery:
 		s.query(string(body))
@@ -134,7 +139,10 @@ func (s *mysqlSession) query(sql string) {
 // run queues the result of a statement, its row in the form that row encodes.
 func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, row func([]mysqlValue) []byte) {
 	if len(statement.columns) == 0 {
-		s.apply(statement)
+		if err := s.apply(statement); err != nil {
+			s.fail(err)
+			return
+		}
 		s.ok()
 		return
 	}
@@ -152,15 +160,30 @@ func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, ro
 	s.packets.Queue(encodeMySQLEnd(s.front.client.Response.Capabilities, s.status))
 }
 
-func (s *mysqlSession) apply(statement mysqlStatement) {
+// apply makes the change that a statement asks for.
+func (s *mysqlSession) apply(statement mysqlStatement) *mysqlwire.Error {
 	switch statement.effect {
 	case mysqlBegins:
 		s.status |= mysqlwire.InTransaction
 	case mysqlEnds:
 		s.status &^= mysqlwire.InTransaction
 	case mysqlUses:
-		s.database = statement.database
+		return s.use(statement.database)
 	}
+	return nil
+}
+
+// use changes the database to one that may exist: every name of at most 64 characters.
+func (s *mysqlSession) use(database string) *mysqlwire.Error {
+	if utf8.RuneCountInString(database) > 64 {
+		return &mysqlwire.Error{
+			Number:   1102,
+			SQLState: "42000",
+			Text:     "Incorrect database name '" + brief(database) + "'",
+		}
+	}
+	s.database = strings.Clone(database)
+	return nil
 }
 
 func (s *mysqlSession) queueColumns(columns []mysqlColumn, values []mysqlValue) {

@@ -95,6 +95,7 @@ func (f *postgresFront) serve(ctx context.Context) {
 	if !f.authenticate() {
 		return
 	}
+	f.request.token = "" // not kept for as long as the session
 	f.client.beginSession()
 	if f.upstream != nil {
 		f.splice(ctx)

@@ -61,7 +61,7 @@ func parsePostgresStatement(words []postgresWord) (postgresStatement, error) {
 			return postgresStatement{tag: "DEALLOCATE", name: last}, nil
 		}
 	default:
-		return postgresStatement{}, unsupportedPostgres(strings.ToUpper(first))
+		return postgresStatement{}, unsupportedPostgres(strings.ToUpper(brief(first)))
 	}
 }
 
@@ -75,12 +75,18 @@ func parsePostgresSelect(words []postgresWord) (postgresStatement, error) {
 		if err != nil {
 			return postgresStatement{}, err
 		}
+		if len(statement.columns) == postgresMaxColumns {
+			return postgresStatement{}, &postgresError{
+				code:    "54011",
+				message: fmt.Sprintf("target lists can have at most %d entries", postgresMaxColumns),
+			}
+		}
 		statement.columns = append(statement.columns, column)
 		if p.at == len(p.words) {
 			return statement, nil
 		}
 		if !p.accept(",") {
-			return postgresStatement{}, unsupportedPostgres(fmt.Sprintf("a SELECT with %q", p.words[p.at].text))
+			return postgresStatement{}, unsupportedPostgres(fmt.Sprintf("a SELECT with %q", brief(p.words[p.at].text)))
 		}
 	}
 }
@@ -158,7 +164,7 @@ func (p *postgresParser) cast(column *postgresColumn) error {
 	}
 	typ, ok := postgresTypeByName(word.text)
 	if !ok {
-		return unsupportedPostgres(fmt.Sprintf("a cast to %q", word.text))
+		return unsupportedPostgres(fmt.Sprintf("a cast to %q", brief(word.text)))
 	}
 	column.typ, column.typed = typ, true
 	if column.name == "?column?" {
@@ -180,7 +186,7 @@ func (p *postgresParser) expression() (postgresColumn, error) {
 	case postgresParameter:
 		column.parameter, err = strconv.Atoi(word.text)
 		if err != nil || column.parameter < 1 || column.parameter > 65535 {
-			return postgresColumn{}, &postgresError{code: "42P02", message: "there is no parameter $" + word.text}
+			return postgresColumn{}, &postgresError{code: "42P02", message: "there is no parameter $" + brief(word.text)}
 		}
 		return column, nil
 	case postgresNumber:
@@ -194,14 +200,14 @@ func (p *postgresParser) expression() (postgresColumn, error) {
 	case postgresName:
 		return p.named(column, word.text)
 	default:
-		return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the column %q", word.text))
+		return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the column %q", brief(word.text)))
 	}
 }
 
 func integerColumn(column postgresColumn, digits string) (postgresColumn, error) {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
-		return postgresColumn{}, unsupportedPostgres("the number " + digits)
+		return postgresColumn{}, unsupportedPostgres("the number " + brief(digits))
 	}
 	column.typ = postgresInt4
 	if int64(int32(n)) != n {
@@ -234,5 +240,5 @@ func (p *postgresParser) named(column postgresColumn, name string) (postgresColu
 			return column, nil
 		}
 	}
-	return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the expression %q", name))
+	return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the expression %q", brief(name)))
 }

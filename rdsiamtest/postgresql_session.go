@@ -26,11 +26,13 @@ type postgresSession struct {
 type postgresPrepared struct {
 	statement postgresStatement
 	types     []postgresType // of the parameters
+	size      int            // in bytes, about
 }
 
 type postgresPortal struct {
 	*postgresPrepared
 	parameters    []postgresValue
+	size          int // in bytes, about, with the statement
 	resultFormats []int16
 	done          bool
 }
@@ -195,7 +197,7 @@ func (s *postgresSession) query(text string) error {
 
 func (s *postgresSession) parse(message *pgproto3.Parse) error {
 	if _, ok := s.prepared[message.Name]; ok && message.Name != "" {
-		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", message.Name)}
+		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", brief(message.Name))}
 	}
 	statements, err := parsePostgres(message.Query)
 	if err != nil {
@@ -209,6 +211,10 @@ func (s *postgresSession) parse(message *pgproto3.Parse) error {
 		prepared.statement = statements[0]
 	}
 	if prepared.types, err = prepared.statement.parameterTypes(message.ParameterOIDs); err != nil {
+		return err
+	}
+	prepared.size = len(message.Name) + len(message.Query)
+	if err := s.room(prepared.size); err != nil {
 		return err
 	}
 	s.prepared[message.Name] = prepared
@@ -254,7 +260,7 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 	if len(message.Parameters) != len(prepared.types) {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
 			"bind message supplies %d parameters, but prepared statement %q requires %d",
-			len(message.Parameters), message.PreparedStatement, len(prepared.types))}
+			len(message.Parameters), brief(message.PreparedStatement), len(prepared.types))}
 	}
 	if n := len(message.ParameterFormatCodes); n > 1 && n != len(message.Parameters) {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
@@ -264,7 +270,16 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
 			"bind message has %d result formats but query has %d columns", n, len(prepared.statement.columns))}
 	}
-	portal := &postgresPortal{postgresPrepared: prepared, resultFormats: slices.Clone(message.ResultFormatCodes)}
+	size := len(message.DestinationPortal) + prepared.size
+	for _, data := range message.Parameters {
+		size += len(data)
+	}
+	if err := s.room(size); err != nil {
+		return err
+	}
+	portal := &postgresPortal{
+		postgresPrepared: prepared, size: size, resultFormats: slices.Clone(message.ResultFormatCodes),
+	}
 	for i, data := range message.Parameters {
 		portal.parameters = append(portal.parameters, postgresValue{
 			// The message is valid until the next one is received.
@@ -297,11 +312,11 @@ func (s *postgresSession) close(message *pgproto3.Close) error {
 }
 
 func noPrepared(name string) error {
-	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", name)}
+	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", brief(name))}
 }
 
 func noPortal(name string) error {
-	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", name)}
+	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", brief(name))}
 }
 
 // formatAt returns the format of a parameter or column: there is a code for

@@ -171,5 +171,5 @@ func (t postgresType) canonical(text string) (string, error) {
 }
 
 func (t postgresType) invalid(text string) error {
-	return &postgresError{code: "22P02", message: fmt.Sprintf("invalid input syntax for type %s: %q", t.name, text)}
+	return &postgresError{code: "22P02", message: fmt.Sprintf("invalid input syntax for type %s: %q", t.name, brief(text))}
 }

@@ -32,7 +32,7 @@ func (w postgresWord) isIdentifier() bool {
 var errPostgresEnd = &postgresError{code: "42601", message: "syntax error at end of input"}
 
 func syntaxError(near string) error {
-	return &postgresError{code: "42601", message: fmt.Sprintf("syntax error at or near %q", near)}
+	return &postgresError{code: "42601", message: fmt.Sprintf("syntax error at or near %q", brief(near))}
 }
 
 // postgresWords cuts SQL into words and leaves out comments and white space.
@@ -50,7 +50,9 @@ func postgresWords(text string) ([]postgresWord, error) {
 		if err != nil {
 			return nil, err
 		}
-		words, text = append(words, word), rest
+		if words, text = append(words, word), rest; len(words) > postgresMaxWords {
+			return nil, &postgresError{code: "54001", message: "statement too complex for rdsiamtest"}
+		}
 	}
 }
 
