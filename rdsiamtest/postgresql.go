@@ -92,6 +92,10 @@ func (f *postgresFront) serve(ctx context.Context) {
 	if f.request.database == "" {
 		f.request.database = f.request.user
 	}
+	if _, err := postgresReplication(f.startup["replication"]); err != nil {
+		f.refuse(err.code, err.message)
+		return
+	}
 	if !f.authenticate() {
 		return
 	}
@@ -99,6 +103,10 @@ func (f *postgresFront) serve(ctx context.Context) {
 	f.client.beginSession()
 	if f.upstream != nil {
 		f.splice(ctx)
+		return
+	}
+	if _, err := postgresStartup(f.startup); err != nil {
+		f.refuse(err.code, err.message)
 		return
 	}
 	f.backend.SetMaxBodyLen(postgresMaxMessage)
