@@ -18,6 +18,8 @@ type clientConn struct {
 	logIn   atomic.Pointer[pendingLogin]
 	tlsMode TLSMode
 
+	upstream *upstreamConn // nil: there is none
+
 	closing sync.Once
 	closed  chan struct{}
 	wasCut  atomic.Bool // closed by a fault
@@ -141,6 +143,15 @@ func (c *clientConn) cut() bool {
 	c.wasCut.Store(true)
 	c.Close()
 	return true
+}
+
+// reset closes the connection as the machine of a stopped server does: what the client
+// sends is answered with a reset.
+func (c *clientConn) reset() {
+	if conn, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
+		conn.SetLinger(0)
+	}
+	c.Close()
 }
 
 // Close wakes up a pause when nothing more can be sent.

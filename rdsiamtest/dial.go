@@ -17,20 +17,22 @@ type dialTable struct {
 
 // dialed is what DialContext knows of a connection.
 type dialed struct {
-	address string
-	logIn   *pendingLogin
+	address  string
+	logIn    *pendingLogin
+	upstream *upstreamConn
 }
 
-func (s *Server) dialTCP(ctx context.Context, address string) (net.Conn, error) {
+func (s *Server) dialTCP(ctx context.Context, address string, upstream *upstreamConn) (net.Conn, error) {
 	s.dials.dialing.RLock()
 	defer s.dials.dialing.RUnlock()
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, s.listener.Addr().Network(), s.listener.Addr().String())
 	if err != nil {
+		upstream.discard()
 		return nil, err
 	}
 	client := &dialedConn{TCPConn: conn.(*net.TCPConn), closed: make(chan struct{})}
-	s.dials.dialed.Store(conn.LocalAddr().String(), dialed{address, s.beginLogin(client.closed)})
+	s.dials.dialed.Store(conn.LocalAddr().String(), dialed{address, s.beginLogin(client.closed), upstream})
 	return client, nil
 }
 
@@ -44,6 +46,15 @@ func (t *dialTable) take(remote net.Addr) (dialed, bool) {
 		return dialed{}, false
 	}
 	return found.(dialed), true
+}
+
+// discard drops the clients that were never accepted.
+func (t *dialTable) discard() {
+	t.dialed.Range(func(_, found any) bool {
+		found.(dialed).upstream.discard()
+		return true
+	})
+	t.dialed.Clear()
 }
 
 // dialedConn is a client's end whose Close the server knows of at once. It has

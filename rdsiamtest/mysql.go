@@ -43,7 +43,7 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 	if s.settings.upstream != nil {
 		// The greeting promises what the upstream can do, so that is asked first.
 		var err error
-		if f.upstream, err = dialMySQLUpstream(ctx, *s.settings.upstream); err != nil {
+		if f.upstream, err = dialMySQLUpstream(ctx, conn); err != nil {
 			f.client.Packets.Write(upstreamMySQLError(err).Encode())
 			return
 		}

@@ -20,15 +20,15 @@ type mysqlUpstream struct {
 
 // dialMySQLUpstream connects and reads the greeting. The connection is closed
 // when ctx ends.
-func dialMySQLUpstream(ctx context.Context, settings Upstream) (*mysqlUpstream, error) {
+func dialMySQLUpstream(ctx context.Context, client *clientConn) (*mysqlUpstream, error) {
 	dialing, stop := context.WithTimeout(ctx, mysqlLoginTimeout)
 	defer stop()
-	conn, err := settings.dial(dialing)
+	conn, err := client.connectUpstream(dialing)
 	if err != nil {
 		return nil, err
 	}
 	u := &mysqlUpstream{
-		settings: settings,
+		settings: *client.server.upstream,
 		conn:     conn,
 		unwatch:  context.AfterFunc(ctx, func() { conn.Close() }),
 	}

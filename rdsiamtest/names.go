@@ -102,17 +102,22 @@ func (s *Server) LookupHost(ctx context.Context, host string) ([]string, error) 
 }
 
 // DialContext connects to the server, whatever the network and the address. The
-// address tells the server which endpoint is meant, where it has several.
+// address tells the server which endpoint is meant, where it has several. It fails
+// while the server has an upstream ([WithUpstream]) that cannot be reached.
 func (s *Server) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	upstream, err := s.dialUpstream(ctx)
+	if err != nil {
+		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
+	}
 	if s.listener != nil {
-		return s.dialTCP(ctx, address)
+		return s.dialTCP(ctx, address, upstream)
 	}
 	client, server := memoryPipe(address)
 	conn := s.newClientConn(server)
-	conn.dialed = address
+	conn.dialed, conn.upstream = address, upstream
 	conn.logIn.Store(s.beginLogin(client.closed))
 	if !s.start(conn, nil) {
 		s.endLogin(conn.logIn.Load())

@@ -40,7 +40,7 @@ func (f *postgresFront) splice(ctx context.Context) {
 
 // connectUpstream also returns what the connection has to be read from.
 func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgConn, reader io.Reader, err error) {
-	config, err := f.upstream.postgresConfig(f.request, f.startup)
+	config, err := f.upstream.postgresConfig(f.request, f.startup, f.client.connectUpstream)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -53,7 +53,9 @@ func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgCon
 }
 
 // postgresConfig asks for the session that the client asked for.
-func (u *Upstream) postgresConfig(r loginRequest, startup map[string]string) (*pgconn.Config, error) {
+func (u *Upstream) postgresConfig(
+	r loginRequest, startup map[string]string, connect func(context.Context) (net.Conn, error),
+) (*pgconn.Config, error) {
 	// What pgconn would take from the environment of the process is either given
 	// here or replaced below.
 	config, err := pgconn.ParseConfig("host=upstream port=5432 user=upstream password=none database=postgres " +
@@ -75,7 +77,7 @@ func (u *Upstream) postgresConfig(r loginRequest, startup map[string]string) (*p
 	delete(config.RuntimeParams, "user")
 	delete(config.RuntimeParams, "database")
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return u.dial(ctx) }
+	config.DialFunc = func(ctx context.Context, _, _ string) (net.Conn, error) { return connect(ctx) }
 	return config, nil
 }
 

@@ -228,21 +228,6 @@ func TestPostgreSQLUpstreamAccount(t *testing.T) {
 	}
 }
 
-func TestPostgreSQLUpstreamUnreachable(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	listener.Close()
-	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"),
-		rdsiamtest.WithUpstream(rdsiamtest.Upstream{Address: listener.Addr().String(), Password: "upstream secret"}))
-	_, err = pgx.ConnectConfig(t.Context(), pgxConfig(t, server, "app", tokenFor(t, server, "app")))
-	refused := wantPgError(t, err, "08001", "")
-	if strings.Contains(refused.Message, "secret") || !strings.Contains(refused.Message, "WithUpstream") {
-		t.Errorf("message = %q, want it to name WithUpstream and no password", refused.Message)
-	}
-}
-
 // libpq, which other languages' drivers are made of, logs in as Go's drivers do.
 func TestPsql(t *testing.T) {
 	psql := postgresCommand(t, "psql")

@@ -178,31 +178,46 @@ func (s *Server) accept() {
 				return
 			}
 		}
-		s.start(s.newClientConn(conn), func(c *clientConn) {
-			known, ok := s.dials.take(c.RemoteAddr())
-			if !ok {
-				known.logIn = s.beginLogin(nil)
-			}
-			c.dialed = known.address
-			c.logIn.Store(known.logIn)
-		})
+		s.start(s.newClientConn(conn), s.identify)
 	}
 }
 
+// identify tells a client of DialContext from others. For those it fails where the upstream
+// cannot be reached: a server that is stopped takes no clients.
+func (s *Server) identify(c *clientConn) error {
+	known, ok := s.dials.take(c.RemoteAddr())
+	if !ok {
+		known.logIn = s.beginLogin(nil)
+	}
+	c.dialed, c.upstream = known.address, known.upstream
+	c.logIn.Store(known.logIn)
+	if ok {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, upstreamDialLimit)
+	defer cancel()
+	var err error
+	c.upstream, err = s.dialUpstream(ctx)
+	return err
+}
+
 // start serves conn in a goroutine of the server; before runs first, in that
-// goroutine. It reports whether the server still takes connections.
-func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
+// goroutine, and resets the connection where it fails. It reports whether the
+// server still takes connections.
+func (s *Server) start(conn *clientConn, before func(*clientConn) error) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		conn.Close()
+		conn.upstream.discard()
 		return false
 	}
 	s.conns[conn] = struct{}{}
 	s.wg.Go(func() {
 		defer s.finish(conn)
-		if before != nil {
-			before(conn)
+		if before != nil && before(conn) != nil {
+			conn.reset()
+			return
 		}
 		switch s.engine {
 		case postgreSQL:
@@ -216,6 +231,7 @@ func (s *Server) start(conn *clientConn, before func(*clientConn)) bool {
 
 func (s *Server) finish(conn *clientConn) {
 	conn.Close()
+	conn.upstream.discard()
 	s.endLogin(conn.logIn.Load())
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -236,5 +252,6 @@ func (s *Server) Close() error {
 		s.listener.Close()
 	}
 	s.wg.Wait()
+	s.dials.discard()
 	return nil
 }
