@@ -26,9 +26,9 @@ type upstreamConn struct {
 	conn net.Conn // guarded by mu; nil once it was taken
 }
 
-// dialUpstream returns nil for a server without an upstream.
+// dialUpstream returns nil for a server that is closed or has no upstream.
 func (s *Server) dialUpstream(ctx context.Context) (*upstreamConn, error) {
-	if s.upstream == nil {
+	if s.upstream == nil || s.ctx.Err() != nil {
 		return nil, nil
 	}
 	conn, err := s.upstream.dial(ctx)

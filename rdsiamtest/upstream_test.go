@@ -172,6 +172,9 @@ func TestUpstreamThatIsStuck(t *testing.T) {
 				behind := rdsiamtest.Upstream{Address: upstream.Endpoint(), Password: "secret", TLS: upstreamTLS(upstream)}.InMemory(
 					func(ctx context.Context, network, address string) (net.Conn, error) {
 						conn, err := upstream.DialContext(ctx, network, address)
+						if stuck.Conn != nil {
+							return conn, err
+						}
 						stuck.Conn = conn
 						return stuck, err
 					})
