@@ -23,6 +23,7 @@ type clientConn struct {
 	closing sync.Once
 	closed  chan struct{}
 	wasCut  atomic.Bool // closed by a fault
+	spliced atomic.Bool // the session is handed to an upstream
 
 	limit    time.Time   // for the login; used by the serving goroutine alone
 	answered atomic.Bool // something was sent since the client was heard last
@@ -113,6 +114,13 @@ func (c *clientConn) Write(b []byte) (int, error) {
 	}
 	c.cut()
 	return n, fmt.Errorf("cut by the faults after %d bytes: %w", n, net.ErrClosed)
+}
+
+// beginSplice marks a session that is handed to an upstream, read-only or not. It reports
+// false if that is no longer what the faults want.
+func (c *clientConn) beginSplice(readOnly bool) bool {
+	c.spliced.Store(true)
+	return c.server.faults.Load().ReadOnly == readOnly || !c.cut()
 }
 
 // count counts bytes that are about to be sent. It returns how many of them may be, and

@@ -70,6 +70,21 @@ type Faults struct {
 	// clients can trust, see [Server.SetCertificateAuthority].
 	TLSMode TLSMode
 
+	// ReadOnly makes the server one that takes no writes, a reader or a writer that was
+	// demoted, for sessions that are open as well. Writes are refused with SQLSTATE 25006
+	// (PostgreSQL) or error 1290 (MySQL). A PostgreSQL server is a hot standby:
+	// transaction_read_only and in_hot_standby are on, pg_is_in_recovery() is true. In
+	// MySQL read_only and innodb_read_only are 1. So target_session_attrs,
+	// rejectReadOnly and what a program does in a failover can be rehearsed.
+	//
+	// In front of an upstream, sessions are read-only by what the real server has for it:
+	// default_transaction_read_only, or SET SESSION TRANSACTION READ ONLY, which MySQL
+	// refuses writes for with error 1792. A client that sets the contrary may write; the
+	// server stays a primary for pg_is_in_recovery() and @@read_only. Sessions that are open
+	// when ReadOnly changes are cut, as Aurora cuts those of an instance that changes its
+	// role.
+	ReadOnly bool
+
 	// ClockOffset is added to the server's clock: 16 minutes make every new token
 	// too old, -6 minutes make it one from the future.
 	ClockOffset time.Duration
@@ -82,8 +97,24 @@ type Faults struct {
 func (s *Server) SetFaults(faults Faults) {
 	next := &faultsInForce{Faults: faults, replaced: make(chan struct{})}
 	next.refusals.Store(int64(faults.RefuseNext))
-	if last := s.faults.Swap(next); last != nil {
-		close(last.replaced)
+	last := s.faults.Swap(next)
+	if last == nil {
+		return
+	}
+	close(last.replaced)
+	if last.ReadOnly != next.ReadOnly {
+		s.cutSpliced()
+	}
+}
+
+// cutSpliced ends the sessions of the upstream, which cannot become read-only.
+func (s *Server) cutSpliced() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for conn := range s.conns {
+		if conn.spliced.Load() {
+			conn.cut()
+		}
 	}
 }
 

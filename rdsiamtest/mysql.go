@@ -119,15 +119,16 @@ func (f *mysqlFront) logIn() bool {
 		}
 		return false
 	}
-	ok := mysqlwire.EncodeOK(mysqlwire.Autocommit)
-	if f.upstream != nil {
-		var err error
-		if ok, err = f.upstream.logIn(f.client.Response); err != nil {
-			f.client.Packets.Write(upstreamMySQLError(err).Encode())
-			return false
-		}
+	if f.upstream == nil {
+		return f.client.Packets.Write(mysqlwire.EncodeOK(mysqlwire.Autocommit)) == nil
 	}
-	return f.client.Packets.Write(ok) == nil
+	readOnly := f.server.faults.Load().ReadOnly
+	ok, err := f.upstream.logIn(f.client.Response, readOnly)
+	if err != nil {
+		f.client.Packets.Write(upstreamMySQLError(err).Encode())
+		return false
+	}
+	return f.client.Packets.Write(ok) == nil && f.conn.beginSplice(readOnly)
 }
 
 // release forgets what the login alone needed, for as long as the session lasts.

@@ -48,7 +48,11 @@ func mysqlSystemVariable(name string) (func(*mysqlSession) mysqlValue, bool) {
 		return constantMySQL(mysqlUint(60)), true
 	case "autocommit", "auto_increment_increment", "performance_schema":
 		return constantMySQL(mysqlInt(1)), true
-	case "lower_case_table_names", "transaction_read_only", "tx_read_only":
+	case "read_only", "innodb_read_only":
+		return func(s *mysqlSession) mysqlValue { return mysqlBool(s.serverReadOnly()) }, true
+	case "transaction_read_only", "tx_read_only":
+		return func(s *mysqlSession) mysqlValue { return mysqlBool(s.readOnlyDefault) }, true
+	case "lower_case_table_names":
 		return constantMySQL(mysqlInt(0)), true
 	case "character_set_client", "character_set_connection", "character_set_results", "character_set_server":
 		return constantMySQL(mysqlString("utf8mb4")), true

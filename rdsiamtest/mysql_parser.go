@@ -45,13 +45,14 @@ func (p *mysqlParser) statement() (mysqlStatement, bool) {
 	case "select":
 		return p.selection()
 	case "set":
-		return mysqlStatement{}, p.skipAssignments()
+		return p.assignments()
 	case "begin":
 		p.accept(mysqlWord, "work")
 		return mysqlStatement{effect: mysqlBegins}, true
 	case "start":
 		transaction := p.accept(mysqlWord, "transaction")
-		return mysqlStatement{effect: mysqlBegins}, transaction && p.skipWords()
+		access := mysqlAccessOf(p.tokens)
+		return mysqlStatement{effect: mysqlBegins, access: access}, transaction && p.skipWords()
 	case "commit", "rollback":
 		p.accept(mysqlWord, "work")
 		return mysqlStatement{effect: mysqlEnds}, true
@@ -71,6 +72,18 @@ func (p *mysqlParser) name() (string, bool) {
 		return p.sql[token.start:token.end], true
 	}
 	return "", false
+}
+
+// assignments reads SET. Of the settings, only the access mode of transactions counts.
+func (p *mysqlParser) assignments() (mysqlStatement, bool) {
+	var s mysqlStatement
+	words := p.tokens
+	if len(words) > 1 && words[0].is(mysqlWord, "session") && words[1].is(mysqlWord, "transaction") {
+		if s.access = mysqlAccessOf(words); s.access != mysqlAnyAccess {
+			s.effect = mysqlSetsAccess
+		}
+	}
+	return s, p.skipAssignments()
 }
 
 // skipAssignments takes everything up to the end. Settings change nothing here.

@@ -94,6 +94,10 @@ func (s *mysqlSession) prepare(sql string) {
 		s.fail(failure)
 		return
 	}
+	if statement.effect == mysqlWrites {
+		s.fail(s.refuseWrite())
+		return
+	}
 	id, ok := s.prepared.add(statement, len(sql))
 	if !ok {
 		s.fail(&mysqlwire.Error{

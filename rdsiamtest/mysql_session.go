@@ -40,6 +40,9 @@ type mysqlSession struct {
 	database string
 	status   mysqlwire.Status
 	prepared mysqlPreparedStatements
+
+	readOnlyDefault bool // of the transactions to come
+	readOnlyNow     bool // of the transaction that is open
 }
 
 func (f *mysqlFront) session() *mysqlSession {
@@ -109,7 +112,7 @@ func (s *mysqlSession) answer(command []byte) {
 		s.packets.Queue(encodeMySQLEnd(s.front.client.Response.Capabilities, s.status))
 	case mysqlResetConnection:
 		s.prepared = mysqlPreparedStatements{}
-		s.status = mysqlwire.Autocommit
+		s.status, s.readOnlyDefault = mysqlwire.Autocommit, false
 		s.ok()
 	default:
 		s.fail(unsupportedMySQL())
@@ -138,6 +141,10 @@ func (s *mysqlSession) query(sql string) {
 
 // run queues the result of a statement, its row in the form that row encodes.
 func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, row func([]mysqlValue) []byte) {
+	if statement.effect == mysqlWrites {
+		s.fail(s.refuseWrite())
+		return
+	}
 	if len(statement.columns) == 0 {
 		if err := s.apply(statement); err != nil {
 			s.fail(err)
@@ -164,7 +171,9 @@ func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, ro
 func (s *mysqlSession) apply(statement mysqlStatement) *mysqlwire.Error {
 	switch statement.effect {
 	case mysqlBegins:
-		s.status |= mysqlwire.InTransaction
+		return s.begin(statement.access)
+	case mysqlSetsAccess:
+		s.readOnlyDefault = statement.access == mysqlReadOnly
 	case mysqlEnds:
 		s.status &^= mysqlwire.InTransaction
 	case mysqlUses:

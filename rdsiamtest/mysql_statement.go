@@ -7,6 +7,7 @@ type mysqlStatement struct {
 	columns  []mysqlColumn     // of a SELECT; empty for a statement that is answered with OK
 	effect   mysqlSessionState // what an OK changes
 	database string            // for USE
+	access   mysqlAccess       // of the transaction that begins, or of those to come
 }
 
 type mysqlSessionState byte
@@ -16,6 +17,8 @@ const (
 	mysqlBegins
 	mysqlEnds
 	mysqlUses
+	mysqlSetsAccess
+	mysqlWrites // not answered, and refused by a read-only server
 )
 
 // mysqlColumn is one expression of a SELECT. A parameter has no value yet.
@@ -44,7 +47,8 @@ func unsupportedMySQL() *mysqlwire.Error {
 }
 
 func parseMySQLStatement(sql string) (mysqlStatement, *mysqlwire.Error) {
-	p := mysqlParser{sql: sql, tokens: mysqlTokens(sql)}
+	tokens := mysqlTokens(sql)
+	p := mysqlParser{sql: sql, tokens: tokens}
 	if len(p.tokens) == mysqlMaxTokens {
 		return mysqlStatement{}, unsupportedMySQL()
 	}
@@ -55,7 +59,10 @@ func parseMySQLStatement(sql string) (mysqlStatement, *mysqlwire.Error) {
 		return mysqlStatement{}, &mysqlwire.Error{Number: 1065, SQLState: "42000", Text: "Query was empty"}
 	}
 	statement, ok := p.statement()
-	if !ok || len(p.tokens) > 0 {
+	switch answered := ok && len(p.tokens) == 0; {
+	case !answered && isMySQLWrite(tokens):
+		return mysqlStatement{effect: mysqlWrites}, nil
+	case !answered:
 		return mysqlStatement{}, unsupportedMySQL()
 	}
 	return statement, nil

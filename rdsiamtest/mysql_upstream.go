@@ -47,7 +47,7 @@ func (u *mysqlUpstream) close() {
 
 // logIn asks for the session that the client asked for. It returns the
 // upstream's OK.
-func (u *mysqlUpstream) logIn(response mysqlwire.Response) ([]byte, error) {
+func (u *mysqlUpstream) logIn(response mysqlwire.Response, readOnly bool) ([]byte, error) {
 	if u.settings.User != "" {
 		response.User = u.settings.User
 	}
@@ -57,6 +57,11 @@ func (u *mysqlUpstream) logIn(response mysqlwire.Response) ([]byte, error) {
 	ok, err := u.client.LogIn(response, mysqlwire.Account{Password: u.settings.Password, TLS: u.settings.tlsConfig()})
 	if err != nil {
 		return nil, err
+	}
+	if readOnly {
+		if err := u.client.Exec("SET SESSION TRANSACTION READ ONLY"); err != nil {
+			return nil, err
+		}
 	}
 	return ok, u.conn.SetDeadline(time.Time{})
 }

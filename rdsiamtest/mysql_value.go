@@ -61,6 +61,13 @@ func mysqlInt(n int64) mysqlValue {
 	return v
 }
 
+func mysqlBool(b bool) mysqlValue {
+	if b {
+		return mysqlInt(1)
+	}
+	return mysqlInt(0)
+}
+
 func mysqlUint(n uint64) mysqlValue {
 	return mysqlValue{
 		kind:     mysqlTypeLongLong,

@@ -31,11 +31,12 @@ const (
 // "Frontend/Backend Protocol".
 type postgresFront struct {
 	*Server
-	client  *clientConn
-	stream  net.Conn // client, or TLS on it
-	backend *pgproto3.Backend
-	request loginRequest
-	startup map[string]string // parameters of the start-up message
+	client   *clientConn
+	stream   net.Conn // client, or TLS on it
+	backend  *pgproto3.Backend
+	request  loginRequest
+	startup  map[string]string // parameters of the start-up message
+	settings []postgresSetting // that the session starts with
 }
 
 func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
@@ -105,8 +106,9 @@ func (f *postgresFront) serve(ctx context.Context) {
 		f.splice(ctx)
 		return
 	}
-	if _, err := postgresStartup(f.startup); err != nil {
-		f.refuse(err.code, err.message)
+	var refused *postgresError
+	if f.settings, refused = postgresStartup(f.startup); refused != nil {
+		f.refuse(refused.code, refused.message)
 		return
 	}
 	f.backend.SetMaxBodyLen(postgresMaxMessage)

@@ -23,6 +23,9 @@ func parsePostgres(text string) ([]postgresStatement, error) {
 		}
 		if len(words) > 0 {
 			statement, err := parsePostgresStatement(words)
+			if write, ok := findPostgresWrite(words); err != nil && ok {
+				statement, err = postgresStatement{tag: "WRITE", write: &write, unsupported: err}, nil
+			}
 			if err != nil {
 				return nil, err
 			}
@@ -40,10 +43,14 @@ func parsePostgresStatement(words []postgresWord) (postgresStatement, error) {
 	switch first, last := words[0].text, words[len(words)-1].text; first {
 	case "select":
 		return parsePostgresSelect(words[1:])
-	case "begin", "savepoint", "release", "set":
+	case "show":
+		return parsePostgresShow(words[1:])
+	case "savepoint", "release":
 		return postgresStatement{tag: strings.ToUpper(first)}, nil
-	case "start":
-		return postgresStatement{tag: "BEGIN"}, nil
+	case "set":
+		return postgresStatement{tag: "SET", access: postgresAccessOf(words)}, nil
+	case "begin", "start":
+		return postgresStatement{tag: "BEGIN", access: postgresAccessOf(words)}, nil
 	case "commit", "end":
 		return postgresStatement{tag: "COMMIT"}, nil
 	case "rollback", "abort":
@@ -217,8 +224,8 @@ func integerColumn(column postgresColumn, digits string) (postgresColumn, error)
 	return column, nil
 }
 
-// named reads a keyword or function; the parentheses after version and
-// current_database belong to it.
+// named reads a keyword or function; the parentheses after version,
+// current_database and pg_is_in_recovery belong to it.
 func (p *postgresParser) named(column postgresColumn, name string) (postgresColumn, error) {
 	switch name {
 	case "null":
@@ -231,11 +238,14 @@ func (p *postgresParser) named(column postgresColumn, name string) (postgresColu
 	case "current_user", "session_user", "user", "current_role":
 		column.name, column.typ, column.function = name, postgresNameType, "current_user"
 		return column, nil
-	case "version", "current_database":
+	case "version", "current_database", "pg_is_in_recovery":
 		if p.accept("(") && p.accept(")") {
 			column.name, column.function = name, name
-			if name == "current_database" {
+			switch name {
+			case "current_database":
 				column.typ = postgresNameType
+			case "pg_is_in_recovery":
+				column.typ = postgresBool
 			}
 			return column, nil
 		}

@@ -17,8 +17,13 @@ func (s *postgresSession) run(portal *postgresPortal) error {
 	case statement.tag == "":
 		s.backend.Send(&pgproto3.EmptyQueryResponse{})
 		return nil
-	case statement.tag == "SELECT":
+	case statement.write != nil:
+		return s.refuseWrite(statement)
+	case len(statement.columns) > 0:
 		return s.answer(portal)
+	}
+	if err := s.checkAccess(statement.access); err != nil {
+		return err
 	}
 	s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(s.change(statement))})
 	return nil
@@ -28,7 +33,12 @@ func (s *postgresSession) run(portal *postgresPortal) error {
 func (s *postgresSession) change(statement postgresStatement) string {
 	switch statement.tag {
 	case "BEGIN":
-		s.txStatus = 'T'
+		if s.txStatus == 'I' {
+			s.txStatus, s.readOnlyNow = 'T', s.readOnlyDefault
+		}
+		s.setAccess(statement.access)
+	case "SET":
+		s.setAccess(statement.access)
 	case "COMMIT":
 		failed := s.txStatus == 'E'
 		s.txStatus = 'I'
@@ -40,7 +50,10 @@ func (s *postgresSession) change(statement postgresStatement) string {
 		if statement.savepoint {
 			s.txStatus = 'T'
 		}
-	case "DISCARD ALL", "DEALLOCATE ALL":
+	case "DISCARD ALL":
+		clear(s.prepared)
+		s.readOnlyDefault = s.readOnlyStart
+	case "DEALLOCATE ALL":
 		clear(s.prepared)
 	case "DEALLOCATE":
 		delete(s.prepared, statement.name)
@@ -50,8 +63,14 @@ func (s *postgresSession) change(statement postgresStatement) string {
 
 // answer sends the row of a SELECT, once for each portal.
 func (s *postgresSession) answer(portal *postgresPortal) error {
+	tag := func(rows string) {
+		if portal.statement.tag == "SHOW" {
+			rows = "SHOW"
+		}
+		s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(rows)})
+	}
 	if portal.done {
-		s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 0")})
+		tag("SELECT 0")
 		return nil
 	}
 	row := &pgproto3.DataRow{}
@@ -60,6 +79,8 @@ func (s *postgresSession) answer(portal *postgresPortal) error {
 		switch {
 		case column.parameter > 0:
 			value, from = portal.parameters[column.parameter-1], portal.types[column.parameter-1]
+		case column.setting != "":
+			value.data = []byte(s.setting(column.setting))
 		case column.function != "":
 			value.data = []byte(s.call(column.function))
 		}
@@ -71,7 +92,7 @@ func (s *postgresSession) answer(portal *postgresPortal) error {
 	}
 	portal.done = true
 	s.backend.Send(row)
-	s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")})
+	tag("SELECT 1")
 	return nil
 }
 
@@ -79,6 +100,8 @@ func (s *postgresSession) call(function string) string {
 	switch function {
 	case "version":
 		return "PostgreSQL " + postgresServerVersion
+	case "pg_is_in_recovery":
+		return onOff(s.standby())
 	case "current_database":
 		return s.front.request.database
 	default:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -21,6 +22,11 @@ type postgresSession struct {
 	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
 	discarding bool // after an error, until Sync
 	canceled   bool // the client asked to cancel what it asks now
+
+	readOnlyStart   bool              // default_transaction_read_only as the session began
+	readOnlyDefault bool              // the same, now
+	readOnlyNow     bool              // of the transaction that is open
+	reported        map[string]string // parameters, as the client knows them
 }
 
 type postgresPrepared struct {
@@ -43,19 +49,27 @@ type postgresError struct{ code, message, hint string }
 func (e *postgresError) Error() string { return e.message }
 
 func newPostgresSession(f *postgresFront) *postgresSession {
-	return &postgresSession{
+	s := &postgresSession{
 		front:    f,
 		backend:  f.backend,
 		prepared: make(map[string]*postgresPrepared),
 		portals:  make(map[string]*postgresPortal),
 		txStatus: 'I',
 	}
+	for _, setting := range f.settings {
+		if strings.EqualFold(setting.name, "default_transaction_read_only") {
+			s.readOnlyStart, _ = parsePostgresBoolean(setting.value)
+		}
+	}
+	s.readOnlyDefault = s.readOnlyStart
+	s.report()
+	return s
 }
 
 func (s *postgresSession) serve() {
 	key := s.front.sessions.Add(func(context.Context) { s.front.client.cancelStatement() })
 	defer s.front.sessions.Remove(key)
-	if s.front.welcome(s.parameters(), key) != nil {
+	if s.front.welcome(s.reported, key) != nil {
 		return
 	}
 	for {
@@ -71,23 +85,6 @@ func (s *postgresSession) serve() {
 		if err != nil && !s.canceled || !s.handle(message) {
 			return
 		}
-	}
-}
-
-// parameters are what a server reports on its own; drivers rely on some.
-func (s *postgresSession) parameters() map[string]string {
-	return map[string]string{
-		"application_name":            s.front.startup["application_name"],
-		"client_encoding":             "UTF8",
-		"DateStyle":                   "ISO, MDY",
-		"integer_datetimes":           "on",
-		"IntervalStyle":               "postgres",
-		"is_superuser":                "off",
-		"server_encoding":             "UTF8",
-		"server_version":              postgresServerVersion,
-		"session_authorization":       s.front.request.user,
-		"standard_conforming_strings": "on",
-		"TimeZone":                    "UTC",
 	}
 }
 
@@ -146,6 +143,7 @@ func (s *postgresSession) ready() bool {
 	if s.txStatus == 'I' {
 		clear(s.portals) // a portal ends with its transaction
 	}
+	s.report()
 	s.backend.Send(&pgproto3.ReadyForQuery{TxStatus: s.txStatus})
 	return s.backend.Flush() == nil
 }
@@ -208,6 +206,9 @@ func (s *postgresSession) parse(message *pgproto3.Parse) error {
 	}
 	prepared := new(postgresPrepared)
 	if len(statements) == 1 {
+		if statements[0].write != nil {
+			return s.refuseWrite(statements[0])
+		}
 		prepared.statement = statements[0]
 	}
 	if prepared.types, err = prepared.statement.parameterTypes(message.ParameterOIDs); err != nil {

@@ -122,7 +122,7 @@ func (s postgresSetting) check() *postgresError {
 	kind, known := postgresParameterKinds()[strings.ToLower(s.name)]
 	switch {
 	case !known && !strings.Contains(s.name, "."):
-		return &postgresError{code: "42704", message: fmt.Sprintf(`unrecognized configuration parameter "%s"`, name)}
+		return postgresUnrecognized(s.name)
 	case !known && !isCustomPostgresParameter(s.name):
 		return &postgresError{code: "42602", message: fmt.Sprintf(`invalid configuration parameter name "%s"`, name)}
 	}
@@ -141,6 +141,13 @@ func (s postgresSetting) check() *postgresError {
 		return &postgresError{code: "55P02", message: fmt.Sprintf(`parameter "%s" cannot be changed`, name)}
 	}
 	return nil
+}
+
+func postgresUnrecognized(name string) *postgresError {
+	return &postgresError{
+		code:    "42704",
+		message: fmt.Sprintf(`unrecognized configuration parameter "%s"`, brief(name)),
+	}
 }
 
 // postgresParameterKinds maps the parameters in lower case to the list that has them.

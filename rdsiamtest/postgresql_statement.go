@@ -9,6 +9,10 @@ type postgresStatement struct {
 	columns   []postgresColumn // of a SELECT
 	name      string           // what DEALLOCATE names; "" is all
 	savepoint bool             // ROLLBACK TO: the transaction goes on
+	access    postgresAccess   // of BEGIN and SET
+
+	write       *postgresWrite // of a statement that is refused: by a read-only server,
+	unsupported error          // and by any other
 }
 
 type postgresColumn struct {
@@ -17,6 +21,7 @@ type postgresColumn struct {
 	value     postgresValue // of a constant
 	parameter int           // number of a parameter, from 1; 0 for none
 	function  string        // name of a function without arguments; "" for none
+	setting   string        // what SHOW shows; "" for none
 	typed     bool          // there is a cast
 }
 

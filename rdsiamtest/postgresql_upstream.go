@@ -15,7 +15,8 @@ import (
 
 // splice logs in to the upstream server and hands the session to it.
 func (f *postgresFront) splice(ctx context.Context) {
-	upstream, reader, err := f.connectUpstream(ctx)
+	readOnly := f.faults.Load().ReadOnly
+	upstream, reader, err := f.connectUpstream(ctx, readOnly)
 	if err != nil {
 		f.refuse(upstreamError(err))
 		return
@@ -33,16 +34,21 @@ func (f *postgresFront) splice(ctx context.Context) {
 		upstream.CancelRequest(ctx)
 	})
 	defer f.sessions.Remove(key)
-	if f.welcome(session.ParameterStatuses, key) == nil {
+	if f.welcome(session.ParameterStatuses, key) == nil && f.client.beginSplice(readOnly) {
 		pgrelay.Splice(delayedConn{f.stream, f.client, postgresGoodbye}, pgrelay.ReadFrom(reader, session.Conn))
 	}
 }
 
 // connectUpstream also returns what the connection has to be read from.
-func (f *postgresFront) connectUpstream(ctx context.Context) (conn *pgconn.PgConn, reader io.Reader, err error) {
+func (f *postgresFront) connectUpstream(
+	ctx context.Context, readOnly bool,
+) (conn *pgconn.PgConn, reader io.Reader, err error) {
 	config, err := f.upstream.postgresConfig(f.request, f.startup, f.client.connectUpstream)
 	if err != nil {
 		return nil, nil, err
+	}
+	if readOnly {
+		config.RuntimeParams["default_transaction_read_only"] = "on"
 	}
 	config.BuildFrontend = func(r io.Reader, w io.Writer) *pgproto3.Frontend {
 		reader = r

@@ -76,6 +76,27 @@ func (c *Client) LogIn(response Response, account Account) (ok []byte, err error
 	return conversation.finish()
 }
 
+// Exec runs a statement that returns no rows, between LogIn and the handing over of the
+// connection. The error of a server that refuses is an [Error].
+func (c *Client) Exec(statement string) error {
+	c.packets.Sequence = 0
+	if err := c.packets.Write(append([]byte{commandQuery}, statement...)); err != nil {
+		return err
+	}
+	payload, err := c.packets.Read()
+	switch {
+	case err != nil:
+		return err
+	case len(payload) > 0 && payload[0] == PacketError:
+		return ParseError(payload)
+	case len(payload) == 0 || payload[0] != PacketOK:
+		return ErrMalformed
+	}
+	return nil
+}
+
+const commandQuery = 0x03
+
 func (c *Client) startTLS(response Response, config *tls.Config) error {
 	if !c.Greeting.Capabilities.Has(ClientSSL) {
 		return errors.New("the server offers no TLS")
