@@ -44,6 +44,12 @@ func postgresCommand(t *testing.T, name string) string {
 // returns how to log in to it.
 func realPostgreSQL(t *testing.T) rdsiamtest.Upstream {
 	t.Helper()
+	return realPostgreSQLWith(t, "")
+}
+
+// realPostgreSQLWith is realPostgreSQL with an empty file in the data directory.
+func realPostgreSQLWith(t *testing.T, signal string) rdsiamtest.Upstream {
+	t.Helper()
 	initdb, control := postgresCommand(t, "initdb"), postgresCommand(t, "pg_ctl")
 	// Shorter than t.TempDir, for the path of the socket, and open to its owner.
 	dir, err := os.MkdirTemp("", "pg")
@@ -73,6 +79,11 @@ func realPostgreSQL(t *testing.T) rdsiamtest.Upstream {
 	data := filepath.Join(dir, "data")
 	run(initdb, "--pgdata", data, "--username", "app", "--pwfile", password, "--auth", "scram-sha-256",
 		"--no-sync", "--no-locale", "--encoding", "UTF8")
+	if signal != "" {
+		if err := os.WriteFile(filepath.Join(data, signal), nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
 	run(control, "start", "--wait", "--pgdata", data, "--log", filepath.Join(dir, "log"),
 		"--options", "-c listen_addresses= -c fsync=off -c unix_socket_directories="+dir)
 	t.Cleanup(func() { run(control, "stop", "--wait", "--pgdata", data, "--mode", "immediate") })
