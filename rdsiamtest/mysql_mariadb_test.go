@@ -26,9 +26,10 @@ import (
 
 const upstreamPassword = "upstream's secret"
 
-// realMariaDB starts a server with the account app and a database app, and
-// returns how to log in to it with and without TLS.
-func realMariaDB(t *testing.T) map[string]rdsiamtest.Upstream {
+// realMariaDB starts a server with the account app and a database app, runs the
+// statements as its administrator, and returns how to log in to it with and
+// without TLS.
+func realMariaDB(t *testing.T, statements ...string) map[string]rdsiamtest.Upstream {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -60,7 +61,10 @@ func realMariaDB(t *testing.T) map[string]rdsiamtest.Upstream {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
-	if err := server.Exec(t.Context(), "CREATE DATABASE app", "GRANT ALL ON app.* TO app", "SET GLOBAL local_infile = 1"); err != nil {
+	statements = append([]string{
+		"CREATE DATABASE app", "GRANT ALL ON app.* TO app", "SET GLOBAL local_infile = 1",
+	}, statements...)
+	if err := server.Exec(t.Context(), statements...); err != nil {
 		t.Fatal(err)
 	}
 	roots := x509.NewCertPool()
@@ -78,6 +82,7 @@ func TestMySQLRealUpstream(t *testing.T) {
 			t.Run("local file", func(t *testing.T) { testMariaDBLocalFile(t, upstream) })
 			t.Run("unknown database", func(t *testing.T) { testMariaDBUnknownDatabase(t, upstream) })
 			t.Run("change of user", func(t *testing.T) { testMariaDBChangeUser(t, upstream) })
+			t.Run("read-only", func(t *testing.T) { testMariaDBReadOnly(t, upstream) })
 			t.Run("kill", func(t *testing.T) { testMariaDBKill(t, upstream) })
 			t.Run("command line", func(t *testing.T) {
 				server, config := startMySQLFront(t, upstream)
@@ -86,6 +91,44 @@ func TestMySQLRealUpstream(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// Behind a server with Faults.ReadOnly, MariaDB has read-only transactions.
+func testMariaDBReadOnly(t *testing.T, upstream rdsiamtest.Upstream) {
+	server, config := startMySQLFront(t, upstream)
+	db := openMySQL(t, config)
+	db.SetMaxIdleConns(0)
+	if _, err := db.ExecContext(t.Context(), "create or replace table written (n int)"); err != nil {
+		t.Fatal(err)
+	}
+	server.SetFaults(readOnly)
+	_, err := db.ExecContext(t.Context(), "insert into written values (1)")
+	wantMySQLError(t, "insert", err, 1792, "Cannot execute statement in a READ ONLY transaction")
+	server.SetFaults(rdsiamtest.Faults{})
+	if _, err := db.ExecContext(t.Context(), "insert into written values (1)"); err != nil {
+		t.Errorf("after the fault: %v", err)
+	}
+}
+
+// What the built-in answers refuse with ReadOnly is what a server with read_only refuses.
+func TestReadOnlyOfMariaDB(t *testing.T) {
+	upstream := realMariaDB(t, "CREATE TABLE app.t (a int primary key)", "SET GLOBAL read_only = 1")["TLS"]
+	_, config := startMySQLFront(t, upstream)
+	db := openMySQL(t, config)
+	const refused = "The MariaDB server is running with the --read-only option so it cannot execute this statement"
+	for _, statement := range mysqlWrites {
+		_, err := db.ExecContext(t.Context(), statement)
+		wantMySQLError(t, statement, err, 1290, refused)
+	}
+	for _, statement := range []string{"start transaction read only", "commit", "set transaction read write", "begin", "rollback"} {
+		if _, err := db.ExecContext(t.Context(), statement); err != nil {
+			t.Errorf("%s: %v", statement, err)
+		}
+	}
+	var plain, global bool
+	if err := db.QueryRowContext(t.Context(), "select @@read_only, @@global.read_only").Scan(&plain, &global); err != nil || !plain || !global {
+		t.Errorf("read_only is %v, %v, %v", plain, global, err)
 	}
 }
 

@@ -255,6 +255,21 @@ func TestPsql(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for attrs, readOnly := range map[string]bool{"read-write": false, "primary": false, "read-only": true, "standby": true} {
+		for _, now := range []bool{false, true} {
+			server.SetFaults(rdsiamtest.Faults{ReadOnly: now})
+			command := exec.CommandContext(t.Context(), psql, "--no-psqlrc", "--command", "select 1")
+			command.Env = []string{
+				"PGHOST=" + host, "PGHOSTADDR=" + address, "PGPORT=" + port, "PGDATABASE=postgres", "PGUSER=app",
+				"PGPASSWORD=" + tokenFor(t, server, "app"), "PGSSLMODE=verify-full", "PGSSLROOTCERT=" + roots,
+				"PGTARGETSESSIONATTRS=" + attrs,
+			}
+			if output, err := command.CombinedOutput(); (err == nil) != (readOnly == now) {
+				t.Errorf("target_session_attrs=%s, read-only %v: %v, %s", attrs, now, err, output)
+			}
+		}
+	}
+	server.SetFaults(rdsiamtest.Faults{})
 	tests := []struct{ name, user, password, want string }{
 		{"token", "app", tokenFor(t, server, "app"), "app|7"},
 		{"password", "old", "secret", "old|7"},
