@@ -245,6 +245,8 @@ type Upstream struct {
 
 // WithUpstream hands each session, once its login was accepted, to a real
 // server, byte for byte. The default is to answer a few statements without one.
+// The upstream is dialed when a client comes: while that fails, DialContext fails
+// as well, and a client of the listener reads a reset.
 func WithUpstream(upstream Upstream) Option {
 	return func(s *settings) error {
 		if upstream.Address == "" {

@@ -21,13 +21,16 @@
 // # What it answers
 //
 // After the login a server answers SELECT of constants, parameters,
-// current_user and version(), and accepts SET and the transaction statements.
+// current_user and version(), and accepts SET and the transaction statements. A
+// PostgreSQL server also answers SHOW of what it reports, and refuses unknown
+// parameters of the connection string as PostgreSQL does.
 // [WithUpstream] hands the logged-in connection to a real server instead.
 //
 // # Bad days
 //
 // [Server.SetFaults], [Server.DropConnections] and [Server.SetCertificateAuthority]
-// make a running server throttle, stall, cut connections or change its certificates.
+// make a running server throttle, stall, cut connections, take no writes or change its
+// certificates.
 //
 // # Time
 //
