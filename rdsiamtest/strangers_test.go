@@ -48,9 +48,9 @@ func heapAfter(work func()) int64 {
 	return live() - before
 }
 
-// Names of 120 kB cost 776 MB for 3,000 logins when they were kept as they came.
+// Names of 120 kB cost 120 to 260 kB a login when they were kept as they came.
 func TestStrangersCostLittle(t *testing.T) {
-	const logins, limit = 3000, 8 << 20
+	const logins, limit = 1200, 4 << 20
 	program, err := rdsiamtest.NewMySQL(rdsiamtest.WithInMemory(), rdsiamtest.WithTLSMode(rdsiamtest.TLSUnavailable))
 	if err != nil {
 		t.Fatal(err)
@@ -169,7 +169,7 @@ func TestSessionKeepsLittle(t *testing.T) {
 		server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithInMemory(), rdsiamtest.WithIAMUser("app"))
 		conn := connectPGX(t, pgxConfig(t, server, "app", tokenFor(t, server, "app")))
 		defer conn.Close(t.Context())
-		text := "select '" + strings.Repeat("x", 8<<20) + "'"
+		text := "select 1 /* " + strings.Repeat("x", 8<<20) + " */" // cheap to read
 		var refused error
 		grown := heapAfter(func() {
 			for i := range 20 {
