@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"github.com/rdsiam/rdsiam/internal/causes"
 	"github.com/rdsiam/rdsiam/internal/lazytimeout"
@@ -43,9 +44,9 @@ const (
 // fails or hangs. It never invalidates a cache: that would take from every AWS client of the
 // same aws.Config what it still lives on.
 type keeper struct {
-	provider aws.CredentialsProvider // what our own caches ask; nil around a cache of the caller's
-	sources  []aws.CredentialSource
-	agent    *agentConnection // nil unless the caller's cache asks a container endpoint
+	provider  aws.CredentialsProvider // what our own caches ask; nil around a cache of the caller's
+	container bool                    // the last step asks a container endpoint
+	agent     *agentConnection        // nil unless it does so in the caller's cache
 
 	mutex   sync.Mutex
 	cache   *generation
@@ -57,16 +58,19 @@ type keeper struct {
 }
 
 func newKeeper(provider aws.CredentialsProvider) *keeper {
+	k := new(keeper)
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
-		k := &keeper{cache: &generation{CredentialsCache: cache}, sources: cache.ProviderSources()}
-		if n := len(k.sources); n > 0 && k.sources[n-1] == aws.CredentialSourceHTTP {
-			k.agent = new(agentConnection)
-		}
-		return k
+		k.cache = &generation{CredentialsCache: cache}
+	} else {
+		k.provider = provider
+		k.cache = k.newGeneration()
 	}
-	k := &keeper{provider: provider}
-	k.cache = k.newGeneration()
-	k.sources = k.cache.ProviderSources()
+	// That of a role chain is STS, wherever the chain begins.
+	sources := k.cache.ProviderSources()
+	k.container = len(sources) > 0 && sources[len(sources)-1] == aws.CredentialSourceHTTP
+	if k.container && k.provider == nil {
+		k.agent = new(agentConnection)
+	}
 	return k
 }
 
@@ -190,7 +194,11 @@ func (k *keeper) failure(ctx context.Context, answer aws.Credentials, err error,
 	}
 	silent := isSilence(err)
 	return credentialsError(causes.OfCredentials(causes.CredentialsFailure{
-		Err: err, Sources: k.sources, Silent: silent, Hung: k.silence(ctx, silent, started) >= causes.HungAfter,
+		Err:       err,
+		Container: k.container,
+		GaveUp:    errors.As(err, new(*retry.MaxAttemptsError)),
+		Silent:    silent,
+		Hung:      k.silence(ctx, silent, started) >= causes.HungAfter,
 	}), answer, safeError(err))
 }
 
