@@ -24,9 +24,9 @@ const (
 	// counted from the first of them.
 	bridgeWait = time.Second
 
-	// lastSeconds is what credentials must have left to be signed with at once: about what the
+	// lastMoments is what credentials must have left to be signed with at once: about what the
 	// slowest login needs until the server has checked the token.
-	lastSeconds = 5 * time.Second
+	lastMoments = 5 * time.Second
 
 	// toTheDeadline is a wait that only the caller ends.
 	toTheDeadline time.Duration = -1
@@ -78,7 +78,7 @@ func newKeeper(provider aws.CredentialsProvider) *keeper {
 // renew them are not used in their last seconds, where there is time to wait for others.
 func (k *keeper) credentials(ctx context.Context) (aws.Credentials, *CredentialsError) {
 	credentials, renewed, err := k.newest(ctx)
-	if err == nil && renewed && endsWithin(credentials, lastSeconds) && waitForEnd(ctx, credentials) {
+	if err == nil && renewed && endsWithin(credentials, lastMoments) && waitForEnd(ctx, credentials) {
 		credentials, _, err = k.newest(ctx)
 	}
 	if credentials.Source == sourceIMDS {
@@ -127,7 +127,7 @@ func (k *keeper) begin(ctx context.Context, now time.Time) (cache *generation, w
 	if !k.late.IsZero() {
 		waited = now.Sub(k.late)
 	}
-	ending := endsWithin(k.good, lastSeconds) && waited < bridgeWait && outlasts(ctx, k.good)
+	ending := endsWithin(k.good, lastMoments) && waited < bridgeWait && outlasts(ctx, k.good)
 	switch {
 	case usable(k.good) && !ending:
 		return k.cache, max(bridgeWait-waited, 0), true
