@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 
 	"github.com/rdsiam/rdsiam/internal/causes"
 	"github.com/rdsiam/rdsiam/internal/lazytimeout"
@@ -23,9 +24,9 @@ const (
 	// counted from the first of them.
 	bridgeWait = time.Second
 
-	// lastSeconds is what credentials must have left to be signed with at once: about what the
+	// lastMoments is what credentials must have left to be signed with at once: about what the
 	// slowest login needs until the server has checked the token.
-	lastSeconds = 5 * time.Second
+	lastMoments = 5 * time.Second
 
 	// toTheDeadline is a wait that only the caller ends.
 	toTheDeadline time.Duration = -1
@@ -43,9 +44,9 @@ const (
 // fails or hangs. It never invalidates a cache: that would take from every AWS client of the
 // same aws.Config what it still lives on.
 type keeper struct {
-	provider aws.CredentialsProvider // what our own caches ask; nil around a cache of the caller's
-	sources  []aws.CredentialSource
-	agent    *agentConnection // nil unless the caller's cache asks a container endpoint
+	provider  aws.CredentialsProvider // what our own caches ask; nil around a cache of the caller's
+	container bool                    // the last step asks a container endpoint
+	agent     *agentConnection        // nil unless it does so in the caller's cache
 
 	mutex   sync.Mutex
 	cache   *generation
@@ -57,16 +58,19 @@ type keeper struct {
 }
 
 func newKeeper(provider aws.CredentialsProvider) *keeper {
+	k := new(keeper)
 	if cache, ok := provider.(*aws.CredentialsCache); ok {
-		k := &keeper{cache: &generation{CredentialsCache: cache}, sources: cache.ProviderSources()}
-		if n := len(k.sources); n > 0 && k.sources[n-1] == aws.CredentialSourceHTTP {
-			k.agent = new(agentConnection)
-		}
-		return k
+		k.cache = &generation{CredentialsCache: cache}
+	} else {
+		k.provider = provider
+		k.cache = k.newGeneration()
 	}
-	k := &keeper{provider: provider}
-	k.cache = k.newGeneration()
-	k.sources = k.cache.ProviderSources()
+	// That of a role chain is STS, wherever the chain begins.
+	sources := k.cache.ProviderSources()
+	k.container = len(sources) > 0 && sources[len(sources)-1] == aws.CredentialSourceHTTP
+	if k.container && k.provider == nil {
+		k.agent = new(agentConnection)
+	}
 	return k
 }
 
@@ -74,7 +78,7 @@ func newKeeper(provider aws.CredentialsProvider) *keeper {
 // renew them are not used in their last seconds, where there is time to wait for others.
 func (k *keeper) credentials(ctx context.Context) (aws.Credentials, *CredentialsError) {
 	credentials, renewed, err := k.newest(ctx)
-	if err == nil && renewed && endsWithin(credentials, lastSeconds) && waitForEnd(ctx, credentials) {
+	if err == nil && renewed && endsWithin(credentials, lastMoments) && waitForEnd(ctx, credentials) {
 		credentials, _, err = k.newest(ctx)
 	}
 	if credentials.Source == sourceIMDS {
@@ -123,7 +127,7 @@ func (k *keeper) begin(ctx context.Context, now time.Time) (cache *generation, w
 	if !k.late.IsZero() {
 		waited = now.Sub(k.late)
 	}
-	ending := endsWithin(k.good, lastSeconds) && waited < bridgeWait && outlasts(ctx, k.good)
+	ending := endsWithin(k.good, lastMoments) && waited < bridgeWait && outlasts(ctx, k.good)
 	switch {
 	case usable(k.good) && !ending:
 		return k.cache, max(bridgeWait-waited, 0), true
@@ -190,7 +194,11 @@ func (k *keeper) failure(ctx context.Context, answer aws.Credentials, err error,
 	}
 	silent := isSilence(err)
 	return credentialsError(causes.OfCredentials(causes.CredentialsFailure{
-		Err: err, Sources: k.sources, Silent: silent, Hung: k.silence(ctx, silent, started) >= causes.HungAfter,
+		Err:       err,
+		Container: k.container,
+		GaveUp:    errors.As(err, new(*retry.MaxAttemptsError)),
+		Silent:    silent,
+		Hung:      k.silence(ctx, silent, started) >= causes.HungAfter,
 	}), answer, safeError(err))
 }
 

@@ -27,9 +27,9 @@ func DropSlot(source TokenSource, login Login) func() {
 	}
 }
 
-// Reusable reports whether a token may be given out again.
+// Reusable reports whether a token may be reused.
 func Reusable(signed, expires, now time.Time) bool {
 	slot := new(reusedToken)
-	slot.current.Store(&Token{signed: signed, expires: expires})
-	return (&signingSource{reuse: defaultReuse}).reusable(slot, now) != nil
+	slot.current.Store((&signingSource{reuse: defaultReuse}).reusable(Token{signed: signed, expires: expires}))
+	return slot.reuse(now) != nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
 
 	"github.com/rdsiam/rdsiam/internal/causes"
+	iamtoken "github.com/rdsiam/rdsiam/internal/token"
 )
 
 const (
@@ -105,7 +106,7 @@ func keyOf(login Login) tokenKey {
 // reusedToken is the slot of one key.
 type reusedToken struct {
 	key     tokenKey
-	current atomic.Pointer[Token]
+	current atomic.Pointer[reusable]
 
 	signing sync.Mutex
 	dropped bool // guarded by signing; true: no longer in slots
@@ -115,7 +116,7 @@ type reusedToken struct {
 func (s *signingSource) Token(ctx context.Context, login Login) (Token, error) {
 	key := keyOf(login)
 	if slot := s.find(key); slot != nil {
-		if token := s.reusable(slot, time.Now()); token != nil {
+		if token := slot.reuse(time.Now()); token != nil {
 			return *token, nil
 		}
 	}
@@ -154,16 +155,29 @@ func (s *signingSource) find(key tokenKey) *reusedToken {
 	return value.(*reusedToken)
 }
 
-// reusable returns the slot's token if it may be reused.
-func (s *signingSource) reusable(slot *reusedToken, now time.Time) *Token {
-	token := slot.current.Load()
-	if token == nil ||
-		now.Before(token.signed) || // a clock that was set back must not prolong a life
-		!now.Before(token.signed.Add(s.reuse)) ||
-		!now.Before(token.expires.Add(-minRemaining)) {
+// reusable is a token with the time in which it may be reused, in nanoseconds since 1970,
+// which compare faster than [time.Time].
+type reusable struct {
+	token       Token
+	from, until int64
+}
+
+func (s *signingSource) reusable(token Token) *reusable {
+	token.reused = true
+	until := token.expires.Add(-minRemaining)
+	if end := token.signed.Add(s.reuse); end.Before(until) {
+		until = end
+	}
+	return &reusable{token, token.signed.UnixNano(), until.UnixNano()}
+}
+
+// reuse returns the slot's token if it may be reused now.
+func (slot *reusedToken) reuse(now time.Time) *Token {
+	kept, at := slot.current.Load(), now.UnixNano()
+	if kept == nil || at < kept.from || at >= kept.until { // a clock that was set back must not prolong a life
 		return nil
 	}
-	return token
+	return &kept.token
 }
 
 // signOnce signs a token for key, or returns the one that another caller signed in
@@ -172,16 +186,14 @@ func (s *signingSource) signOnce(ctx context.Context, key tokenKey, login Login,
 	slot := s.lockSlot(key)
 	defer slot.signing.Unlock()
 	s.last.Store(slot)
-	if token := s.reusable(slot, time.Now()); token != nil {
+	if token := slot.reuse(time.Now()); token != nil {
 		return *token, nil
 	}
 	token, err := sign(ctx, login, credentials)
 	if err != nil {
 		return Token{}, err
 	}
-	again := token
-	again.reused = true
-	slot.current.Store(&again)
+	slot.current.Store(s.reusable(token))
 	s.dropStale()
 	return token, nil
 }
@@ -216,7 +228,7 @@ func (s *signingSource) dropStale() {
 			return true // about to get a fresh token
 		}
 		defer slot.signing.Unlock()
-		if s.reusable(slot, now) == nil {
+		if slot.reuse(now) == nil {
 			s.drop(slot)
 		}
 		return true
@@ -237,8 +249,11 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 		return Token{}, signingFailed(login, credentials, err)
 	}
 	token, err := signedToken(text, login, credentials)
+	if err != nil {
+		return Token{}, err
+	}
 	token.made = made
-	return token, err
+	return token, nil
 }
 
 // presign returns the text of a token: a presigned URL of the service rds-db, without its
@@ -253,12 +268,18 @@ func presign(ctx context.Context, login Login, credentials aws.Credentials) (str
 	return strings.TrimSuffix(address, "/") + "/?" + query, err
 }
 
-// signedToken reads from text when the token was signed, and adds what the text does not
-// hold: when the credentials that signed it expire.
+// signedToken reads from text when the token was signed.
 func signedToken(text string, login Login, credentials aws.Credentials) (Token, error) {
-	token := NewToken(text, time.Time{})
-	if token.signed.IsZero() {
+	signed, ok := iamtoken.SignedAt(text)
+	if !ok {
 		return Token{}, signingFailed(login, credentials, errors.New("the X-Amz-Date of the signed token cannot be read"))
+	}
+	token := Token{
+		text:        func() string { return text },
+		accessKeyID: credentials.AccessKeyID,
+		signed:      signed,
+		expires:     signed.Add(tokenLifetime),
+		signedFor:   keyOf(login),
 	}
 	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
 		token.expires = credentials.Expires

@@ -2,13 +2,9 @@
 package causes
 
 import (
-	"errors"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
 )
 
 // Credentials is why there are no AWS credentials.
@@ -21,10 +17,11 @@ type Credentials struct {
 
 // CredentialsFailure is what is known of a failed try to get AWS credentials.
 type CredentialsFailure struct {
-	Err     error
-	Sources []aws.CredentialSource // of the cache, as its ProviderSources returns them
-	Silent  bool                   // the provider gave no answer before the caller's deadline
-	Hung    bool                   // nor for a long time before
+	Err       error
+	Container bool // the last step asks a container endpoint; that of a role chain is STS
+	GaveUp    bool // the SDK tried as often as it may
+	Silent    bool // the provider gave no answer before the caller's deadline
+	Hung      bool // nor for a long time before
 }
 
 // OfCredentials returns the cause of failure: the first row of the table that applies.
@@ -89,23 +86,17 @@ func (s *credentialsSymptom) look(err error) {
 	}
 }
 
-// usesContainer reports whether the last step asks a container endpoint. That of a role
-// chain is STS, wherever the chain begins.
-func (s credentialsSymptom) usesContainer() bool {
-	return len(s.Sources) > 0 && s.Sources[len(s.Sources)-1] == aws.CredentialSourceHTTP
-}
-
-// gaveUp reports whether the SDK tried as often as it may.
-func (s credentialsSymptom) gaveUp() bool {
-	return errors.As(s.Err, new(*retry.MaxAttemptsError)) || strings.Contains(s.text, "request send failed")
+func (s credentialsSymptom) unreachable() bool {
+	return s.GaveUp || strings.Contains(s.text, "request send failed")
 }
 
 func (s credentialsSymptom) throttled() bool {
-	return slices.ContainsFunc(s.codes, func(code string) bool {
-		_, ok := retry.DefaultThrottleErrorCodes[code]
-		return ok
-	}) || slices.Contains(s.statuses, 429)
+	return s.status(429, 429) || slices.ContainsFunc(s.codes, func(code string) bool { return slices.Contains(throttleCodes, code) })
 }
+
+// throttleCodes are those that the SDK takes for throttling.
+var throttleCodes = []string{"Throttling", "ThrottlingException", "ThrottledException", "RequestThrottledException", "RequestThrottled",
+	"TooManyRequestsException", "RequestLimitExceeded", "BandwidthLimitExceeded", "LimitExceededException", "SlowDown", "EC2ThrottledException"}
 
 func (s credentialsSymptom) status(from, to int) bool {
 	return slices.ContainsFunc(s.statuses, func(status int) bool { return from <= status && status <= to })

@@ -41,7 +41,7 @@ var credentialsTable = []credentialsRule{
 
 	// Nothing came back.
 	{
-		when: func(s credentialsSymptom) bool { return s.Hung && s.usesContainer() },
+		when: func(s credentialsSymptom) bool { return s.Hung && s.Container },
 		cause: Credentials{"container-credentials-hung",
 			"the container credentials endpoint has not answered for over a minute",
 			"restart the program, and limit the provider: config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(5 * time.Second) })", true},
@@ -207,26 +207,26 @@ var credentialsTable = []credentialsRule{
 			"check AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, and the pod identity association of the service account", false},
 	},
 	{
-		when: func(s credentialsSymptom) bool { return s.usesContainer() && s.status(401, 401) },
+		when: func(s credentialsSymptom) bool { return s.Container && s.status(401, 401) },
 		cause: Credentials{"container-token-expired",
 			"the container credentials endpoint does not accept the authorization token",
 			"check what renews the token file; it may pass", true},
 	},
 	{
-		when: func(s credentialsSymptom) bool { return s.usesContainer() && s.status(400, 499) },
+		when: func(s credentialsSymptom) bool { return s.Container && s.status(400, 499) },
 		cause: Credentials{"container-credentials-denied",
 			"the container credentials endpoint refuses to give credentials",
 			"check the task role (ECS) or the pod identity association (EKS)", false},
 	},
 	{
-		when: credentialsSymptom.usesContainer,
+		when: func(s credentialsSymptom) bool { return s.Container },
 		cause: Credentials{"container-credentials-failed",
 			"the container credentials endpoint cannot be reached or answers with an error",
 			"see the log of the container agent (ECS agent, EKS Pod Identity agent)", true},
 	},
 
 	{
-		when: credentialsSymptom.gaveUp,
+		when: credentialsSymptom.unreachable,
 		cause: Credentials{"credentials-unreachable",
 			"the service that issues the AWS credentials cannot be reached or fails",
 			"check the network, DNS and proxy settings between here and it", true},

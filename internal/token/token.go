@@ -117,10 +117,25 @@ const scopeEnd = "aws4_request"
 
 // Signed returns the instant in X-Amz-Date, in whole seconds.
 func (p Parts) Signed() (signed time.Time, ok bool) {
+	return parseDate(p.Get(Date).Value)
+}
+
+func parseDate(text string) (time.Time, bool) {
 	// time.Parse takes fractions of a second that the form does not have.
-	text := p.Get(Date).Value
 	signed, err := time.Parse(DateForm, text)
 	return signed, err == nil && len(text) == len(DateForm)
+}
+
+// SignedAt reads only X-Amz-Date, of a text that is known to be a token: taking all of it
+// apart takes as long as signing it.
+func SignedAt(text string) (signed time.Time, ok bool) {
+	_, query, _ := strings.Cut(text, "?")
+	for pair := range strings.SplitSeq(query, "&") {
+		if date, ok := strings.CutPrefix(pair, Date+"="); ok {
+			return parseDate(date)
+		}
+	}
+	return time.Time{}, false
 }
 
 // Lifetime returns what X-Amz-Expires says.
