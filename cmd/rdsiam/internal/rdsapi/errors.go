@@ -56,7 +56,7 @@ func Explain(err error) error {
 	}
 	action := strings.ToLower(operation.Service()) + ":" + operation.Operation()
 	var api smithy.APIError
-	if !errors.As(err, &api) {
+	if !errors.As(err, &api) || api.ErrorCode() == "UnknownError" {
 		return &CallError{Action: action, Problem: unanswered(err), Err: err}
 	}
 	said := strings.TrimSuffix(api.ErrorCode()+": "+api.ErrorMessage(), ": ")
@@ -65,17 +65,17 @@ func Explain(err error) error {
 		return &DeniedError{Action: action, Err: err}
 	case slices.Contains(throttled, code):
 		said += "; AWS is asked too often by this account: try again later"
-	case code == "UnknownError":
-		said = "the answer is no error of AWS (" + statusOf(err) + "): try again later, and see what is on the way"
 	}
 	return &CallError{Action: action, Problem: said, Err: err}
 }
 
 var throttled = []string{"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 
-// unanswered says why AWS did not answer.
+// unanswered says why AWS did not answer. What answers in its place may send a page that is
+// XML or one that is not: the status comes before what the SDK made of the body.
 func unanswered(err error) string {
 	var (
+		answer     *smithyhttp.ResponseError
 		unreadable *smithy.DeserializationError
 		network    *smithyhttp.RequestSendError
 	)
@@ -84,20 +84,14 @@ func unanswered(err error) string {
 		return "interrupted"
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return "AWS does not answer: see the network of this machine, its proxy, and whether there is an endpoint of the service in its VPC"
+	case errors.As(err, &answer) && answer.HTTPStatusCode() >= 300:
+		return "the answer is no error of AWS (HTTP status " + strconv.Itoa(answer.HTTPStatusCode()) + "): try again later, and see what is on the way"
 	case errors.As(err, &unreadable):
 		return "the answer is not one of AWS: something else answers, as a proxy or a network that wants a login does (" + unreadable.Unwrap().Error() + ")"
 	case errors.As(err, &network):
 		return "AWS cannot be reached: " + network.Unwrap().Error()
 	}
 	return Innermost(err).Error()
-}
-
-func statusOf(err error) string {
-	var response *smithyhttp.ResponseError
-	if errors.As(err, &response) {
-		return "HTTP status " + strconv.Itoa(response.HTTPStatusCode())
-	}
-	return "no HTTP status"
 }
 
 // Innermost is what an error of the SDK comes from: what is around it says which call it was.

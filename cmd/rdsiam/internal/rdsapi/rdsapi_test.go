@@ -287,6 +287,10 @@ func TestCallErrors(t *testing.T) {
 	}{
 		{"throttled", fakeaws.Throttling, "rds:DescribeDBInstances: Throttling: Rate exceeded; AWS is asked too often by this account"},
 		{"overloaded", fakeaws.Failure{Status: 503, Page: "<html>Service Unavailable</html>"}, "is no error of AWS (HTTP status 503)"},
+		{"overloaded, in XML", fakeaws.Failure{Status: 503, Page: "<html><body>Service Unavailable</body></html>"}, "is no error of AWS (HTTP status 503)"},
+		{"overloaded, without a word", fakeaws.Failure{Status: 502}, "is no error of AWS (HTTP status 502)"},
+		{"refused on the way", fakeaws.Failure{Status: 403, Page: "Blocked by policy <br>"}, "is no error of AWS (HTTP status 403)"},
+		{"cut", fakeaws.Failure{Status: 500, Page: "<ErrorResponse><Error><Code>Thr"}, "is no error of AWS (HTTP status 500)"},
 		{"page", fakeaws.Failure{Status: 200, Page: "<html>Please log in</html>"}, "the answer is not one of AWS: something else answers"},
 		{"nothing", fakeaws.Failure{Status: 200}, "the RDS API answered nothing, which is no instance"},
 		{"hangs", fakeaws.Failure{Hang: true}, "rds:DescribeDBInstances: AWS does not answer"},
