@@ -36,7 +36,7 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 	}
 	credentials, err := config.Credentials.Retrieve(ctx)
 	if err != nil {
-		return failed("there are no AWS credentials: %v", rdsapi.Innermost(err)).
+		return failed("there are no AWS credentials: %s", rdsapi.CredentialsProblem(err)).
 			fix("log in, or set up a profile", c.getCredentials(err.Error()))
 	}
 	kind := "long-term key"
@@ -143,7 +143,7 @@ func (c *chart) callSTS(ctx context.Context, region string) (*sts.GetCallerIdent
 func (c *chart) explainSTS(ctx context.Context, err error) Result {
 	var refused smithy.APIError
 	if !errors.As(err, &refused) {
-		return skipped("because AWS cannot be asked: %v", rdsapi.Innermost(err))
+		return skipped("because AWS cannot be asked: %s", rdsapi.CredentialsProblem(err))
 	}
 	source := c.credentials.Source
 	c.stranger = true

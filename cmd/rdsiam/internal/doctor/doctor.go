@@ -76,7 +76,7 @@ var ladder = []check{
 	{"name", 5 * time.Second, checkName},
 	{"tcp", 5 * time.Second, checkTCP},
 	{"tls", 10 * time.Second, checkTLS},
-	{"credentials", 20 * time.Second, checkCredentials},
+	{"credentials", 35 * time.Second, checkCredentials}, // time for three tries of 10 seconds
 	{"identity", 10 * time.Second, checkIdentity},
 	{"clock", 10 * time.Second, checkClock},
 	{"region", 5 * time.Second, checkRegion},

@@ -3,7 +3,8 @@ package rdsapi
 import (
 	"context"
 	"errors"
-	"os"
+	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,8 +51,8 @@ func (e *CallError) Unwrap() error { return e.Err }
 // permission, a [*CallError] for other errors of calls, and the rest as it is. Those of the
 // SDK have the story of the call in them and not what it means.
 func Explain(err error) error {
-	var operation *smithy.OperationError
-	if !errors.As(err, &operation) {
+	operation := lastOperation(err)
+	if operation == nil {
 		return err
 	}
 	action := strings.ToLower(operation.Service()) + ":" + operation.Operation()
@@ -71,6 +72,29 @@ func Explain(err error) error {
 
 var throttled = []string{"Throttling", "ThrottlingException", "RequestLimitExceeded", "TooManyRequestsException"}
 
+// lastOperation returns the operation that failed, nil for none. A call may fail since
+// another one did, of which the SDK gets the credentials.
+func lastOperation(err error) (last *smithy.OperationError) {
+	for operation := new(smithy.OperationError); errors.As(err, &operation); err = operation.Err {
+		last = operation
+	}
+	return last
+}
+
+// CredentialsProblem says why a provider of the SDK has no credentials.
+func CredentialsProblem(err error) string {
+	var request *url.Error
+	switch {
+	case lastOperation(err) != nil:
+		return Explain(err).Error()
+	case errors.As(err, &request) && request.Timeout(): // of an endpoint in a container
+		return request.URL + " does not answer"
+	case errors.As(err, &request):
+		return request.URL + " cannot be reached: " + request.Err.Error()
+	}
+	return Innermost(err).Error()
+}
+
 // unanswered says why AWS did not answer. What answers in its place may send a page that is
 // XML or one that is not: the status comes before what the SDK made of the body.
 func unanswered(err error) string {
@@ -78,11 +102,12 @@ func unanswered(err error) string {
 		answer     *smithyhttp.ResponseError
 		unreadable *smithy.DeserializationError
 		network    *smithyhttp.RequestSendError
+		slow       net.Error
 	)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+	case errors.As(err, &slow) && slow.Timeout():
 		return "AWS does not answer: see the network of this machine, its proxy, and whether there is an endpoint of the service in its VPC"
 	case errors.As(err, &answer) && answer.HTTPStatusCode() >= 300:
 		return "the answer is no error of AWS (HTTP status " + strconv.Itoa(answer.HTTPStatusCode()) + "): try again later, and see what is on the way"
