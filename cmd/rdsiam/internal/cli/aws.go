@@ -4,25 +4,23 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials/endpointcreds"
 	"github.com/aws/smithy-go/logging"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
-// awsTimeout bounds each try of a call to AWS, of which the SDK makes three. By itself the SDK
-// waits for ever where something on the way takes the connection and never answers.
-const awsTimeout = 15 * time.Second
-
 // loadAWS reads the AWS configuration as the AWS CLI does. Region is that of the calls to
 // AWS APIs; empty leaves it to the configuration.
 func loadAWS(ctx context.Context, profile, region string) (aws.Config, error) {
+	client := awsClient()
 	options := []func(*config.LoadOptions) error{
-		config.WithHTTPClient(awshttp.NewBuildableClient().WithTimeout(awsTimeout)),
+		config.WithHTTPClient(client),
+		// That of containers has a client of its own, without a time limit.
+		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = client }),
 		config.WithLogger(logging.Nop{}), // it tells of its own retries on standard error
 	}
 	if profile != "" {
@@ -48,11 +46,13 @@ func loadAPI(ctx context.Context, profile, region string) (aws.Config, error) {
 	if err != nil {
 		return aws.Config{}, err
 	}
-	if _, err := loaded.Credentials.Retrieve(ctx); err != nil {
+	wait := newCredentialsWait(ctx, loaded)
+	defer wait.end()
+	if _, err := loaded.Credentials.Retrieve(wait.ctx); err != nil {
 		if ctx.Err() != nil {
 			return aws.Config{}, fmt.Errorf("interrupted: %w", context.Cause(ctx))
 		}
-		return aws.Config{}, exitStatus{exitAWS, fmt.Errorf("there are no AWS credentials: %w; set up a profile (aws configure sso), log in (aws sso login), or say --profile", rdsapi.Innermost(err))}
+		return aws.Config{}, exitStatus{exitAWS, wait.explain(fmt.Errorf("there are no AWS credentials: %s; set up a profile (aws configure sso), log in (aws sso login), or say --profile", rdsapi.CredentialsProblem(err)))}
 	}
 	return loaded, nil
 }

@@ -53,7 +53,7 @@ func (t *target) prepareClient(ctx context.Context, endpoint, databaseName strin
 	if err != nil {
 		return nil, err
 	}
-	prepared.token, err = to.Token(ctx, rdsiam.NewTokenSource(loaded.Credentials))
+	prepared.token, err = to.Token(ctx, tokensOf(loaded))
 	prepared.Token = prepared.token.Reveal()
 	return prepared, err
 }

@@ -104,7 +104,7 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string, not
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(rdsiam.NewConnector(driver, rdsiam.NewTokenSource(loaded.Credentials))), nil
+	return sql.OpenDB(rdsiam.NewConnector(driver, tokensOf(loaded))), nil
 }
 
 func postgreSQLDriver(to database, name string, notices *provision.Notices) (rdsiam.Driver, error) {

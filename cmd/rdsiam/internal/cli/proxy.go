@@ -14,7 +14,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
 )
 
@@ -165,7 +164,7 @@ func (t *target) proxyEngine(ctx context.Context, database database) (proxy.Engi
 		return nil, err
 	}
 	target := proxy.Target{
-		Login: database.Login, Dialed: database.dialed, Options: database.options, Tokens: rdsiam.NewTokenSource(aws.Credentials),
+		Login: database.Login, Dialed: database.dialed, Options: database.options, Tokens: tokensOf(aws),
 	}
 	if spoken == postgreSQL {
 		return proxy.NewPostgreSQL(target)

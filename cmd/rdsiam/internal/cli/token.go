@@ -5,8 +5,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"github.com/rdsiam/rdsiam"
 )
 
 func newToken(streams Streams) *cobra.Command {
@@ -60,7 +58,7 @@ key.`,
 			if err != nil {
 				return err
 			}
-			token, err := database.Token(command.Context(), rdsiam.NewTokenSource(aws.Credentials))
+			token, err := database.Token(command.Context(), tokensOf(aws))
 			if err != nil {
 				return err
 			}
