@@ -2,16 +2,38 @@ package main
 
 import (
 	"errors"
+	"log"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"rdsiam": func() { os.Exit(run()) }})
+func TestMain(m *testing.M) { os.Exit(withCommand(m.Run)) }
+
+// withCommand calls run with the command first in PATH. It is a build of its own: as a
+// process of the test binary it would have the race detector, and takes a second to start.
+func withCommand(run func() int) int {
+	directory, err := os.MkdirTemp("", "rdsiam")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(directory)
+	name := "rdsiam"
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	if output, err := exec.Command("go", "build", "-race=false", "-o", filepath.Join(directory, name), ".").CombinedOutput(); err != nil {
+		log.Fatalf("cannot build the command: %v: %s", err, output)
+	}
+	if err := os.Setenv("PATH", directory+string(filepath.ListSeparator)+os.Getenv("PATH")); err != nil {
+		log.Fatal(err)
+	}
+	return run()
 }
 
 // TestScripts runs the command as people call it: a script in testdata/script for each concern.
