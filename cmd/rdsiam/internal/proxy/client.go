@@ -61,7 +61,7 @@ func clientError(err error) error {
 		return err
 	case errors.As(err, &network) && network.Timeout():
 		return &refusal{refusedTimeout, errors.New("the client has not logged in in time")}
-	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed),
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, net.ErrClosed), errors.Is(err, io.ErrClosedPipe),
 		errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return errLeft
 	}

@@ -107,6 +107,7 @@ func TestAnswerAtTheEnd(t *testing.T) {
 		if _, err := client.Write(encode(t, &pgproto3.Query{String: "select 1"})); err != nil {
 			t.Fatal(err)
 		}
+		synctest.Wait() // a server answers what it has received
 		answer := append(encode(t, &pgproto3.CommandComplete{CommandTag: []byte("SELECT 1")}), encode(t, &pgproto3.ReadyForQuery{TxStatus: 'I'})...)
 		if _, err := server.Write(answer); err != nil {
 			t.Fatal(err)

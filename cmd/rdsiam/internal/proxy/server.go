@@ -165,9 +165,13 @@ func (s *Server) serve(ctx context.Context, c *client) {
 	if session != nil && interrupted {
 		session.cut()
 		session.end()
-		return
+		session, err = nil, context.Cause(ctx)
 	}
-	if err != nil && !interrupted && !errors.Is(err, errLeft) {
+	switch {
+	case err == nil, errors.Is(err, errLeft):
+	case interrupted && errors.Is(err, context.Canceled):
+		s.settings.Log(fmt.Sprintf("client %d: the proxy was stopped while the client was logging in", c.id))
+	default: // what was decided before the end of ctx, too
 		s.report(c, err)
 	}
 	if session == nil {
