@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -16,6 +17,10 @@ type client struct {
 	id       uint64
 	admitted bool     // guarded by server.mu
 	session  *session // guarded by server.mu; nil until it is logged in
+
+	// unwatch keeps the end of the server from closing the client, and reports false where
+	// it has done so.
+	unwatch func() bool
 }
 
 // within gives the client so much time from now.
@@ -31,6 +36,15 @@ func (c *client) admit() error {
 	}
 	s.admitted++
 	c.admitted = true
+	return nil
+}
+
+// keep is called before the client learns that it is logged in. From then on the end of the
+// server leaves it to drain. The error is [context.Canceled] where that comes too late.
+func (c *client) keep() error {
+	if !c.unwatch() {
+		return context.Canceled
+	}
 	return nil
 }
 

@@ -76,6 +76,10 @@ func (m *MySQL) logIn(ctx context.Context, c *client) (*session, error) {
 		return nil, m.refuse(c, front, err)
 	}
 	c.within(clientTime)
+	if err := c.keep(); err != nil {
+		upstream.Conn().Close()
+		return nil, err
+	}
 	if err := front.Packets.Write(ok); err != nil {
 		upstream.Conn().Close()
 		return nil, errLeft

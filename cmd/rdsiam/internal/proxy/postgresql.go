@@ -68,6 +68,10 @@ func (p *PostgreSQL) logIn(ctx context.Context, c *client) (*session, error) {
 		return nil, p.refuse(c, err)
 	}
 	c.within(clientTime)
+	if err := c.keep(); err != nil {
+		upstream.Conn.Close()
+		return nil, err
+	}
 	forget := p.cancels.add(upstream)
 	if _, err := c.Write(upstream.welcome()); err != nil {
 		forget()

@@ -159,22 +159,17 @@ func (s *Server) forget(c *client) {
 func (s *Server) serve(ctx context.Context, c *client) {
 	s.counters.accepted.Add(1)
 	c.within(clientTime)
-	unwatch := context.AfterFunc(ctx, func() { c.Conn.Close() })
+	c.unwatch = context.AfterFunc(ctx, func() { c.Conn.Close() })
 	session, err := s.engine.logIn(ctx, c)
-	interrupted := !unwatch()
-	if session != nil && interrupted {
-		session.cut()
-		session.end()
-		session, err = nil, context.Cause(ctx)
-	}
-	switch {
-	case err == nil, errors.Is(err, errLeft):
-	case interrupted && errors.Is(err, context.Canceled):
-		s.settings.Log(fmt.Sprintf("client %d: the proxy was stopped while the client was logging in", c.id))
-	default: // what was decided before the end of ctx, too
-		s.report(c, err)
-	}
 	if session == nil {
+		interrupted := !c.unwatch()
+		switch {
+		case err == nil, errors.Is(err, errLeft):
+		case interrupted && errors.Is(err, context.Canceled):
+			s.settings.Log(fmt.Sprintf("client %d: the proxy was stopped while the client was logging in", c.id))
+		default: // what was decided before the end of ctx, too
+			s.report(c, err)
+		}
 		return
 	}
 	_ = c.SetDeadline(time.Time{})

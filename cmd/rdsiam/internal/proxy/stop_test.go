@@ -1,11 +1,15 @@
 package proxy_test
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"net"
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
@@ -103,6 +107,25 @@ func TestLoginAtTheEnd(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A client that is logged in when the proxy is stopped is a session that ends in order, also
+// before it has read so.
+func TestWelcomeAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := emulatedInMemory(t, asItIs)
+		client := r.connect()
+		defer client.Close()
+		r.startUp(t, client, app)
+		synctest.Wait()
+		r.stop()
+		synctest.Wait()
+		told, err := io.ReadAll(client)
+		if ready := encode(t, &pgproto3.ReadyForQuery{TxStatus: 'I'}); err != nil || !bytes.Contains(told, ready) || !bytes.Contains(told, []byte("57P01")) {
+			t.Errorf("the client reads %q, %v", told, err)
+		}
+		r.stopsWithLog(t, "")
+	})
 }
 
 // Who has not said anything is not worth a word.
