@@ -47,20 +47,20 @@ func awsClient() *awshttp.BuildableClient {
 type credentialsWait struct {
 	ctx    context.Context
 	end    context.CancelFunc
-	limit  time.Duration
 	silent atomic.Pointer[string] // host:port; nil for none
 }
 
 func newCredentialsWait(ctx context.Context, loaded aws.Config) *credentialsWait {
-	w := &credentialsWait{limit: credentialsTime}
+	limit := credentialsTime
 	if cache, ok := loaded.Credentials.(*aws.CredentialsCache); ok && hasProcess(cache.ProviderSources()) {
-		w.limit += processTime
+		limit += processTime
 	}
+	w := new(credentialsWait)
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn:              func(address string) { w.silent.Store(&address) },
 		GotFirstResponseByte: func() { w.silent.Store(nil) },
 	})
-	w.ctx, w.end = context.WithTimeout(ctx, w.limit)
+	w.ctx, w.end = context.WithTimeout(ctx, limit)
 	return w
 }
 

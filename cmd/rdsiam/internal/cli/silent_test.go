@@ -158,6 +158,7 @@ func TestSilentServiceAndCommands(t *testing.T) {
 		{"env " + silentEndpoint + " --user app", 3},
 		{"proxy " + silentEndpoint + " --user app", 3},
 		{"status " + silentEndpoint, 3},
+		{"status " + silentEndpoint + " --profile role-of-container", 3},
 		{"enable " + silentEndpoint + " --apply now --yes", 3},
 		{"policy attach --endpoint " + silentEndpoint + " --user app --role orders", 3},
 		// MySQL: its login needs the token before the network.
