@@ -121,7 +121,9 @@ func (s *session) endIfDrained() error {
 		deadline := time.Now().Add(farewellTime)
 		_ = s.client.SetWriteDeadline(deadline)
 		_ = s.server.SetWriteDeadline(deadline)
-		_, _ = s.client.Write(toClient)
+		if len(toClient) > 0 { // a write of nothing can wait for a reader
+			_, _ = s.client.Write(toClient)
+		}
 		_, _ = s.server.Write(toServer)
 	}
 	if s.ended {
