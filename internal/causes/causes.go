@@ -43,12 +43,11 @@ type Explanation struct {
 
 // Explain returns what a symptom of a login means.
 func Explain(seen Symptom, login Login) Explanation {
-	n := row(seen, login.Kind)
-	if n < 0 {
+	rule := ruleFor(&seen, login.Kind)
+	if rule == nil {
 		found := seen.answer(nil)
 		return Explanation{Code: found.value, Answer: found.String(), Retryable: seen.network}
 	}
-	rule := rules[n]
 	found := seen.answer(rule.codes)
 	words := newFiller(login, rule.nameIn(seen.text))
 	explanation := Explanation{Code: found.value, Answer: found.String(), Retryable: rule.retryable}

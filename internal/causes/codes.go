@@ -1,7 +1,6 @@
 package causes
 
 import (
-	"maps"
 	"slices"
 )
 
@@ -84,4 +83,10 @@ func Codes() []string {
 	return slices.Compact(codes)
 }
 
-func loginCodes() []string { return slices.Collect(maps.Keys(words)) }
+func loginCodes() []string {
+	codes := make([]string, 0, len(words))
+	for _, sentence := range words {
+		codes = append(codes, sentence.code)
+	}
+	return codes
+}

@@ -1,6 +1,9 @@
 package causes
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // adviceFor says what to do about a DSN parameter that neither the driver nor the server
 // knows.
@@ -11,7 +14,7 @@ func adviceFor(parameter string) string {
 		return "only pgxpool.ParseConfig reads it: remove it, and use db.SetMaxOpenConns and the like"
 	case lower == "hostaddr":
 		return "remove it: give the address as host, and the endpoint with rdsiam.WithEndpoint"
-	case libpqOnly[lower]:
+	case slices.Contains(libpqOnly[:], lower):
 		return "remove it: libpq knows it and pgx does not"
 	case strings.HasPrefix(lower, "ssl"), strings.HasPrefix(lower, "tls"), lower == "usessl",
 		lower == "verifyservercertificate", lower == "allowpublickeyretrieval":
@@ -22,11 +25,11 @@ func adviceFor(parameter string) string {
 
 // libpqOnly are parameters of libpq that pgx 5.13 passes on to the server.
 // https://www.postgresql.org/docs/18/libpq-connect.html#LIBPQ-PARAMKEYWORDS
-var libpqOnly = map[string]bool{
-	"fallback_application_name": true, "gssdelegation": true, "gssencmode": true, "gsslib": true,
-	"keepalives": true, "keepalives_count": true, "keepalives_idle": true,
-	"keepalives_interval": true, "load_balance_hosts": true, "requirepeer": true,
-	"requiressl": true, "scram_client_key": true, "scram_server_key": true,
-	"sslcompression": true, "sslcrl": true, "sslcrldir": true, "sslkeylogfile": true,
-	"tcp_user_timeout": true,
+var libpqOnly = [...]string{
+	"fallback_application_name", "gssdelegation", "gssencmode", "gsslib",
+	"keepalives", "keepalives_count", "keepalives_idle",
+	"keepalives_interval", "load_balance_hosts", "requirepeer",
+	"requiressl", "scram_client_key", "scram_server_key",
+	"sslcompression", "sslcrl", "sslcrldir", "sslkeylogfile",
+	"tcp_user_timeout",
 }

@@ -1,7 +1,7 @@
 package causes
 
 import (
-	"regexp"
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -11,8 +11,8 @@ type rule struct {
 	codes     []string         // the server answered with one of them
 	is        func(error) bool // holds for an error of the tree; or one of texts is in it
 	texts     []string         // one of them is in the error text, in lower case
-	name      *regexp.Regexp   // is in the error text; its group is the name that sentences have
-	mayName   *regexp.Regexp   // the same where it is no condition
+	name      pattern          // is in the error text; its group is the name that sentences have
+	mayName   pattern          // the same where it is no condition
 	unless    string           // this is not in the error text
 	kinds     []Kind           // the endpoint is of one of them
 	hungUp    bool             // the connection ended before the server answered
@@ -29,28 +29,28 @@ var (
 	refusedLogin = []string{"1045", "1698"}
 )
 
-// rules are what clients see and what it means: the first that applies counts, so exact
+// tables are what clients see and what it means: the first that applies counts, so exact
 // texts stand before bare codes. They come from the AWS troubleshooting pages, from field
 // reports and from the servers themselves, which localize their texts: codes go first.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
-var rules = concat(proxyRules, postgresRules, mysqlRules, networkRules)
+var tables = [...][]rule{proxyRules, postgresRules, mysqlRules, networkRules}
 
-func concat(tables ...[]rule) (all []rule) {
+// ruleFor returns the first rule that explains seen, nil where there is none.
+func ruleFor(seen *Symptom, kind Kind) *rule {
 	for _, table := range tables {
-		all = append(all, table...)
+		for i := range table {
+			if table[i].matches(seen, kind) {
+				return &table[i]
+			}
+		}
 	}
-	return all
-}
-
-// row returns the number of the first rule that explains seen, or -1.
-func row(seen Symptom, kind Kind) int {
-	return slices.IndexFunc(rules, func(rule rule) bool { return rule.matches(&seen, kind) })
+	return nil
 }
 
 func (r *rule) matches(seen *Symptom, kind Kind) bool {
 	return (r.codes == nil || seen.answer(r.codes) != answer{}) &&
 		(r.is == nil && r.texts == nil || r.shows(seen)) &&
-		(r.name == nil || r.name.MatchString(seen.text)) &&
+		(r.name == "" || r.name.in(seen.text)) &&
 		(r.unless == "" || !strings.Contains(seen.lower, r.unless)) &&
 		(r.kinds == nil || slices.Contains(r.kinds, kind)) &&
 		(!r.hungUp || seen.hungUp)
@@ -63,21 +63,16 @@ func (r *rule) shows(seen *Symptom) bool {
 
 // nameIn returns the name that the server's answer has, "" where it has none.
 func (r *rule) nameIn(text string) string {
-	name := r.name
-	if name == nil {
-		name = r.mayName
-	}
-	if name == nil {
+	name := cmp.Or(r.name, r.mayName)
+	if name == "" {
 		return ""
 	}
-	groups := name.FindStringSubmatch(text)
+	groups := name.compiled().FindStringSubmatch(text)
 	if len(groups) == 0 {
 		return ""
 	}
 	return strings.Join(groups[1:], "") // of alternatives, one has a name
 }
-
-var percentEscape = regexp.MustCompile(`%[0-9A-Fa-f]{2}`)
 
 // withLogin adds what the login itself shows to the causes of a refusal: a name that no
 // server knows, and an endpoint that somebody gave.
@@ -86,7 +81,7 @@ func withLogin(codes []string, login Login) []string {
 		return slices.ContainsFunc(about, func(code string) bool { return slices.Contains(codes, code) })
 	}
 	var first []string
-	if percentEscape.MatchString(login.User) && isAbout(Policy, ProxyPolicy, NoRole, ProxyAuth) {
+	if percentEscape.in(login.User) && isAbout(Policy, ProxyPolicy, NoRole, ProxyAuth) {
 		first = append(first, EscapedUser)
 	}
 	if login.Tunneled && isAbout(Policy) {
@@ -94,16 +89,3 @@ func withLogin(codes []string, login Login) []string {
 	}
 	return append(first, codes...)
 }
-
-// A name of a server's answer has 63 bytes at most, as names in PostgreSQL have: too few
-// for a secret of a token.
-var (
-	unknownParameter = regexp.MustCompile(`unrecognized configuration parameter "([\w.\-]{1,63})"`)
-	unknownVariable  = regexp.MustCompile(`Unknown system variable '([\w.\-]{1,63})'`)
-	refusedParameter = regexp.MustCompile(`(?:invalid value for parameter|permission denied to set parameter|parameter) "([\w.\-]{1,63})"`)
-	refusedVariable  = regexp.MustCompile(`(?:[Vv]ariable|time zone:) '([^'\n]{1,63})'`)
-	unreadableNear   = regexp.MustCompile(`near '([\w.\-]{1,63})[^\w.\-]`)
-	namedRole        = regexp.MustCompile(`permission denied to set (?:role|session authorization) "([^"\n]{1,63})"|role "([^"\n]{1,63})" does not exist`)
-	unknownDatabase  = regexp.MustCompile(`Unknown database '([^'\n]{1,63})'`)
-	namedDatabase    = regexp.MustCompile(`database "([^"\n]{1,63})"`)
-)

@@ -50,7 +50,7 @@ func TestNoWorkBeforeMain(t *testing.T) {
 func inLogin(name string) bool {
 	rest, ours := strings.CutPrefix(name, "github.com/rdsiam/rdsiam")
 	switch rest {
-	case "", "/pgx", "/mysql", "/internal/endpoints", "/internal/iampolicy", "/internal/causes", "/internal/lazytimeout":
+	case "", "/pgx", "/mysql", "/internal/endpoints", "/internal/iampolicy", "/internal/causes", "/internal/hostname", "/internal/token", "/internal/lazytimeout":
 		return ours
 	}
 	return false
