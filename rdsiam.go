@@ -123,21 +123,21 @@ func (c *Connector) Connect(ctx context.Context) (driver.Conn, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	a := &attempt{connector: c, login: c.driver.Login()}
-	a.started = a.now()
-	a.tokens = a.one[:0]
-	a.report(ctx, Event{Kind: LoginStarted}, time.Time{})
-	conn, err := c.driver.Open(ctx, a)
+	r := &recordingSource{connector: c, login: c.driver.Login()}
+	r.started = r.now()
+	r.tokens = r.one[:0]
+	r.report(ctx, Event{Kind: LoginStarted}, time.Time{})
+	conn, err := c.driver.Open(ctx, r)
 	if err == nil {
-		a.report(ctx, Event{Kind: LoginSucceeded}, a.started)
+		r.report(ctx, Event{Kind: LoginSucceeded}, r.started)
 		return conn, nil
 	}
-	err, refused := a.explain(ctx, err)
+	err, refused := r.explain(ctx, err)
 	kind := LoginFailed
 	if refused {
 		kind = LoginRefused
 	}
-	a.report(ctx, Event{Kind: kind, Err: err}, a.started)
+	r.report(ctx, Event{Kind: kind, Err: err}, r.started)
 	return nil, err
 }
 
@@ -174,9 +174,9 @@ func (c *Connector) Driver() driver.Driver {
 	return c.driver.Driver()
 }
 
-// attempt is one Connect: the token source that the driver asks, which remembers what
-// it gave for events and errors. A driver calls it from one goroutine.
-type attempt struct {
+// recordingSource is the token source that the driver asks during one Connect. It remembers
+// what it gave, for events and errors. A driver calls it from one goroutine.
+type recordingSource struct {
 	connector *Connector
 	started   time.Time
 	login     Login
@@ -186,38 +186,37 @@ type attempt struct {
 }
 
 // Token asks the Connector's source.
-func (a *attempt) Token(ctx context.Context, login Login) (Token, error) {
-	a.login = login
-	asked := a.now()
-	token, err := a.connector.tokens.Token(ctx, login)
+func (r *recordingSource) Token(ctx context.Context, login Login) (Token, error) {
+	r.login = login
+	asked := r.now()
+	token, err := login.ask(ctx, r.connector.tokens)
 	if err != nil {
-		err = login.sourceError(err)
-		a.noToken = err
-		a.report(ctx, Event{Kind: TokenFailed, Err: err}, asked)
+		r.noToken = err
+		r.report(ctx, Event{Kind: TokenFailed, Err: err}, asked)
 		return Token{}, err
 	}
-	a.noToken = nil
-	a.tokens = append(a.tokens, token)
+	r.noToken = nil
+	r.tokens = append(r.tokens, token)
 	kind := TokenSigned
 	if token.reused {
 		kind = TokenReused
 	}
-	a.report(ctx, Event{Kind: kind}, asked)
+	r.report(ctx, Event{Kind: kind}, asked)
 	return token, nil
 }
 
 // lastToken returns the token that was given last, the zero Token where there is none.
-func (a *attempt) lastToken() Token {
-	if len(a.tokens) == 0 {
+func (r *recordingSource) lastToken() Token {
+	if len(r.tokens) == 0 {
 		return Token{}
 	}
-	return a.tokens[len(a.tokens)-1]
+	return r.tokens[len(r.tokens)-1]
 }
 
 // now returns the time if an observer will be told how much of it has passed: on some
 // machines a look at the clock takes as long as the rest of getting a token.
-func (a *attempt) now() time.Time {
-	if a.connector.observe == nil {
+func (r *recordingSource) now() time.Time {
+	if r.connector.observe == nil {
 		return time.Time{}
 	}
 	return time.Now()
@@ -225,28 +224,28 @@ func (a *attempt) now() time.Time {
 
 // report completes event, which is about what has been going on since began, if that is
 // not zero.
-func (a *attempt) report(ctx context.Context, event Event, began time.Time) {
-	if a.connector.observe == nil {
+func (r *recordingSource) report(ctx context.Context, event Event, began time.Time) {
+	if r.connector.observe == nil {
 		return
 	}
 	if !began.IsZero() {
 		event.Duration = time.Since(began)
 	}
-	event.Login = a.login
-	event.AccessKeyID = a.lastToken().accessKeyID
-	event.TokenAge = a.lastToken().age()
-	a.connector.observe(ctx, event)
+	event.Login = r.login
+	event.AccessKeyID = r.lastToken().accessKeyID
+	event.TokenAge = r.lastToken().age()
+	r.connector.observe(ctx, event)
 }
 
 // explain makes the error that Connect returns of the driver's. Where one host refused
 // and another could not be asked, the refusal counts.
-func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool) {
-	code, refused := a.connector.driver.Refused(err)
+func (r *recordingSource) explain(ctx context.Context, err error) (_ error, refused bool) {
+	code, refused := r.connector.driver.Refused(err)
 	var config *ConfigError
 	var credentials *CredentialsError
 	switch {
-	case a.noToken != nil && (len(a.tokens) == 0 || !refused):
-		return withoutBadConn(a.noToken), false
+	case r.noToken != nil && (len(r.tokens) == 0 || !refused):
+		return withoutBadConn(r.noToken), false
 	case refused:
 	case errors.As(err, &config):
 		return withoutBadConn(config), false
@@ -254,13 +253,13 @@ func (a *attempt) explain(ctx context.Context, err error) (_ error, refused bool
 		return withoutBadConn(credentials), false
 	}
 	return &LoginError{
-		Endpoint:    a.login.Endpoint,
-		User:        a.login.User,
-		TokenAge:    a.lastToken().age(),
-		AccessKeyID: a.lastToken().accessKeyID,
+		Endpoint:    r.login.Endpoint,
+		User:        r.login.User,
+		TokenAge:    r.lastToken().age(),
+		AccessKeyID: r.lastToken().accessKeyID,
 		Code:        code,
 		Refused:     refused,
-		tokens:      a.tokens,
+		tokens:      r.tokens,
 		err:         withoutBadConn(contextError(ctx, err)),
 	}, refused
 }

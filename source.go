@@ -126,9 +126,6 @@ func (s *signingSource) Token(ctx context.Context, login Login) (Token, error) {
 // newToken signs a token for login. It is apart from Token to keep that small: a reused token
 // costs little more than a look at the clock.
 func (s *signingSource) newToken(ctx context.Context, key tokenKey, login Login) (Token, error) {
-	if err := login.Validate(); err != nil {
-		return Token{}, err
-	}
 	if s.credentials == nil {
 		return Token{}, configError("credentials-provider-nil", "credentials provider", "", "is nil",
 			"pass the Credentials of the aws.Config that config.LoadDefaultConfig returns")

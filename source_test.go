@@ -437,7 +437,7 @@ func TestSourceRefusesWhatCannotWork(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			token, err := rdsiam.NewTokenSource(test.provider).Token(t.Context(), test.login)
+			token, err := test.login.Token(t.Context(), rdsiam.NewTokenSource(test.provider))
 			if err == nil || err.Error() != test.want {
 				t.Errorf("error\n got %v\nwant %s", err, test.want)
 			}
