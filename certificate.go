@@ -5,6 +5,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"strconv"
+
+	"github.com/rdsiam/rdsiam/internal/roots"
 )
 
 // CertificateError means that the certificate of a server did not verify, so that
@@ -86,7 +88,7 @@ func certificateCause(err error) error {
 }
 
 func (e Endpoint) describeRoots(origin rootsOrigin) string {
-	embedded := "the embedded RDS roots of " + e.region + " (bundle of " + bundleDate() + ")"
+	embedded := "the embedded RDS roots of " + e.region + " (bundle of " + roots.Date() + ")"
 	switch origin {
 	case originOption:
 		return "the roots given with WithRootCAs"

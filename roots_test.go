@@ -23,7 +23,7 @@ import (
 // of each certificate, not by the sections.
 func embeddedRoots(t testing.TB) map[string][]*x509.Certificate {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("roots", "rds.pem"))
+	text, err := os.ReadFile(filepath.Join("internal", "roots", "rds.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -224,17 +224,6 @@ func BenchmarkTLSConfig(b *testing.B) {
 				mustTLSConfig(b, endpoint, nil)
 			}
 		})
-	}
-}
-
-// BenchmarkFirstUseOfRegion is the price of the first login to a region, here the
-// last one of the bundle.
-func BenchmarkFirstUseOfRegion(b *testing.B) {
-	b.ReportAllocs()
-	for b.Loop() {
-		if rdsiam.ParseRegionRoots("us-west-2") != 3 {
-			b.Fatal("no roots")
-		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/rdsiam/rdsiam/internal/hostname"
+	"github.com/rdsiam/rdsiam/internal/roots"
 )
 
 // TLSConfig returns the tls.Config with which a connection to e is safe for a
@@ -98,4 +99,96 @@ func (e Endpoint) raiseVerification(config *tls.Config) error {
 			"verify the server in VerifyConnection, which also runs for resumed sessions, or leave the option out")
 	}
 	return nil
+}
+
+// rootsOrigin says where the trusted roots of a connection come from.
+type rootsOrigin uint8
+
+const (
+	originOption          rootsOrigin = iota // WithRootCAs
+	originConfig                             // RootCAs of the caller's tls.Config
+	originCallback                           // VerifyConnection of the caller decides alone
+	originRegion                             // embedded RDS roots of the region
+	originRegionAndSystem                    // these and the system's
+	originSystem                             // the system's
+)
+
+// rootsOrigin applies the precedence: option, then the caller's configuration,
+// then what the kind of endpoint needs.
+func (e Endpoint) rootsOrigin(base *tls.Config) rootsOrigin {
+	switch {
+	case base != nil && base.InsecureSkipVerify && e.callerVerifies:
+		return originCallback
+	case e.rootCAs != nil:
+		return originOption
+	case base != nil && base.RootCAs != nil:
+		return originConfig
+	}
+	switch e.kind {
+	case KindInstance:
+		return originRegion
+	case KindProxy, KindProxyEndpoint:
+		// RDS Proxy has certificates of AWS Certificate Manager.
+		return originSystem
+	}
+	// Aurora clusters with an internet access gateway have names like all
+	// clusters and a certificate of another authority than RDS.
+	return originRegionAndSystem
+}
+
+// trustRoots fills config.RootCAs, with nil for the roots of the system.
+func (e Endpoint) trustRoots(config *tls.Config) error {
+	origin := e.rootsOrigin(config)
+	switch origin {
+	case originOption:
+		config.RootCAs = e.rootCAs
+		return nil
+	case originConfig, originCallback, originSystem:
+		return nil
+	}
+	pool := roots.Pool(e.region, origin == originRegionAndSystem)
+	if pool == nil {
+		return e.noRootsError()
+	}
+	config.RootCAs = pool
+	return nil
+}
+
+// RootsPEM returns what [Endpoint.TLSConfig] trusts by default, for programs that take
+// a file: the embedded RDS roots of the region as PEM text, "" where none are trusted,
+// and whether the roots of the system are trusted too. The error is a [*ConfigError]:
+// roots given with [WithRootCAs], whose pool cannot be written out, a region without
+// embedded roots, or the zero Endpoint.
+func (e Endpoint) RootsPEM() (text string, system bool, err error) {
+	if _, err := e.TLSConfig(nil); err != nil {
+		return "", false, err
+	}
+	switch origin := e.rootsOrigin(nil); origin {
+	case originOption:
+		return "", false, configError("root-cas-pool", "WithRootCAs", "",
+			"gives a pool, which cannot be written out",
+			"use the file that the pool was read from")
+	case originSystem:
+		return "", true, nil
+	default:
+		return roots.PEM(e.region), origin == originRegionAndSystem, nil
+	}
+}
+
+func (e Endpoint) noRootsError() error {
+	problem := configError("roots-missing", "endpoint", e.String(),
+		"the embedded RDS roots (bundle of "+roots.Date()+") have none for the region "+e.region,
+		"give the bundle that AWS publishes for the region with WithRootCAs")
+	switch e.partition {
+	case "aws":
+		// The bundle is complete for its day, so a typo is likelier
+		// than a region that is newer.
+		problem.Fix = "check the spelling of the region; if it is new, " + problem.Fix
+		problem.Fix += ": https://truststore.pki.rds.amazonaws.com/" + e.region + "/" + e.region + "-bundle.pem"
+	case "aws-us-gov":
+		problem.Fix += ": https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem"
+	case "aws-cn":
+		problem.Fix += ": https://rds-truststore.s3.cn-north-1.amazonaws.com.cn/global/global-bundle.pem"
+	}
+	return problem
 }

@@ -7,7 +7,7 @@
 //
 // Compare its SHA-256 with a source of its own, then run, from the root of the module,
 //
-//	go run ./internal/cmd/rdsroots -in global-bundle.pem -sha256 <hex> -date <day of download> -out roots/rds.pem
+//	go run ./internal/cmd/rdsroots -in global-bundle.pem -sha256 <hex> -date <day of download> -out internal/roots/rds.pem
 //
 // The same input always gives the same output: certificates are judged expired
 // at the given date, and sorted.

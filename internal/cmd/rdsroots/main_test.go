@@ -171,10 +171,10 @@ func TestGenerateErrors(t *testing.T) {
 	}
 }
 
-// The line that renews the embedded file and the file itself tell of one bundle.
+// The line that renews the embedded file and the file itself name one bundle.
 func TestGenerateLineMatchesEmbeddedFile(t *testing.T) {
 	root := filepath.Join("..", "..", "..")
-	source, err := os.ReadFile(filepath.Join(root, "roots.go"))
+	source, err := os.ReadFile(filepath.Join(root, "internal", "roots", "roots.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +182,7 @@ func TestGenerateLineMatchesEmbeddedFile(t *testing.T) {
 	if match == nil {
 		t.Fatal("no go:generate line")
 	}
-	embedded, err := os.ReadFile(filepath.Join(root, string(match[3])))
+	embedded, err := os.ReadFile(filepath.Join(root, "internal", "roots", string(match[3])))
 	if err != nil {
 		t.Fatal(err)
 	}
