@@ -1,9 +1,11 @@
 package rdsiam
 
 import (
+	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"go.uber.org/goleak"
 )
 
 // SignedToken is what a source makes of a text that the SDK signed.
@@ -33,3 +35,5 @@ func Reusable(signed, expires, now time.Time) bool {
 	slot.current.Store((&signingSource{reuse: defaultReuse}).reusable(Token{signed: signed, expires: expires}))
 	return slot.reuse(now) != nil
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
