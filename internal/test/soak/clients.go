@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/feature/rds/auth"
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
@@ -18,6 +17,9 @@ import (
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
+
+// reuse is for how long the library reuses a token.
+const reuse = 5 * time.Second
 
 // loginTimeout is how long a client waits for a login.
 const loginTimeout = 5 * time.Second
@@ -39,19 +41,21 @@ type client struct {
 }
 
 func newClients(l *lab) ([]client, error) {
-	tokens := rdsiam.NewTokenSource(l.provider, rdsiam.WithReuse(2*time.Second))
+	tokens := rdsiam.NewTokenSource(l.provider, rdsiam.WithReuse(reuse))
 	var clients []client
-	for _, add := range []func(*lab, rdsiam.TokenSource) ([]client, error){postgresqlClients, mysqlClients} {
-		more, err := add(l, tokens)
-		if err != nil {
-			return nil, err
+	for _, user := range users {
+		for _, add := range []func(*lab, rdsiam.TokenSource, string) ([]client, error){postgresqlClients, mysqlClients} {
+			more, err := add(l, tokens, user)
+			if err != nil {
+				return nil, err
+			}
+			clients = append(clients, more...)
 		}
-		clients = append(clients, more...)
 	}
 	return clients, nil
 }
 
-func postgresqlClients(l *lab, tokens rdsiam.TokenSource) ([]client, error) {
+func postgresqlClients(l *lab, tokens rdsiam.TokenSource, user string) ([]client, error) {
 	config, err := pgx.ParseConfig("postgres://" + user + "@" + l.postgresql.endpoint + "/postgres?sslmode=verify-full")
 	if err != nil {
 		return nil, err
@@ -63,7 +67,7 @@ func postgresqlClients(l *lab, tokens rdsiam.TokenSource) ([]client, error) {
 		return nil, err
 	}
 	hook := rdspgx.BeforeConnect(tokens, rdsiam.WithRootCAs(l.roots))
-	signed := l.signAnew(l.postgresql)
+	signed := l.signAnew(l.postgresql, user)
 	bare := func(ctx context.Context, config *pgx.ConnConfig) (err error) {
 		config.TLSConfig = l.tlsConfig(l.postgresql)
 		config.Password, err = signed(ctx)
@@ -89,7 +93,7 @@ func postgresqlClients(l *lab, tokens rdsiam.TokenSource) ([]client, error) {
 	}, nil
 }
 
-func mysqlClients(l *lab, tokens rdsiam.TokenSource) ([]client, error) {
+func mysqlClients(l *lab, tokens rdsiam.TokenSource, user string) ([]client, error) {
 	config := mysql.NewConfig()
 	config.User, config.Net, config.Addr, config.DBName = user, "tcp", l.mariadb.endpoint, ""
 	config.DialFunc = l.dial(l.mariadb)
@@ -102,7 +106,7 @@ func mysqlClients(l *lab, tokens rdsiam.TokenSource) ([]client, error) {
 	if err != nil {
 		return nil, err
 	}
-	signed := l.signAnew(l.mariadb)
+	signed := l.signAnew(l.mariadb, user)
 	bare, err := withHook(config, func(ctx context.Context, config *mysql.Config) (err error) {
 		config.TLS, config.AllowCleartextPasswords = l.tlsConfig(l.mariadb), true
 		config.Passwd, err = signed(ctx)
@@ -141,10 +145,9 @@ func connectAndPing(connector driver.Connector) func(context.Context) error {
 }
 
 // signAnew is what teams write by hand: the SDK's cache, and a token for each login.
-func (l *lab) signAnew(d *database) func(context.Context) (string, error) {
-	cache := aws.NewCredentialsCache(l.provider)
+func (l *lab) signAnew(d *database, user string) func(context.Context) (string, error) {
 	return func(ctx context.Context) (string, error) {
-		return auth.BuildAuthToken(ctx, d.endpoint, "eu-west-1", user, cache)
+		return auth.BuildAuthToken(ctx, d.endpoint, "eu-west-1", user, l.controlCache)
 	}
 }
 

@@ -7,14 +7,16 @@ import (
 	"fmt"
 	"sync/atomic"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+
 	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-const (
-	user   = "app"
-	policy = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "rds-db:connect", "Resource": "*"}]}`
-)
+// users are several, so that several tokens are in use at once.
+var users = []string{"app0", "app1", "app2", "app3", "app4", "app5", "app6", "app7"}
+
+const policy = `{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "rds-db:connect", "Resource": "*"}]}`
 
 // database is a real server under an RDS name.
 type database struct {
@@ -29,7 +31,8 @@ type database struct {
 type lab struct {
 	postgresql, mariadb *database
 	provider            *provider
-	roots               *x509.CertPool // of both authorities
+	controlCache        *aws.CredentialsCache // what the control signs with
+	roots               *x509.CertPool        // of both authorities
 	next                *rdsiamtest.CertificateAuthority
 	link                atomic.Int32 // a linkMode
 	opened              links
@@ -49,7 +52,8 @@ func startLab(ctx context.Context) (*lab, error) {
 	l.postgresql = &database{endpoint: "soak.abc123.eu-west-1.rds.amazonaws.com:5432", start: realserver.StartPostgreSQL}
 	l.mariadb = &database{endpoint: "soak.abc123.eu-west-1.rds.amazonaws.com:3306", start: realserver.StartMariaDB}
 	l.provider = &provider{policy: policy, freed: make(chan struct{}), announce: l.announce}
-	settings := []rdsiamtest.Option{rdsiamtest.WithCertificateAuthority(first), rdsiamtest.WithIAMUser(user)}
+	l.controlCache = aws.NewCredentialsCache(l.provider)
+	settings := []rdsiamtest.Option{rdsiamtest.WithCertificateAuthority(first), rdsiamtest.WithIAMUser(users...)}
 	if l.postgresql.verifier, err = rdsiamtest.NewPostgreSQL(append(settings, rdsiamtest.WithEndpoint(l.postgresql.endpoint))...); err != nil {
 		return nil, err
 	}
@@ -74,7 +78,7 @@ func (l *lab) announce(identities ...rdsiamtest.Identity) error {
 // serve starts a real server and has clients dial it.
 func (d *database) serve(ctx context.Context) (*realserver.Server, error) {
 	server, err := d.start(ctx, realserver.Options{
-		Check: d.verifier.Verify, Certificate: d.verifier.Certificate(), IAMUsers: []string{user},
+		Check: d.verifier.Verify, Certificate: d.verifier.Certificate(), IAMUsers: users,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.endpoint, err)

@@ -5,7 +5,7 @@
 //
 //	go run ./internal/test/soak -document docs/evidence.md
 //
-// It ends within ten minutes. Tokens are reused for 2 seconds and credentials live 100
+// It ends within ten minutes. Tokens are reused for 5 seconds and credentials live 80
 // seconds, so that many lives fit.
 package main
 
@@ -20,7 +20,7 @@ import (
 )
 
 func main() {
-	phase := flag.Duration("phase", 20*time.Second, "how long each fault lasts, and how long the rest after it")
+	phase := flag.Duration("phase", 20*time.Second, "how long a fault lasts, at least; a rest of half of that follows")
 	workers := flag.Int("workers", 200, "how many log in through the library; the control has a quarter of that on top")
 	document := flag.String("document", "", "file whose table of the soak is replaced")
 	only := flag.String("only", "", "run the phase of this name alone")

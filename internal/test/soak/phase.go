@@ -8,7 +8,7 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// phase is one kind of trouble. It lasts for a while, then comes rest of the same length.
+// phase is one kind of trouble. It lasts for a while, then comes a rest.
 type phase struct {
 	name  string
 	lasts time.Duration
@@ -18,6 +18,7 @@ type phase struct {
 }
 
 func (l *lab) phases(lasts time.Duration) []phase {
+	rest := lasts / 2
 	faults := func(f rdsiamtest.Faults) func(context.Context) error {
 		return func(context.Context) error { l.setFaults(f); return nil }
 	}
@@ -29,23 +30,23 @@ func (l *lab) phases(lasts time.Duration) []phase {
 	}
 	return []phase{
 		{name: "nothing", lasts: lasts, rest: 0},
-		{name: "provider fails, shorter than a credential's life", lasts: lasts, rest: lasts,
+		{name: "provider fails, shorter than a credential's life", lasts: lasts, rest: rest,
 			begin: credentials(failing), end: credentials(well)},
-		{name: "provider fails, longer than a credential's life", lasts: credentialLife + lasts, rest: lasts,
+		{name: "provider fails, longer than a credential's life", lasts: credentialLife + lasts, rest: rest,
 			begin: credentials(failing), end: credentials(well)},
-		{name: "provider hangs", lasts: lasts, rest: lasts, begin: credentials(hanging), end: credentials(well)},
-		{name: "provider hangs until credentials are old", lasts: credentialLife/2 + lasts, rest: lasts,
+		{name: "provider hangs", lasts: lasts, rest: rest, begin: credentials(hanging), end: credentials(well)},
+		{name: "provider hangs until credentials are old", lasts: credentialLife/2 + lasts, rest: rest,
 			begin: credentials(hanging), end: credentials(well)},
-		{name: "servers restart", lasts: lasts, rest: lasts, begin: l.restart},
-		{name: "failover", lasts: lasts, rest: lasts, begin: l.failOver},
-		{name: "throttle of 3 new tokens a second", lasts: lasts, rest: lasts,
+		{name: "servers restart", lasts: lasts, rest: rest, begin: l.restart},
+		{name: "failover", lasts: lasts, rest: rest, begin: l.failOver},
+		{name: "throttle of 3 new tokens a second", lasts: lasts, rest: rest,
 			begin: faults(rdsiamtest.Faults{NewTokensPerSecond: 3}), end: faults(rdsiamtest.Faults{})},
-		{name: "servers' clock 10 minutes ahead", lasts: lasts, rest: lasts,
+		{name: "servers' clock 10 minutes ahead", lasts: lasts, rest: rest,
 			begin: faults(rdsiamtest.Faults{ClockOffset: 10 * time.Minute}), end: faults(rdsiamtest.Faults{})},
-		{name: "servers' clock 10 minutes behind", lasts: lasts, rest: lasts,
+		{name: "servers' clock 10 minutes behind", lasts: lasts, rest: rest,
 			begin: faults(rdsiamtest.Faults{ClockOffset: -10 * time.Minute}), end: faults(rdsiamtest.Faults{})},
-		{name: "another certificate authority", lasts: lasts, rest: lasts, begin: l.changeCertificates},
-		{name: "half-open sockets", lasts: lasts, rest: lasts, begin: link(frozen), end: link(open)},
+		{name: "another certificate authority", lasts: lasts, rest: rest, begin: l.changeCertificates},
+		{name: "half-open sockets", lasts: lasts, rest: rest, begin: link(frozen), end: link(open)},
 	}
 }
 

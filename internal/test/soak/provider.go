@@ -12,9 +12,8 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// credentialLife is longer than the minute ahead of their expiry in which the library
-// asks for new ones.
-const credentialLife = 100 * time.Second
+// credentialLife is short, so that many lives fit. The library asks for others halfway.
+const credentialLife = 80 * time.Second
 
 type providerMode int
 
