@@ -251,7 +251,7 @@ func checkUserText(setting, text string) *ConfigError {
 	return nil
 }
 
-// isOutsidePolicies tells of characters that a policy may not have (invalid UTF-8
+// isOutsidePolicies reports characters that a policy may not have (invalid UTF-8
 // among them, which ranges as U+FFFD), and of the control characters that it may
 // have but no name in it should.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html

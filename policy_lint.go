@@ -128,7 +128,7 @@ func (l *linter) lintActions(s policyStatement) {
 	misspelled := false
 	for _, action := range s.Action {
 		switch {
-		case isMisspelt(action):
+		case isMisspelled(action):
 			misspelled = true
 			l.fail("wrong-action", "Action", action, "is no action of database logins", "write rds-db:connect")
 		case isConnect(action) && !strings.EqualFold(action, connectAction):
@@ -176,7 +176,7 @@ func (s policyStatement) path(i int) string {
 
 // isAboutConnect reports whether the statement allows logins or was meant to.
 func (s policyStatement) isAboutConnect() bool {
-	return s.allowsConnect() || slices.ContainsFunc(s.Action, isMisspelt) || slices.ContainsFunc(s.Resource, namesUsers)
+	return s.allowsConnect() || slices.ContainsFunc(s.Action, isMisspelled) || slices.ContainsFunc(s.Resource, namesUsers)
 }
 
 func (s policyStatement) allowsConnect() bool {
@@ -190,19 +190,19 @@ func (s policyStatement) allowsConnect() bool {
 // users.
 func (s policyStatement) isOnlyConnect() bool {
 	return s.Action != nil && !slices.ContainsFunc(s.Action, func(action string) bool {
-		return !strings.EqualFold(action, connectAction) && !isMisspelt(action)
+		return !strings.EqualFold(action, connectAction) && !isMisspelled(action)
 	})
 }
 
 func isConnect(action string) bool { return iampolicy.ActionMatches(action, connectAction) }
 
-// isMisspelt tells of actions that nobody writes who does not mean rds-db:connect.
-func isMisspelt(action string) bool {
+// isMisspelled reports actions that can only mean rds-db:connect.
+func isMisspelled(action string) bool {
 	action = strings.ToLower(action)
 	return !isConnect(action) && (strings.HasPrefix(action, service+":") || action == "rds:connect")
 }
 
-// namesUsers tells of ARNs of database users, also misspelled ones. Those of Redshift look
+// namesUsers reports ARNs of database users, also misspelled ones. Those of Redshift look
 // alike and are none.
 func namesUsers(resource string) bool {
 	return strings.Contains(resource, ":"+service+":") ||
@@ -247,7 +247,7 @@ func (l *linter) lintShape(text string, problem *ConfigError) {
 	l.fail("arn", resourceElement, text, problem.Problem, problem.Fix)
 }
 
-// endsInWildcard tells of ARNs that are cut short before the user by a wildcard.
+// endsInWildcard reports ARNs that are cut short before the user by a wildcard.
 func endsInWildcard(parts []string) bool {
 	if len(parts) != arnParts || parts[2] != service && !hasWildcard(parts[2]) {
 		return false
@@ -313,10 +313,10 @@ func (l *linter) lintUser(text, user string) {
 	case read.Wildcard:
 		l.warn("user-wildcard", resourceElement, text, "* and ? are wildcards and match other users too", "if they belong to the name, write ${*} and ${?}")
 	case !read.IsLiteral():
-	case isSpeltAsInSQL(read.Literal):
+	case isSpelledAsInSQL(read.Literal):
 		l.warn("user", resourceElement, text, "quotes, a host and slashes belong to the name here; few users have such", "write the name alone")
 	case slices.Contains(masters, strings.ToLower(read.Literal)):
-		l.warn("admin-user", resourceElement, text, "looks like the master user, whom IAM authentication locks out of its password in PostgreSQL", "make a user for the purpose")
+		l.warn("admin-user", resourceElement, text, "looks like the master user, which IAM authentication locks out of its password in PostgreSQL", "make a user for the purpose")
 	default:
 		l.report("user", text, checkUserName(read.Literal))
 	}
@@ -336,8 +336,8 @@ func (l *linter) lintVariables(code, text, part string) {
 	}
 }
 
-// isSpeltAsInSQL tells of names such as 'app', app@% and /app.
-func isSpeltAsInSQL(name string) bool {
+// isSpelledAsInSQL reports names such as 'app', app@% and /app.
+func isSpelledAsInSQL(name string) bool {
 	return strings.HasSuffix(name, "@%") || strings.HasPrefix(name, "/") || len(name) > 1 && name[0] == name[len(name)-1] && strings.ContainsRune("'\"`", rune(name[0]))
 }
 
@@ -348,7 +348,7 @@ func (l *linter) report(code, text string, problem *ConfigError) {
 	}
 }
 
-// hasWildcard tells of wildcards outside the escapes of the policy language.
+// hasWildcard reports wildcards outside the escapes of the policy language.
 func hasWildcard(text string) bool {
 	read, err := iampolicy.ReadText(text)
 	return err == nil && read.Wildcard

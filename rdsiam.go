@@ -72,7 +72,7 @@ type Driver interface {
 	// with every trace of the token removed.
 	Open(context.Context, TokenSource) (driver.Conn, error)
 
-	// Login says whom Open logs in as and where, the first host where there are
+	// Login returns the user and endpoint that Open uses, the first host where there are
 	// several, as far as that is known before a connection is made.
 	Login() Login
 
