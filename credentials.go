@@ -222,7 +222,7 @@ func (k *keeper) silence(ctx context.Context, silent bool, started time.Time) ti
 // isSilence reports whether the wait for a cache ended before there was an answer. An error
 // of the provider is always wrapped.
 func isSilence(err error) bool {
-	_, ok := err.(*aws.RequestCanceledError)
+	_, ok := err.(*aws.RequestCanceledError) //nolint:errorlint // only the error itself counts
 	return ok
 }
 

@@ -90,7 +90,7 @@ func explain(login Login, err error) (_ Explanation, answer string) {
 // isOfTheSource reports whether an error says why there is no token. What a token source
 // was answered, by a database of its own, say, is not about this login.
 func isOfTheSource(err error) bool {
-	_, ok := err.(*CredentialsError)
+	_, ok := err.(*CredentialsError) //nolint:errorlint // asked of each error in the tree
 	return ok
 }
 

@@ -49,7 +49,7 @@ func TestExplainRealPostgreSQL(t *testing.T) {
 				{"pool_max_conns=4", causes.UnknownParameter, "pgxpool"},
 				{"hostaddr=127.0.0.1", causes.UnknownParameter, "WithEndpoint"},
 				{"gssencmode=disable", causes.UnknownParameter, "libpq"},
-				{"aplication_name=x", causes.UnknownParameter, "spelling"},
+				{"aplikation_name=x", causes.UnknownParameter, "spelling"},
 				{"role=reporting", causes.RoleParameter, `GRANT "reporting" TO "app"`},
 				{"role=nobody", causes.RoleParameter, `GRANT "nobody" TO "app"`},
 				{"options=-c%20role%3Dreporting", causes.RoleParameter, `GRANT "reporting" TO "app"`},

@@ -82,7 +82,7 @@ var postgres = []Symptom{
 	{Name: "parameter of pgxpool", Host: Instance, Err: Postgres{"42704", `unrecognized configuration parameter "pool_max_conns"`}},
 	{Name: "parameter of libpq", Host: Instance, Err: Postgres{"42704", `unrecognized configuration parameter "gssencmode"`}},
 	{Name: "address of libpq", Host: Instance, Err: Postgres{"42704", `unrecognized configuration parameter "hostaddr"`}},
-	{Name: "parameter with a typo", Host: Instance, Err: Postgres{"42704", `unrecognized configuration parameter "aplication_name"`}},
+	{Name: "parameter with a typo", Host: Instance, Err: Postgres{"42704", `unrecognized configuration parameter "aplikation_name"`}},
 	{Name: "wrong value of a setting", Host: Instance, Err: Postgres{"22023", `invalid value for parameter "work_mem": "lots"`}},
 	{Name: "setting of the superuser", Host: Instance, Err: Postgres{"42501", `permission denied to set parameter "log_statement"`}},
 	{Name: "setting of the start", Host: Instance, Err: Postgres{"55P02", `parameter "shared_buffers" cannot be changed without restarting the server`}},
