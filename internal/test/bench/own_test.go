@@ -4,10 +4,12 @@ import (
 	"context"
 	"io"
 	"net"
+	"strings"
 	"testing"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // maxOwnAllocations is the limit for one login, with a token that is given out again.
@@ -59,11 +61,24 @@ func repeat(tb testing.TB, connect connect) operation {
 
 func ownParts(tb testing.TB) (ways []way) {
 	ways = waysOfPGX(tb, cannedPGX(tb), nowhere(tb, 5432))
+	for _, way := range waysOfPGX(tb, withHooks(cannedPGX(tb)), nowhere(tb, 5432)) {
+		way.name = strings.Replace(way.name, "driver=pgx", "driver=pgx/callers=hooks", 1)
+		ways = append(ways, way)
+	}
 	for _, way := range waysOfMySQL(tb, undialedMySQL(tb), nowhere(tb, 3306)) {
 		way.base, way.ours = untilDialed(tb, way.base), untilDialed(tb, way.ours)
 		ways = append(ways, way)
 	}
 	return ways
+}
+
+// withHooks gives a configuration hooks of the caller's own, which the library has to chain.
+func withHooks(config *pgx.ConnConfig) *pgx.ConnConfig {
+	config.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) { return conn, nil }
+	config.OnPgError = func(*pgconn.PgConn, *pgconn.PgError) bool { return false }
+	config.OnNotice = func(*pgconn.PgConn, *pgconn.Notice) {}
+	config.ValidateConnect = func(context.Context, *pgconn.PgConn) error { return nil }
+	return config
 }
 
 // nowhere is an account at a server that nobody dials.
@@ -88,7 +103,7 @@ func cannedPGX(tb testing.TB) *pgx.ConnConfig {
 }
 
 // dialed is what a dial panics with: the login ends there on both sides, without the
-// handling of an error. All that rdsmysql does comes before it.
+// handling of an error. What rdsmysql does comes before it, but for its look at the greeting.
 type dialed struct{}
 
 func undialedMySQL(tb testing.TB) *mysql.Config {
