@@ -62,4 +62,17 @@
 // with rights in several databases is described and applied once for each, under the same name.
 // MemberOf, MaxConnections and Comment belong to the account in all databases: give the
 // same in each description.
+//
+// # Codes
+//
+// The codes of this package's ConfigErrors, besides those of package rdsiam, are:
+//
+//	comment-backslash, comment-control-character, comment-not-utf8, comment-unsupported,
+//	drop-options-unsupported, engine-unset, future-objects-kind, grant-empty,
+//	grant-other-database, grant-privilege, grant-target, host-form, host-local, host-of-role,
+//	max-connections-negative, member-of-itself, name-above-ffff, name-control-character,
+//	name-empty, name-not-utf8, name-of-server, name-reserved, name-spaces, name-too-long,
+//	name-trailing-space, partial-revokes-unsupported, plaintext-of-role, preset-unsupported,
+//	reach-unknown, reassign-to-itself, resource-is-no-proxy, resource-is-proxy, role-none,
+//	role-second.
 package provision

@@ -148,7 +148,7 @@ func newPreset(p preset, options []PresetOption) Grant {
 func (p preset) grants(e Engine) ([]Grant, error) {
 	if e != PostgreSQL {
 		if len(p.schemas)+len(p.owners) > 0 {
-			return nil, describe("Account.Grants", p.database, "has a preset with InSchemas or FutureTablesOf, which are for PostgreSQL",
+			return nil, configError("preset-unsupported", "Account.Grants", p.database, "has a preset with InSchemas or FutureTablesOf, which are for PostgreSQL",
 				"leave them out: a grant on a database of "+e.String()+" covers all that is in it, now and later")
 		}
 		if p.write {

@@ -164,13 +164,13 @@ func (a Account) PlanDrop(d DropOptions) (*Plan, error) {
 			}
 		}
 		if d.ReassignTo == a.Name {
-			return nil, describe("DropOptions.ReassignTo", d.ReassignTo, "is the account that is to be dropped", "name another role")
+			return nil, configError("reassign-to-itself", "DropOptions.ReassignTo", d.ReassignTo, "is the account that is to be dropped", "name another role")
 		}
 		p.dropPostgreSQL(d)
 		return p, nil
 	}
 	if d.ReassignTo != "" || d.KeepRole {
-		return nil, describe("DropOptions", d.ReassignTo, "ReassignTo and KeepRole are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
+		return nil, configError("drop-options-unsupported", "DropOptions", d.ReassignTo, "ReassignTo and KeepRole are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
 	}
 	p.dropMySQL(d)
 	return p, nil
@@ -186,7 +186,7 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 		return nil, options{}, err
 	}
 	if settings.partialRevokes && a.Engine != MySQL {
-		return nil, options{}, describe("PartialRevokes", "", a.Engine.String()+" has no partial revokes", "leave the option out")
+		return nil, options{}, configError("partial-revokes-unsupported", "PartialRevokes", "", a.Engine.String()+" has no partial revokes", "leave the option out")
 	}
 	want, err := a.Engine.expand(a.Grants)
 	if err != nil {

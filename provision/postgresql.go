@@ -70,7 +70,7 @@ func oneDatabase(grants []Grant) error {
 		case name == "":
 			name = g.preset.database
 		case name != g.preset.database:
-			return describe("Account.Grants", g.preset.database, "is another database than "+quoted(name)+", and a plan for PostgreSQL works in one",
+			return configError("grant-other-database", "Account.Grants", g.preset.database, "is another database than "+quoted(name)+", and a plan for PostgreSQL works in one",
 				"describe the account once for each database, under the same name")
 		}
 	}
