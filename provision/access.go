@@ -189,9 +189,9 @@ func (e Engine) checkTarget(t target) error {
 	}
 	if t.level == levelDefault {
 		if t.kind < Tables || t.kind > Routines {
-			return configError("future-objects-kind", "Account.Grants", "", "Default has no kind of object", "choose Tables, Sequences or Routines")
+			return configError("future-objects-kind", "Account.Grants", "", "FutureObjects has no kind of object", "choose Tables, Sequences or Routines")
 		}
-		if err := e.checkAccountName("owner of Default", t.owner); err != nil {
+		if err := e.checkAccountName("owner of FutureObjects", t.owner); err != nil {
 			return err
 		}
 	}

@@ -41,7 +41,7 @@
 // Plans are run by the master user, or by a role that may create accounts and may grant what is
 // granted. No superuser and no RELOAD is needed. In PostgreSQL 16 and newer the runner
 // needs ADMIN OPTION on rds_iam and on the roles in MemberOf, and for grants of
-// [Default] it must be a member of the owner, in every version. In MySQL and MariaDB it needs SELECT
+// [FutureObjects] it must be a member of the owner, in every version. In MySQL and MariaDB it needs SELECT
 // on the database mysql, and for MemberOf ROLE_ADMIN, in MariaDB ADMIN OPTION on the role and
 // UPDATE on the database mysql.
 //

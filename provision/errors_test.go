@@ -18,7 +18,7 @@ func TestErrorKinds(t *testing.T) {
 	tests := []struct {
 		name   string
 		engine provision.Engine
-		kind   provision.Kind
+		kind   provision.StatementKind
 		err    error
 		want   error
 		code   string

@@ -123,7 +123,7 @@ func (p *Plan) revokeHandingOn() {
 }
 
 // myMembership adds the statement that grants or revokes a role.
-func (p *Plan) myMembership(kind Kind, a access, t target) {
+func (p *Plan) myMembership(kind StatementKind, a access, t target) {
 	switch {
 	case kind == KindGrant:
 		p.add(kind, change(kind, "membership", t.String()), "GRANT "+p.myRole(t)+" TO "+p.mySQLAccount())
