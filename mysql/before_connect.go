@@ -4,7 +4,6 @@ import (
 	"reflect"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/rdsiam/rdsiam"
 )
 
 // refuseBeforeConnect refuses a Config whose own hook ours would replace, and one of which
@@ -18,13 +17,13 @@ func refuseBeforeConnect(config *mysql.Config, clearHook mysql.Option) error {
 		return nil
 	}
 	if err := rest.Apply(clearHook); err != nil || !equalsItself(rest) {
-		return &rdsiam.ConfigError{Code: "before-connect-unknown", Setting: "mysql.Config",
-			Problem: "this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function",
-			Fix:     "use ParseDSN, or a version of the driver that rdsmysql was tested with"}
+		return configError("before-connect-unknown", "mysql.Config", "",
+			"this version of go-sql-driver/mysql does not let rdsmysql see whether the Config has a BeforeConnect function",
+			"use ParseDSN, or a version of the driver that rdsmysql was tested with")
 	}
-	return &rdsiam.ConfigError{Code: "before-connect-set", Setting: "mysql.BeforeConnect",
-		Problem: "the Config has a BeforeConnect function, and the driver keeps only one, which has to be the one that sets the token",
-		Fix:     "leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver"}
+	return configError("before-connect-set", "mysql.BeforeConnect", "",
+		"the Config has a BeforeConnect function, and the driver keeps only one, which has to be the one that sets the token",
+		"leave it out of the Config and give it to WithBeforeConnect of the rdsmysql.Driver")
 }
 
 func equalsItself(config mysql.Config) bool { return reflect.DeepEqual(config, config) }

@@ -46,8 +46,9 @@ func hookedConnector(config *mysql.Config, hook func(context.Context, *mysql.Con
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "the driver does not accept it: " + err.Error(),
-			Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
+		return nil, configError("mysql-config-refused", "mysql.Config", "",
+			"the driver does not accept it: "+err.Error(),
+			"correct it; TLS configurations and server keys must be registered before they are named")
 	}
 	return connector, nil
 }

@@ -35,6 +35,15 @@
 // # Passwords
 //
 // A password in a DSN is an error. Config.Passwd is discarded.
+//
+// # Codes
+//
+// The codes of this package's ConfigErrors, besides those of package rdsiam, are:
+//
+//	address-default, before-connect-set, before-connect-unknown, driver-zero, dsn-parameter,
+//	dsn-password, dsn-unreadable, dsn-url, mysql-config-nil, mysql-config-refused,
+//	mysql-user-too-long, old-passwords, plaintext-fallback, tls-false, tls-name-late,
+//	tls-preferred, tls-skip-verify, unix-socket.
 package rdsmysql
 
 import (
@@ -79,8 +88,9 @@ func ParseDSN(dsn string, options ...rdsiam.EndpointOption) (*Driver, error) {
 // is wrong with the Config is reported now, as a [*rdsiam.ConfigError].
 func New(config *mysql.Config, options ...rdsiam.EndpointOption) (*Driver, error) {
 	if config == nil {
-		return nil, &rdsiam.ConfigError{Setting: "mysql.Config", Problem: "is nil",
-			Fix: "make it with mysql.NewConfig or mysql.ParseDSN"}
+		return nil, configError("mysql-config-nil", "mysql.Config", "",
+			"is nil",
+			"make it with mysql.NewConfig or mysql.ParseDSN")
 	}
 	if err := refuseBeforeConnect(config, mysql.BeforeConnect(nil)); err != nil {
 		return nil, err
@@ -136,8 +146,9 @@ func (d *Driver) WithBeforeConnect(fn func(context.Context, *mysql.Config) error
 // the login, and what RejectReadOnly does to statements is the driver's own.
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
-		return nil, &rdsiam.ConfigError{Setting: "rdsmysql.Driver", Problem: "is nil or its zero value",
-			Fix: "make it with rdsmysql.ParseDSN or rdsmysql.New"}
+		return nil, configError("driver-zero", "rdsmysql.Driver", "",
+			"is nil or its zero value",
+			"make it with rdsmysql.ParseDSN or rdsmysql.New")
 	}
 	connector, err := d.changedConnector(ctx)
 	if err != nil {

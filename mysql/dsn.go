@@ -6,7 +6,6 @@ import (
 	"unicode"
 
 	"github.com/go-sql-driver/mysql"
-	"github.com/rdsiam/rdsiam"
 )
 
 const dsnForm = "write it as user@tcp(host:3306)/database?parameter=value, with values percent-encoded"
@@ -16,15 +15,18 @@ const dsnForm = "write it as user@tcp(host:3306)/database?parameter=value, with 
 // part may be a password.
 func parseDSN(dsn string) (*mysql.Config, error) {
 	if strings.Contains(dsn, "://") {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "is a URL, which go-sql-driver/mysql cannot read", Fix: dsnForm}
+		return nil, configError("dsn-url", "DSN", "",
+			"is a URL, which go-sql-driver/mysql cannot read",
+			dsnForm)
 	}
 	config, err := driverParseDSN(dsn)
 	if err != nil {
 		return nil, explainDSN(dsn)
 	}
 	if config.Passwd != "" {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a password, and the login uses a token in its place",
-			Fix: "remove the password: user@tcp(host:3306)/database"}
+		return nil, configError("dsn-password", "DSN", "",
+			"contains a password, and the login uses a token in its place",
+			"remove the password: user@tcp(host:3306)/database")
 	}
 	return config, nil
 }
@@ -41,11 +43,14 @@ func explainDSN(dsn string) error {
 			break
 		}
 		if _, err := driverParseDSN("/?" + parameter); err != nil {
-			return &rdsiam.ConfigError{Setting: "DSN parameter", Value: name, Problem: "the driver does not accept its value",
-				Fix: "correct it; TLS configurations and server keys must be registered before they are named"}
+			return configError("dsn-parameter", "DSN parameter", name,
+				"the driver does not accept its value",
+				"correct it; TLS configurations and server keys must be registered before they are named")
 		}
 	}
-	return &rdsiam.ConfigError{Setting: "DSN", Problem: "go-sql-driver/mysql cannot read it", Fix: dsnForm}
+	return configError("dsn-unreadable", "DSN", "",
+		"go-sql-driver/mysql cannot read it",
+		dsnForm)
 }
 
 // driverParseDSN is mysql.ParseDSN without its panic over the parameter strict, which

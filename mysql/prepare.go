@@ -64,33 +64,42 @@ func checkSettings(config *mysql.Config) error {
 	const removeTLS = "remove tls from the DSN, or TLSConfig from the mysql.Config, and the connection uses TLS that verifies the server"
 	switch config.Net {
 	case "unix", "unixgram", "unixpacket":
-		return &rdsiam.ConfigError{Setting: "net", Value: config.Net, Problem: "RDS has no unix sockets, and a socket has no host name to sign or verify",
-			Fix: "use tcp(host:3306), or a network registered with mysql.RegisterDialContext together with rdsiam.WithEndpoint"}
+		return configError("unix-socket", "net", config.Net,
+			"RDS has no unix sockets, and a socket has no host name to sign or verify",
+			"use tcp(host:3306), or a network registered with mysql.RegisterDialContext together with rdsiam.WithEndpoint")
 	}
 	switch config.TLSConfig {
 	case "false":
-		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text", Fix: removeTLS}
+		return configError("tls-false", "tls", config.TLSConfig,
+			"would send the token in clear text",
+			removeTLS)
 	case "preferred":
-		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token in clear text to a server that offers no TLS, and never verifies the server", Fix: removeTLS}
+		return configError("tls-preferred", "tls", config.TLSConfig,
+			"would send the token in clear text to a server that offers no TLS, and never verifies the server",
+			removeTLS)
 	case "skip-verify":
-		return &rdsiam.ConfigError{Setting: "tls", Value: config.TLSConfig, Problem: "would send the token to a server that nobody has verified",
-			Fix: removeTLS + "; give roots of your own with rdsiam.WithRootCAs"}
+		return configError("tls-skip-verify", "tls", config.TLSConfig,
+			"would send the token to a server that nobody has verified",
+			removeTLS+"; give roots of your own with rdsiam.WithRootCAs")
 	case "", "true":
 	default:
 		if config.TLS == nil {
-			return &rdsiam.ConfigError{Setting: "TLSConfig", Value: config.TLSConfig, Problem: "was named inside a BeforeConnect function, where the driver no longer looks up registered TLS configurations",
-				Fix: "name it in the Config that is given to mysql.NewConnector, or set Config.TLS"}
+			return configError("tls-name-late", "TLSConfig", config.TLSConfig,
+				"was named inside a BeforeConnect function, where the driver no longer looks up registered TLS configurations",
+				"name it in the Config that is given to mysql.NewConnector, or set Config.TLS")
 		}
 	}
 	if config.AllowFallbackToPlaintext {
-		return &rdsiam.ConfigError{Setting: "AllowFallbackToPlaintext", Value: "true", Problem: "would send the token in clear text to a server that offers no TLS",
-			Fix: "remove it"}
+		return configError("plaintext-fallback", "AllowFallbackToPlaintext", "true",
+			"would send the token in clear text to a server that offers no TLS",
+			"remove it")
 	}
 	if config.AllowOldPasswords {
 		// Refused rather than turned off, because the driver's answer to a server
 		// that asks for it is to advise turning it on.
-		return &rdsiam.ConfigError{Setting: "AllowOldPasswords", Value: "true", Problem: "would let a server ask for a hash of the token that is easily reversed; RDS never does",
-			Fix: "remove it"}
+		return configError("old-passwords", "AllowOldPasswords", "true",
+			"would let a server ask for a hash of the token that is easily reversed; RDS never does",
+			"remove it")
 	}
 	return nil
 }
@@ -100,9 +109,9 @@ func checkUser(login rdsiam.Login) error {
 		return err
 	}
 	if n := utf8.RuneCountInString(login.User); n > maxUser {
-		return &rdsiam.ConfigError{Setting: "user", Value: string([]rune(login.User)[:maxUser]) + "…",
-			Problem: fmt.Sprintf("has %d characters, and MariaDB allows %d, MySQL 32", n, maxUser),
-			Fix:     "name the database user as the database spells it"}
+		return configError("mysql-user-too-long", "user", string([]rune(login.User)[:maxUser])+"…",
+			fmt.Sprintf("has %d characters, and MariaDB allows %d, MySQL 32", n, maxUser),
+			"name the database user as the database spells it")
 	}
 	return nil
 }
@@ -114,8 +123,9 @@ func resolve(addr string, resolver *endpoints.Resolver) (rdsiam.Endpoint, error)
 	}
 	var refused *rdsiam.ConfigError
 	if errors.As(err, &refused) && addr == defaultAddr && refused.Setting == "endpoint" {
-		return rdsiam.Endpoint{}, &rdsiam.ConfigError{Setting: "Addr", Value: addr, Problem: "is this machine, and what the driver dials where no address is given; it is no RDS endpoint",
-			Fix: "give the endpoint, as in user@tcp(host:3306)/database, and, if this is a tunnel, its other end with rdsiam.WithEndpoint"}
+		return rdsiam.Endpoint{}, configError("address-default", "Addr", addr,
+			"is this machine, and what the driver dials where no address is given; it is no RDS endpoint",
+			"give the endpoint, as in user@tcp(host:3306)/database, and, if this is a tunnel, its other end with rdsiam.WithEndpoint")
 	}
 	return rdsiam.Endpoint{}, err
 }

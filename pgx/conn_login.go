@@ -166,10 +166,10 @@ func (e noTokenError) As(target any) bool {
 func (l *connLogin) verifiedHost(ctx context.Context, conn net.Conn) (int, error) {
 	encrypted, ok := conn.(*tls.Conn)
 	if !ok {
-		return 0, l.unsafe("a connection without TLS")
+		return 0, l.unsafe("connection-plaintext", "a connection without TLS")
 	}
 	if !l.prepared() {
-		return 0, l.unsafe("TLS settings that were changed after the hook")
+		return 0, l.unsafe("connection-tls-changed", "TLS settings that were changed after the hook")
 	}
 	if len(l.hosts) > 1 {
 		return l.handshake(ctx, encrypted)
@@ -203,9 +203,9 @@ func (l *connLogin) handshake(ctx context.Context, conn *tls.Conn) (int, error) 
 	case err != nil:
 		return 0, err
 	case !ok:
-		return 0, l.unsafe(fmt.Sprintf("a connection to %s at %v, which is none of the configured hosts", state.ServerName, conn.RemoteAddr()))
+		return 0, l.unsafe("connection-unknown-host", fmt.Sprintf("a connection to %s at %v, which is none of the configured hosts", state.ServerName, conn.RemoteAddr()))
 	case len(state.VerifiedChains) == 0 && !l.hosts[n].callerVerifies:
-		return 0, l.unsafe("a connection to a server whose certificate was not verified")
+		return 0, l.unsafe("connection-unverified", "a connection to a server whose certificate was not verified")
 	}
 	return n, nil
 }
@@ -233,9 +233,10 @@ func (l *connLogin) find(name string, address net.Addr) (n int, ok bool) {
 	return found[i], true
 }
 
-func (l *connLogin) unsafe(what string) error {
-	return &rdsiam.ConfigError{Setting: "connection to " + l.hosts[0].endpoint.String(), Problem: "the token is not sent over " + what,
-		Fix: "let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection"}
+func (l *connLogin) unsafe(code, what string) error {
+	return configError(code, "connection to "+l.hosts[0].endpoint.String(), "",
+		"the token is not sent over "+what,
+		"let rdspgx.BeforeConnect run last, and let DialFunc return the bare connection")
 }
 
 // onPgError sees every error that the server answers during the login. Each ends it.

@@ -25,6 +25,17 @@
 //     what it asks for, inside verified TLS.
 //   - A password in a DSN is refused. PGPASSWORD, .pgpass, service files and
 //     Config.Password are ignored; every other setting counts as pgx documents it.
+//
+// # Codes
+//
+// The codes of this package's ConfigErrors, besides those of package rdsiam, are:
+//
+//	channel-binding-require, connection-plaintext, connection-tls-changed,
+//	connection-unknown-host, connection-unverified, driver-zero, dsn-at-sign, dsn-nul,
+//	dsn-password, dsn-unreadable, fallback-without-tls, hosts-alike, pgx-config-nil,
+//	pgx-config-not-parsed, postgresql-user-too-long, require-auth-without-password,
+//	sslmode-disable, stdlib-options-unreadable, token-source-nil, unix-socket,
+//	verify-callback-unknown.
 package rdspgx
 
 import (
@@ -136,9 +147,9 @@ func beforeConnectOf(connector driver.Connector, field string) (func(context.Con
 			}
 		}
 	}
-	return nil, &rdsiam.ConfigError{Code: "stdlib-options-unreadable", Setting: "WithOptions",
-		Problem: "this version of pgx does not let rdspgx see whether the options have a BeforeConnect function, which its own would replace",
-		Fix:     "use the version of pgx in the go.mod of rdsiam, or rdspgx.BeforeConnect with stdlib.OpenDB"}
+	return nil, configError("stdlib-options-unreadable", "WithOptions", "",
+		"this version of pgx does not let rdspgx see whether the options have a BeforeConnect function, which its own would replace",
+		"use the version of pgx in the go.mod of rdsiam, or rdspgx.BeforeConnect with stdlib.OpenDB")
 }
 
 // Open connects and logs in with a token of tokens, which it asks once for each host
@@ -147,8 +158,9 @@ func beforeConnectOf(connector driver.Connector, field string) (func(context.Con
 // callback during the login is an error, and after every error the connection is closed.
 func (d *Driver) Open(ctx context.Context, tokens rdsiam.TokenSource) (driver.Conn, error) {
 	if d == nil || d.config == nil {
-		return nil, &rdsiam.ConfigError{Setting: "rdspgx.Driver", Problem: "is nil or its zero value",
-			Fix: "make it with rdspgx.ParseDSN or rdspgx.New"}
+		return nil, configError("driver-zero", "rdspgx.Driver", "",
+			"is nil or its zero value",
+			"make it with rdspgx.ParseDSN or rdspgx.New")
 	}
 	if d.unreadable != nil {
 		return nil, d.unreadable

@@ -7,29 +7,31 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/rdsiam/rdsiam"
 )
 
 // parseDSN is pgx.ParseConfig for a DSN without a password. pgx's ParseConfigError is
 // not passed on, because it carries the DSN.
 func parseDSN(dsn string) (*pgx.ConnConfig, error) {
 	if hasPassword(dsn) {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a password, and the login uses a token in its place",
-			Fix: "remove the password"}
+		return nil, configError("dsn-password", "DSN", "",
+			"contains a password, and the login uses a token in its place",
+			"remove the password")
 	}
 	if strings.Contains(dsn, "\x00") || isURL(dsn) && strings.Contains(dsn, "%00") {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "contains a NUL byte, which ends a name on the wire", Fix: "remove it"}
+		return nil, configError("dsn-nul", "DSN", "",
+			"contains a NUL byte, which ends a name on the wire",
+			"remove it")
 	}
 	config, err := pgx.ParseConfig(dsn)
 	if err != nil && hasAtInUser(dsn) {
-		return nil, &rdsiam.ConfigError{Code: "dsn-at-sign", Setting: "DSN",
-			Problem: "has two @ before its host, of which pgx takes the first for the end of the user",
-			Fix:     "write an @ in the user as %40"}
+		return nil, configError("dsn-at-sign", "DSN", "",
+			"has two @ before its host, of which pgx takes the first for the end of the user",
+			"write an @ in the user as %40")
 	}
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "pgx cannot read it, or the environment and files that complete it" + reason(dsn, err),
-			Fix: "write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…"}
+		return nil, configError("dsn-unreadable", "DSN", "",
+			"pgx cannot read it, or the environment and files that complete it"+reason(dsn, err),
+			"write it as postgres://user@host:5432/database?parameter=value, or as user=… host=… dbname=…")
 	}
 	dropAllCallbacks(config)
 	return config, nil

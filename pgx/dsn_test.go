@@ -18,14 +18,14 @@ func TestAtSignInTheUser(t *testing.T) {
 		"postgres://a%40b.com@" + instance + "/db":      "",
 		"host=" + instance + " user=a@b.com":            "",
 		"postgres://" + instance + "/db?user=a@b.com":   "",
-		"postgres://app@" + instance + ":port/db?x=a@b": "other",
+		"postgres://app@" + instance + ":port/db?x=a@b": "dsn-unreadable",
 	} {
 		d, err := rdspgx.ParseDSN(dsn)
 		var config *rdsiam.ConfigError
 		switch {
 		case code == "" && (err != nil || d.Login().User != "a@b.com"):
 			t.Errorf("%s: %v", dsn, err)
-		case code == "" || errors.As(err, &config) && code == "other" && config.Code == "":
+		case code == "" || errors.As(err, &config) && code == "dsn-unreadable" && config.Code == code:
 		case !errors.As(err, &config) || config.Code != code || !strings.Contains(config.Fix, "%40"):
 			t.Errorf("%s: got %v, want the code %s", dsn, err, code)
 		}

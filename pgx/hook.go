@@ -48,7 +48,9 @@ func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) 
 // install prepares config and has pgx call back when a host was dialed.
 func install(config *pgx.ConnConfig, tokens rdsiam.TokenSource, resolver *endpoints.Resolver) (*preparedConfig, error) {
 	if tokens == nil {
-		return nil, &rdsiam.ConfigError{Setting: "token source", Problem: "is nil", Fix: "pass the result of rdsiam.NewTokenSource"}
+		return nil, configError("token-source-nil", "token source", "",
+			"is nil",
+			"pass the result of rdsiam.NewTokenSource")
 	}
 	result, err := prepare(config, resolver)
 	if err != nil {

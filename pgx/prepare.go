@@ -68,11 +68,14 @@ func (h *host) verifiedBy(config *tls.Config) bool {
 // only its Copy makes it know another address.
 func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*preparedConfig, error) {
 	if config == nil {
-		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "is nil", Fix: "pass the result of pgx.ParseConfig"}
+		return nil, configError("pgx-config-nil", "pgx.ConnConfig", "",
+			"is nil",
+			"pass the result of pgx.ParseConfig")
 	}
 	if config.BuildFrontend == nil || config.DialFunc == nil || config.LookupFunc == nil {
-		return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig", Problem: "was not made by pgx.ParseConfig, which pgx demands",
-			Fix: "make it with pgx.ParseConfig and change its fields"}
+		return nil, configError("pgx-config-not-parsed", "pgx.ConnConfig", "",
+			"was not made by pgx.ParseConfig, which pgx demands",
+			"make it with pgx.ParseConfig and change its fields")
 	}
 	if err := checkAuthentication(config); err != nil {
 		return nil, err
@@ -103,12 +106,14 @@ func prepare(config *pgx.ConnConfig, resolver *endpoints.Resolver) (*preparedCon
 // checkAuthentication refuses settings under which pgx would not send the token.
 func checkAuthentication(config *pgx.ConnConfig) error {
 	if config.ChannelBinding == "require" {
-		return &rdsiam.ConfigError{Setting: "channel_binding", Value: config.ChannelBinding, Problem: "needs SCRAM, and a token is sent as a clear-text password inside TLS",
-			Fix: "remove channel_binding from the DSN and PGCHANNELBINDING from the environment"}
+		return configError("channel-binding-require", "channel_binding", config.ChannelBinding,
+			"needs SCRAM, and a token is sent as a clear-text password inside TLS",
+			"remove channel_binding from the DSN and PGCHANNELBINDING from the environment")
 	}
 	if forbidsPassword(config.RequireAuth) {
-		return &rdsiam.ConfigError{Setting: "require_auth", Value: config.RequireAuth, Problem: "forbids the method password, by which RDS asks for tokens",
-			Fix: "set require_auth=password, or remove it and PGREQUIREAUTH"}
+		return configError("require-auth-without-password", "require_auth", config.RequireAuth,
+			"forbids the method password, by which RDS asks for tokens",
+			"set require_auth=password, or remove it and PGREQUIREAUTH")
 	}
 	return nil
 }
@@ -138,16 +143,19 @@ func encryptedEntries(config *pgx.ConnConfig) ([]pgconn.FallbackConfig, error) {
 	}
 	for _, entry := range all {
 		if strings.HasPrefix(entry.Host, "/") || strings.HasPrefix(entry.Host, "@") || strings.Contains(entry.Host, `:\`) {
-			return nil, &rdsiam.ConfigError{Setting: "host", Value: entry.Host, Problem: "is a unix socket, which pgx takes where no host is named; RDS has none",
-				Fix: "name the endpoint in the DSN or in PGHOST"}
+			return nil, configError("unix-socket", "host", entry.Host,
+				"is a unix socket, which pgx takes where no host is named; RDS has none",
+				"name the endpoint in the DSN or in PGHOST")
 		}
 		if !slices.ContainsFunc(all, encrypted) {
-			return nil, &rdsiam.ConfigError{Setting: "sslmode", Value: "disable", Problem: "would send the token to " + entry.Host + " in clear text",
-				Fix: "remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN"}
+			return nil, configError("sslmode-disable", "sslmode", "disable",
+				"would send the token to "+entry.Host+" in clear text",
+				"remove sslmode from the DSN and PGSSLMODE from the environment, or set them to verify-full; if Host was set after pgx.ParseConfig, name it in the DSN")
 		}
 		if !slices.ContainsFunc(all, func(other pgconn.FallbackConfig) bool { return encrypted(other) && sameHost(entry, other) }) {
-			return nil, &rdsiam.ConfigError{Setting: "pgx.ConnConfig.Fallbacks", Value: entry.Host, Problem: "has no TLS, and is not the plaintext twin of an entry with TLS, which would be dropped",
-				Fix: "name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it"}
+			return nil, configError("fallback-without-tls", "pgx.ConnConfig.Fallbacks", entry.Host,
+				"has no TLS, and is not the plaintext twin of an entry with TLS, which would be dropped",
+				"name all hosts in the DSN; if Host was set after pgx.ParseConfig, set TLSConfig to an empty tls.Config and Fallbacks to nil with it")
 		}
 	}
 	entries := all[:0]
@@ -194,16 +202,16 @@ func (p *preparedConfig) check() error {
 		return err
 	}
 	if len(p.user) > maxUser {
-		return &rdsiam.ConfigError{Setting: "user", Value: p.user[:maxUser] + "…",
-			Problem: "has " + strconv.Itoa(len(p.user)) + " bytes, and PostgreSQL cuts names to " + strconv.Itoa(maxUser),
-			Fix:     "name the role as the database spells it"}
+		return configError("postgresql-user-too-long", "user", p.user[:maxUser]+"…",
+			"has "+strconv.Itoa(len(p.user))+" bytes, and PostgreSQL cuts names to "+strconv.Itoa(maxUser),
+			"name the role as the database spells it")
 	}
 	for n, one := range p.hosts {
 		for _, other := range p.hosts[:n] {
 			if one.endpoint.String() == other.endpoint.String() {
-				return &rdsiam.ConfigError{Setting: "host", Value: other.name + "," + one.name,
-					Problem: "both stand for " + one.endpoint.String() + "; rdsiam.WithEndpoint does not fit several hosts",
-					Fix:     "name one host"}
+				return configError("hosts-alike", "host", other.name+","+one.name,
+					"both stand for "+one.endpoint.String()+"; rdsiam.WithEndpoint does not fit several hosts",
+					"name one host")
 			}
 		}
 	}

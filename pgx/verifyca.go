@@ -8,8 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"github.com/rdsiam/rdsiam"
 )
 
 // peerCallback is tls.Config.VerifyPeerCertificate. For sslmode=verify-ca, pgx sets one
@@ -39,9 +37,9 @@ func dropVerifyCA(config *tls.Config, ofPGX func() peerCallback) error {
 	}
 	sample := ofPGX()
 	if sample == nil {
-		return &rdsiam.ConfigError{Code: "verify-callback-unknown", Setting: "tls.Config.VerifyPeerCertificate",
-			Problem: "may be pgx's own, of sslmode=verify-ca, which would refuse the certificates of RDS, or yours; this version of pgx does not let rdspgx tell them apart",
-			Fix:     "remove sslmode and PGSSLMODE or set them to verify-full, and verify in VerifyConnection what else you verify"}
+		return configError("verify-callback-unknown", "tls.Config.VerifyPeerCertificate", "",
+			"may be pgx's own, of sslmode=verify-ca, which would refuse the certificates of RDS, or yours; this version of pgx does not let rdspgx tell them apart",
+			"remove sslmode and PGSSLMODE or set them to verify-full, and verify in VerifyConnection what else you verify")
 	}
 	if sameCode(config.VerifyPeerCertificate, sample) {
 		config.VerifyPeerCertificate = nil

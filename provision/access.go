@@ -163,7 +163,7 @@ func (e Engine) addGrant(all access, g Grant) error {
 		if len(g.targets) > 0 {
 			what = "has no privilege for " + g.targets[0].String()
 		}
-		return describe("Account.Grants", "", what, "make grants with the functions of package provision, and name what the account may do")
+		return configError("grant-empty", "Account.Grants", "", what, "make grants with the functions of package provision, and name what the account may do")
 	}
 	for _, t := range g.targets {
 		if err := e.checkTarget(t); err != nil {
@@ -175,7 +175,7 @@ func (e Engine) addGrant(all access, g Grant) error {
 		}
 		for _, p := range g.privileges {
 			if !slices.Contains(allowed, p) {
-				return describe("Account.Grants", e.word(p), "is no privilege that "+e.String()+" has for "+t.String(), "choose one of "+e.list(allowed))
+				return configError("grant-privilege", "Account.Grants", e.word(p), "is no privilege that "+e.String()+" has for "+t.String(), "choose one of "+e.list(allowed))
 			}
 			all.add(t, e.word(p))
 		}
@@ -185,13 +185,13 @@ func (e Engine) addGrant(all access, g Grant) error {
 
 func (e Engine) checkTarget(t target) error {
 	if len(e.allowed(t.level)) == 0 && (t.level != levelDefault || e != PostgreSQL) {
-		return describe("Account.Grants", t.String(), e.String()+" has no privileges on such a thing", "grant on the database or the table")
+		return configError("grant-target", "Account.Grants", t.String(), e.String()+" has no privileges on such a thing", "grant on the database or the table")
 	}
 	if t.level == levelDefault {
 		if t.kind < Tables || t.kind > Routines {
-			return describe("Account.Grants", "", "Default has no kind of object", "choose Tables, Sequences or Routines")
+			return configError("future-objects-kind", "Account.Grants", "", "FutureObjects has no kind of object", "choose Tables, Sequences or Routines")
 		}
-		if err := e.checkAccountName("owner of Default", t.owner); err != nil {
+		if err := e.checkAccountName("owner of FutureObjects", t.owner); err != nil {
 			return err
 		}
 	}
@@ -208,7 +208,7 @@ func (e Engine) checkTarget(t target) error {
 		}
 	}
 	if e.isSystemSpace(t) {
-		return describeAs(ErrReservedName, "schema or database of a grant", t.space, "belongs to the server", "grant on your own")
+		return configErrorOf(ErrReservedName, "name-of-server", "schema or database of a grant", t.space, "belongs to the server", "grant on your own")
 	}
 	return nil
 }

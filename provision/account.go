@@ -106,10 +106,10 @@ func (a Account) UserARN(r rdsiam.Resource) (rdsiam.UserARN, error) {
 	isProxy := strings.HasPrefix(r.ID, "prx-")
 	switch {
 	case a.Reach == Direct && isProxy:
-		return rdsiam.UserARN{}, describe("Resource.ID", r.ID, "is that of a proxy, but the account is reached directly",
+		return rdsiam.UserARN{}, configError("resource-is-proxy", "Resource.ID", r.ID, "is that of a proxy, but the account is reached directly",
 			"give the id of the instance or cluster, or set Account.Reach")
 	case a.Reach == ProxyStandard && !isProxy:
-		return rdsiam.UserARN{}, describe("Resource.ID", r.ID, "is not that of a proxy, but the account logs in with IAM at a proxy only",
+		return rdsiam.UserARN{}, configError("resource-is-no-proxy", "Resource.ID", r.ID, "is not that of a proxy, but the account logs in with IAM at a proxy only",
 			"give the last part of DBProxyArn (prx-…)")
 	}
 	return r.User(a.Name)
@@ -125,22 +125,22 @@ func (a Account) host() string {
 
 func (a Account) validate() error {
 	if a.Engine < PostgreSQL || a.Engine > MariaDB {
-		return describe("Account.Engine", "", "is not set", "choose provision.PostgreSQL, MySQL or MariaDB")
+		return configError("engine-unset", "Account.Engine", "", "is not set", "choose provision.PostgreSQL, MySQL or MariaDB")
 	}
 	if a.Reach > ProxyStandard {
-		return describe("Account.Reach", "", "is none of the known ones", "choose Direct, ProxyEndToEnd or ProxyStandard")
+		return configError("reach-unknown", "Account.Reach", "", "is none of the known ones", "choose Direct, ProxyEndToEnd or ProxyStandard")
 	}
 	if a.MaxConnections < 0 {
-		return describe("Account.MaxConnections", "", "is negative", "use 0 to leave the limit as it is")
+		return configError("max-connections-negative", "Account.MaxConnections", "", "is negative", "use 0 to leave the limit as it is")
 	}
 	if err := a.Engine.checkAccountName("Account.Name", a.Name); err != nil {
 		return err
 	}
 	if !utf8.ValidString(a.Comment) {
-		return describe("Account.Comment", a.Comment, "is not UTF-8", "give it in UTF-8")
+		return configError("comment-not-utf8", "Account.Comment", a.Comment, "is not UTF-8", "give it in UTF-8")
 	}
 	if strings.ContainsFunc(a.Comment, unicode.IsControl) {
-		return describe("Account.Comment", a.Comment, "has a line break or another control character, which files of migrations do not stand", "write it in one line")
+		return configError("comment-control-character", "Account.Comment", a.Comment, "has a line break or another control character, which files of migrations do not stand", "write it in one line")
 	}
 	if err := a.validateRoles(); err != nil {
 		return err
@@ -153,10 +153,10 @@ func (a Account) validate() error {
 
 func (a Account) validatePostgreSQL() error {
 	if a.Host != "" {
-		return describe("Account.Host", a.Host, "roles of PostgreSQL have no host", "leave it empty")
+		return configError("host-of-role", "Account.Host", a.Host, "roles of PostgreSQL have no host", "leave it empty")
 	}
 	if a.AllowPlaintext {
-		return describe("Account.AllowPlaintext", "", "PostgreSQL decides about TLS for all accounts together", "leave it false; see rds.force_ssl for accounts with a password")
+		return configError("plaintext-of-role", "Account.AllowPlaintext", "", "PostgreSQL decides about TLS for all accounts together", "leave it false; see rds.force_ssl for accounts with a password")
 	}
 	return oneDatabase(a.Grants)
 }
@@ -167,7 +167,7 @@ func (a Account) validateRoles() error {
 			return err
 		}
 		if role == a.Name && a.Engine != MariaDB { // where roles have names of their own
-			return describe("Account.MemberOf", role, "is the account itself", "remove it")
+			return configError("member-of-itself", "Account.MemberOf", role, "is the account itself", "remove it")
 		}
 	}
 	if a.Engine == MariaDB {
@@ -178,10 +178,10 @@ func (a Account) validateRoles() error {
 
 func (a Account) validateMySQL() error {
 	if a.Comment != "" && a.Engine == MariaDB {
-		return describe("Account.Comment", a.Comment, "MariaDB stores no comments of accounts", "leave it empty")
+		return configError("comment-unsupported", "Account.Comment", a.Comment, "MariaDB stores no comments of accounts", "leave it empty")
 	}
 	if strings.Contains(a.Comment, `\`) {
-		return describe("Account.Comment", a.Comment, "has a backslash, whose meaning depends on sql_mode", "leave it out")
+		return configError("comment-backslash", "Account.Comment", a.Comment, "has a backslash, whose meaning depends on sql_mode", "leave it out")
 	}
 	return checkHost(a.Host, a.Reach)
 }

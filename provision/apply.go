@@ -67,7 +67,7 @@ func (p *Plan) apply(ctx context.Context, session any, report *record) error {
 	case *sql.DB:
 		conn, err := s.Conn(ctx)
 		if err != nil {
-			return &Error{Account: p.Account, err: err}
+			return failure{}.at(p.Account, Statement{}, err)
 		}
 		defer conn.Close()
 		return p.applyConn(ctx, conn, report)
@@ -75,7 +75,7 @@ func (p *Plan) apply(ctx context.Context, session any, report *record) error {
 		return p.applyConn(ctx, s, report)
 	case *sql.Tx:
 		if p.Engine != PostgreSQL {
-			return &Error{Kind: ErrTransaction, Account: p.Account, fix: "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
+			return givenTx.at(p.Account, Statement{}, nil)
 		}
 		report.Attempts = 1
 		if err := p.findConnection(ctx, s, report); err != nil {
@@ -106,7 +106,7 @@ func (p *Plan) findConnection(ctx context.Context, q querier, report *record) er
 	}
 	err := report.listener.find(ctx, q)
 	if errors.Is(err, errDeaf) {
-		return &Error{Account: p.Account, err: err, fix: "give the driver a handler that calls Add, before it connects"}
+		return unheard.at(p.Account, Statement{}, err)
 	}
 	if err != nil {
 		return explain(p.Engine, p.Account, Statement{}, err)

@@ -49,7 +49,7 @@ func Check[S Session](ctx context.Context, session S, a Account) ([]Drift, error
 	case *sql.DB:
 		conn, err := s.Conn(ctx)
 		if err != nil {
-			return nil, &Error{Account: a.Name, err: err}
+			return nil, failure{}.at(a.Name, Statement{}, err)
 		}
 		defer conn.Close()
 		return plan.checkConn(ctx, conn)

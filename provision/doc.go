@@ -41,7 +41,7 @@
 // Plans are run by the master user, or by a role that may create accounts and may grant what is
 // granted. No superuser and no RELOAD is needed. In PostgreSQL 16 and newer the runner
 // needs ADMIN OPTION on rds_iam and on the roles in MemberOf, and for grants of
-// [Default] it must be a member of the owner, in every version. In MySQL and MariaDB it needs SELECT
+// [FutureObjects] it must be a member of the owner, in every version. In MySQL and MariaDB it needs SELECT
 // on the database mysql, and for MemberOf ROLE_ADMIN, in MariaDB ADMIN OPTION on the role and
 // UPDATE on the database mysql.
 //
@@ -62,4 +62,17 @@
 // with rights in several databases is described and applied once for each, under the same name.
 // MemberOf, MaxConnections and Comment belong to the account in all databases: give the
 // same in each description.
+//
+// # Codes
+//
+// The codes of this package's ConfigErrors, besides those of package rdsiam, are:
+//
+//	comment-backslash, comment-control-character, comment-not-utf8, comment-unsupported,
+//	drop-options-unsupported, engine-unset, future-objects-kind, grant-empty,
+//	grant-other-database, grant-privilege, grant-target, host-form, host-local, host-of-role,
+//	max-connections-negative, member-of-itself, name-above-ffff, name-control-character,
+//	name-empty, name-not-utf8, name-of-server, name-reserved, name-spaces, name-too-long,
+//	name-trailing-space, partial-revokes-unsupported, plaintext-of-role, preset-unsupported,
+//	reach-unknown, reassign-to-itself, resource-is-no-proxy, resource-is-proxy, role-none,
+//	role-second.
 package provision

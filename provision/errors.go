@@ -2,11 +2,7 @@ package provision
 
 import (
 	"errors"
-	"reflect"
 	"strconv"
-	"strings"
-
-	"github.com/rdsiam/rdsiam"
 )
 
 // What can be wrong, for [errors.Is]. The first two are found before anything is sent,
@@ -52,14 +48,23 @@ var (
 	ErrBusy = errors.New("other runners are in the way")
 )
 
-// Error tells which step of a plan failed, and why.
+// Error is a step of a plan that failed. The codes are:
+//
+//	account-for-iam, account-in-use, account-missing, account-unmanaged, default-role,
+//	definer-in-use, encoding, engine-mismatch, grant-by-pattern, grant-hidden,
+//	grant-not-carried-over, iam-unavailable, lock-timeout, name-case, notices-unheard,
+//	other-database, other-runner, partial-revokes-off, partial-revokes-on, privilege-missing,
+//	privilege-not-granted, privilege-not-revoked, role-lockout, server-read-only,
+//	transaction-failed, transaction-of-caller, transaction-open, transaction-to-commit,
+//	wait-canceled.
 type Error struct {
-	Kind      error     // one of the variables above, nil for what is none of them
-	Account   string    // its name
-	Statement Statement // that failed; zero where it was none of the plan
-	Code      string    // SQLSTATE of PostgreSQL or error number of MySQL, "" if the server did not answer
+	Kind       error     // one of the variables above, nil for what is none of them
+	Code       string    // names the cause for programs, such as "privilege-missing"; stable; "" where it is unknown
+	Account    string    // its name
+	Statement  Statement // that failed; zero where it was none of the plan
+	ServerCode string    // SQLSTATE of PostgreSQL or error number of MySQL, "" if the server did not answer
+	Fix        string    // what to change, "" where the server's answer says it
 
-	fix string
 	err error
 }
 
@@ -76,8 +81,8 @@ func (e *Error) Error() string {
 	if e.err != nil {
 		text += ": " + e.err.Error()
 	}
-	if e.fix != "" {
-		text += "; " + e.fix
+	if e.Fix != "" {
+		text += "; " + e.Fix
 	}
 	return text
 }
@@ -92,129 +97,4 @@ func (e *Error) Unwrap() []error {
 		errs = append(errs, e.err)
 	}
 	return errs
-}
-
-// descriptionError is a ConfigError of a kind.
-type descriptionError struct {
-	kind   error
-	config *rdsiam.ConfigError
-}
-
-func (e *descriptionError) Error() string   { return e.config.Error() }
-func (e *descriptionError) Unwrap() []error { return []error{e.kind, e.config} }
-
-func describe(setting, value, problem, fix string) error {
-	return &rdsiam.ConfigError{Setting: setting, Value: value, Problem: problem, Fix: fix}
-}
-
-func describeAs(kind error, setting, value, problem, fix string) error {
-	return &descriptionError{kind, &rdsiam.ConfigError{Setting: setting, Value: value, Problem: problem, Fix: fix}}
-}
-
-// failure is what an answer of a server means.
-type failure struct {
-	kind error
-	fix  string
-}
-
-const (
-	needRunner   = "run the plan as the master user, or as a role that may create accounts and owns, or may grant, what is granted"
-	needIAM      = "turn on IAM database authentication of the instance or cluster, and see that its version supports it"
-	needWriter   = "connect to the writer endpoint"
-	needAdopt    = "choose another name, or take the account over with provision.Adopt"
-	needOtherRun = "try again"
-	needRollback = "roll it back first"
-)
-
-// pgFailures tells what SQLSTATEs mean. Those that start with RDS are raised by our own
-// blocks, whose texts say what to do.
-var pgFailures = map[string]failure{
-	stateUnmanaged:     {ErrUnmanaged, ""},
-	stateNoAccount:     {ErrNoAccount, ""},
-	stateLockout:       {ErrLockout, ""},
-	stateIAM:           {ErrIAMUnavailable, needIAM},
-	stateInUse:         {ErrInUse, ""},
-	stateWrongDatabase: {ErrWrongDatabase, ""},
-	"25006":            {ErrReadOnlyEndpoint, needWriter},
-	"25P02":            {ErrTransaction, needRollback},
-	"42501":            {ErrPrivilege, needRunner},
-	"2BP01":            {ErrInUse, ""},
-	"XX000":            {ErrBusy, needOtherRun}, // "tuple concurrently updated", in any language
-	"23505":            {ErrBusy, needOtherRun}, // two CREATE ROLE at once
-	"42710":            {ErrBusy, needOtherRun},
-	"40001":            {ErrBusy, needOtherRun},
-	"40P01":            {ErrBusy, needOtherRun},
-	"55P03":            {ErrBusy, needOtherRun}, // lock_timeout
-}
-
-// myFailures tells what error numbers mean.
-// https://mariadb.com/kb/en/mariadb-error-code-reference/
-var myFailures = map[string]failure{
-	"1524": {ErrIAMUnavailable, needIAM},
-	"1290": {ErrReadOnlyEndpoint, needWriter}, // --read-only
-	"1792": {ErrReadOnlyEndpoint, needWriter},
-	"1836": {ErrReadOnlyEndpoint, needWriter},
-	"1044": {ErrPrivilege, needRunner},
-	"1045": {ErrPrivilege, needRunner},
-	"1142": {ErrPrivilege, needRunner},
-	"1143": {ErrPrivilege, needRunner},
-	"1227": {ErrPrivilege, needRunner},
-	"1370": {ErrPrivilege, needRunner},
-	"1698": {ErrPrivilege, needRunner}, // of roles and PROXY
-	"1410": {ErrPrivilege, needRunner},
-	"1568": {ErrTransaction, "commit the transaction of this connection first"},
-	"1205": {ErrBusy, needOtherRun},
-	"1213": {ErrBusy, needOtherRun},
-}
-
-// guardFailures tells what our own guards say in MySQL and MariaDB.
-var guardFailures = map[string]failure{
-	guardUnmanaged: {ErrUnmanaged, needAdopt},
-	guardForIAM:    {ErrUnmanaged, "standard IAM of RDS Proxy needs an account with a password: choose another name, or another Account.Reach"},
-	guardNoAccount: {ErrNoAccount, "create it with the password that the proxy reads from Secrets Manager"},
-	guardHidden:    {ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"},
-	guardPattern:   {ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"},
-	guardLiteral:   {ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"},
-	guardPatterns:  {ErrWrongDatabase, "make the plan without provision.PartialRevokes"},
-	guardRoles:     {ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"},
-	guardDefiner:   {ErrInUse, "give its views, routines, triggers and events another DEFINER"},
-}
-
-// explain says what the answer to a statement means.
-func explain(e Engine, account string, s Statement, err error) error {
-	code := serverCode(err)
-	found := pgFailures[code]
-	if e != PostgreSQL {
-		found = myFailures[code]
-		// CREATE says 1524 if the plugin is missing, ALTER says 1396.
-		if code == "1396" && s.Kind == KindAlter {
-			found = failure{ErrIAMUnavailable, needIAM}
-		}
-		if code == "1105" {
-			for text, guard := range guardFailures {
-				if strings.Contains(err.Error(), text+"'") {
-					found = guard
-				}
-			}
-		}
-	}
-	return &Error{Kind: found.kind, Account: account, Statement: s, Code: code, fix: found.fix, err: err}
-}
-
-// serverCode returns the SQLSTATE or error number in err. Drivers of PostgreSQL have
-// a method for it, go-sql-driver/mysql has a field, and this package imports neither.
-func serverCode(err error) string {
-	if state := interface{ SQLState() string }(nil); errors.As(err, &state) {
-		return state.SQLState()
-	}
-	for ; err != nil; err = errors.Unwrap(err) {
-		v := reflect.ValueOf(err)
-		if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-			continue
-		}
-		if number := v.Elem().FieldByName("Number"); number.IsValid() && number.Kind() == reflect.Uint16 {
-			return strconv.FormatUint(number.Uint(), 10)
-		}
-	}
-	return ""
 }

@@ -18,7 +18,7 @@ func TestErrorKinds(t *testing.T) {
 	tests := []struct {
 		name   string
 		engine provision.Engine
-		kind   provision.Kind
+		kind   provision.StatementKind
 		err    error
 		want   error
 		code   string
@@ -50,8 +50,8 @@ func TestErrorKinds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			err := provision.Explain(tt.engine, tt.kind, tt.err)
 			failed := (*provision.Error)(nil)
-			if !errors.As(err, &failed) || failed.Kind != tt.want || failed.Code != tt.code || !errors.Is(err, tt.err) && !errors.Is(err, errors.Unwrap(tt.err)) {
-				t.Errorf("got %v (kind %v, code %q), want kind %v, code %q", err, failed.Kind, failed.Code, tt.want, tt.code)
+			if !errors.As(err, &failed) || failed.Kind != tt.want || failed.ServerCode != tt.code || (failed.Code == "") != (tt.want == nil) || !errors.Is(err, tt.err) && !errors.Is(err, errors.Unwrap(tt.err)) {
+				t.Errorf("got %v (kind %v, server code %q), want kind %v, server code %q", err, failed.Kind, failed.ServerCode, tt.want, tt.code)
 			}
 			if tt.want != nil && !errors.Is(err, tt.want) {
 				t.Errorf("%v is not %v", err, tt.want)

@@ -13,7 +13,7 @@ var (
 )
 
 // Explain says what the answer to a statement of a kind means.
-func Explain(e Engine, kind Kind, err error) error {
+func Explain(e Engine, kind StatementKind, err error) error {
 	return explain(e, "a", Statement{Kind: kind, Summary: "do it"}, err)
 }
 

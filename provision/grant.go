@@ -29,7 +29,7 @@ func Table(schema, name string, p ...Privilege) Grant {
 }
 
 // AllTables grants privileges on all tables and views that a schema of PostgreSQL has
-// at that time. [Default] is for those to come.
+// at that time. [FutureObjects] is for those to come.
 func AllTables(schema string, p ...Privilege) Grant {
 	return newGrant(target{level: levelAllTables, space: schema}, p)
 }
@@ -73,7 +73,7 @@ func AllRoutines(schema string) Grant {
 	return newGrant(target{level: levelAllRoutines, space: schema}, []Privilege{Execute})
 }
 
-// ObjectKind is a kind of object of PostgreSQL that is to come; see [Default].
+// ObjectKind is a kind of object of PostgreSQL that is to come; see [FutureObjects].
 type ObjectKind uint8
 
 // The kinds of objects.
@@ -83,10 +83,10 @@ const (
 	Routines
 )
 
-// Default grants privileges on what owner is going to create in a schema of
+// FutureObjects grants privileges on what owner is going to create in a schema of
 // PostgreSQL (ALTER DEFAULT PRIVILEGES). The owner is needed: without it, PostgreSQL
 // would take only what the runner creates. The runner must be a member of the owner.
-func Default(owner, schema string, kind ObjectKind, p ...Privilege) Grant {
+func FutureObjects(owner, schema string, kind ObjectKind, p ...Privilege) Grant {
 	return newGrant(target{level: levelDefault, space: schema, owner: owner, kind: kind}, p)
 }
 
@@ -148,7 +148,7 @@ func newPreset(p preset, options []PresetOption) Grant {
 func (p preset) grants(e Engine) ([]Grant, error) {
 	if e != PostgreSQL {
 		if len(p.schemas)+len(p.owners) > 0 {
-			return nil, describe("Account.Grants", p.database, "has a preset with InSchemas or FutureTablesOf, which are for PostgreSQL",
+			return nil, configError("preset-unsupported", "Account.Grants", p.database, "has a preset with InSchemas or FutureTablesOf, which are for PostgreSQL",
 				"leave them out: a grant on a database of "+e.String()+" covers all that is in it, now and later")
 		}
 		if p.write {
@@ -168,7 +168,7 @@ func (p preset) grants(e Engine) ([]Grant, error) {
 	for _, schema := range schemas {
 		grants = append(grants, Schema(schema, Usage), AllTables(schema, tables...), AllSequences(schema, sequences...))
 		for _, owner := range p.owners {
-			grants = append(grants, Default(owner, schema, Tables, tables...), Default(owner, schema, Sequences, sequences...))
+			grants = append(grants, FutureObjects(owner, schema, Tables, tables...), FutureObjects(owner, schema, Sequences, sequences...))
 		}
 	}
 	return grants, nil

@@ -178,7 +178,7 @@ func myOther(t target) string {
 }
 
 // myChange adds the statements that grant or revoke.
-func (p *Plan) myChange(kind Kind, a access) {
+func (p *Plan) myChange(kind StatementKind, a access) {
 	targets := a.targets()
 	for i, t := range targets {
 		words, what := strings.Join(a.words(t), ", "), t.String()
@@ -201,7 +201,7 @@ func (p *Plan) myChange(kind Kind, a access) {
 	}
 }
 
-func (p *Plan) myGrant(kind Kind, words, object string) string {
+func (p *Plan) myGrant(kind StatementKind, words, object string) string {
 	if kind == KindRevoke {
 		return "REVOKE " + words + " ON " + object + " FROM " + p.mySQLAccount()
 	}

@@ -27,8 +27,8 @@ func (p *Plan) readNaming(ctx context.Context, q querier) (literal bool, err err
 	for _, t := range slices.Concat(p.want.targets(), p.reject.targets()) {
 		for _, name := range t.fileNames() {
 			if name != strings.ToLower(name) {
-				return false, &Error{Kind: ErrInvalidName, Account: p.Account,
-					err: errors.New("the server keeps names of databases and tables in small letters, and the description has " + quoted(name)), fix: "write " + quoted(strings.ToLower(name))}
+				return false, nameCase.with("write "+quoted(strings.ToLower(name))).at(p.Account, Statement{},
+					errors.New("the server keeps names of databases and tables in small letters, and the description has "+quoted(name)))
 			}
 		}
 	}
@@ -40,7 +40,7 @@ func (p *Plan) readNaming(ctx context.Context, q querier) (literal bool, err err
 const oneLetter = "é"
 
 func (p *Plan) wrongEncoding(fix string) error {
-	return &Error{Kind: ErrInvalidName, Account: p.Account, err: errors.New("the session is not in UTF-8"), fix: fix}
+	return encoding.with(fix).at(p.Account, Statement{}, errors.New("the session is not in UTF-8"))
 }
 
 // fileNames returns the names that were those of files once, whose case matters unless

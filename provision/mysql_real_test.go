@@ -482,7 +482,7 @@ func testMySQLReadOnly(t *testing.T, s *testServer) {
 	s.admin(t, "SET GLOBAL read_only = 1")
 	_, err := provision.Apply(t.Context(), db, plan(t, provision.Account{Engine: s.engine, Name: "read_only_user"}))
 	s.admin(t, "SET GLOBAL read_only = 0")
-	if failed := (*provision.Error)(nil); !errors.Is(err, provision.ErrReadOnlyEndpoint) || !errors.As(err, &failed) || failed.Code != "" {
+	if failed := (*provision.Error)(nil); !errors.Is(err, provision.ErrReadOnlyEndpoint) || !errors.As(err, &failed) || failed.Code != "server-read-only" || failed.ServerCode != "" {
 		t.Errorf("got %v", err)
 	}
 }

@@ -14,10 +14,10 @@ import (
 func validateMariaDBRoles(roles []string) error {
 	for _, role := range roles {
 		if strings.EqualFold(role, "none") {
-			return describeAs(ErrReservedName, "Account.MemberOf", role, "is no role, although it is quoted", "name a role")
+			return configErrorOf(ErrReservedName, "role-none", "Account.MemberOf", role, "is no role, although it is quoted", "name a role")
 		}
 		if role != roles[0] {
-			return describe("Account.MemberOf", role, "is a second role, and MariaDB starts an account with one", "grant both to a third role, and name that")
+			return configError("role-second", "Account.MemberOf", role, "is a second role, and MariaDB starts an account with one", "grant both to a third role, and name that")
 		}
 	}
 	return nil
@@ -123,7 +123,7 @@ func (p *Plan) revokeHandingOn() {
 }
 
 // myMembership adds the statement that grants or revokes a role.
-func (p *Plan) myMembership(kind Kind, a access, t target) {
+func (p *Plan) myMembership(kind StatementKind, a access, t target) {
 	switch {
 	case kind == KindGrant:
 		p.add(kind, change(kind, "membership", t.String()), "GRANT "+p.myRole(t)+" TO "+p.mySQLAccount())
@@ -149,7 +149,7 @@ func (p *Plan) refuseOtherRoles(ctx context.Context, conn *sql.Conn, s Statement
 	if err != nil || len(others) == 0 {
 		return err
 	}
-	return &Error{Kind: ErrDefaultRole, Account: p.Account, Statement: s, err: errors.New("it is " + quoted(others[0].object)), fix: guardFailures[guardRoles].fix}
+	return defaultRole.at(p.Account, s, errors.New("it is "+quoted(others[0].object)))
 }
 
 // otherRoles returns the roles that the account starts with besides those that the plan is

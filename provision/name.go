@@ -24,10 +24,10 @@ func (e Engine) checkAccountName(setting, name string) error {
 		return err
 	}
 	if strings.HasPrefix(name, " ") || strings.HasSuffix(name, " ") {
-		return describeAs(ErrInvalidName, setting, name, "begins or ends with a space, which databases drop and policies do not", "leave the space out")
+		return configErrorOf(ErrInvalidName, "name-spaces", setting, name, "begins or ends with a space, which databases drop and policies do not", "leave the space out")
 	}
 	if e.isReserved(name) {
-		return describeAs(ErrReservedName, setting, name, "belongs to the server or to RDS", "choose another name")
+		return configErrorOf(ErrReservedName, "name-reserved", setting, name, "belongs to the server or to RDS", "choose another name")
 	}
 	limit, length, unit := maxPostgreSQLName, len(name), "bytes"
 	switch e {
@@ -60,7 +60,7 @@ func (e Engine) checkObjectName(setting, name string) error {
 }
 
 func tooLong(setting, name string, e Engine, limit int, unit string) error {
-	return describeAs(ErrInvalidName, setting, name,
+	return configErrorOf(ErrInvalidName, "name-too-long", setting, name,
 		"is longer than the "+itoa(limit)+" "+unit+" that "+e.String()+" keeps", "choose a shorter name")
 }
 
@@ -68,15 +68,15 @@ func tooLong(setting, name string, e Engine, limit int, unit string) error {
 func (e Engine) checkName(setting, name string) error {
 	switch {
 	case name == "":
-		return describeAs(ErrInvalidName, setting, name, "is empty", "give a name")
+		return configErrorOf(ErrInvalidName, "name-empty", setting, name, "is empty", "give a name")
 	case !utf8.ValidString(name):
-		return describeAs(ErrInvalidName, setting, name, "is not UTF-8", "give the name in UTF-8")
+		return configErrorOf(ErrInvalidName, "name-not-utf8", setting, name, "is not UTF-8", "give the name in UTF-8")
 	case strings.ContainsFunc(name, unicode.IsControl):
-		return describeAs(ErrInvalidName, setting, name, "has a control character", "choose a name without")
+		return configErrorOf(ErrInvalidName, "name-control-character", setting, name, "has a control character", "choose a name without")
 	case e != PostgreSQL && strings.HasSuffix(name, " "):
-		return describeAs(ErrInvalidName, setting, name, "ends in a space, which "+e.String()+" drops", "remove the space")
+		return configErrorOf(ErrInvalidName, "name-trailing-space", setting, name, "ends in a space, which "+e.String()+" drops", "remove the space")
 	case e != PostgreSQL && strings.ContainsFunc(name, func(r rune) bool { return r > 0xffff }):
-		return describeAs(ErrInvalidName, setting, name, "has a character above U+FFFF, which names of "+e.String()+" cannot hold", "choose a name without")
+		return configErrorOf(ErrInvalidName, "name-above-ffff", setting, name, "has a character above U+FFFF, which names of "+e.String()+" cannot hold", "choose a name without")
 	}
 	return nil
 }
@@ -106,9 +106,9 @@ func checkHost(host string, reach Reach) error {
 	lower := strings.ToLower(host)
 	switch {
 	case len(host) > maxMySQLHost || strings.ContainsFunc(host, func(r rune) bool { return !isHost(r) }):
-		return describeAs(ErrInvalidName, "Account.Host", host, "is not a host, address or pattern of them", `use a form such as "%" or "10.%"`)
+		return configErrorOf(ErrInvalidName, "host-form", "Account.Host", host, "is not a host, address or pattern of them", `use a form such as "%" or "10.%"`)
 	case reach != ProxyStandard && (lower == "localhost" || strings.HasPrefix(lower, "127.") || lower == "::1"):
-		return describeAs(ErrInvalidName, "Account.Host", host, "nobody comes to RDS from there", `use a form such as "%" or "10.%"`)
+		return configErrorOf(ErrInvalidName, "host-local", "Account.Host", host, "nobody comes to RDS from there", `use a form such as "%" or "10.%"`)
 	}
 	return nil
 }

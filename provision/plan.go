@@ -1,23 +1,23 @@
 package provision
 
-// Kind is what a statement does.
-type Kind string
+// StatementKind is what a statement does.
+type StatementKind string
 
 // The kinds of statements.
 const (
-	KindGuard  Kind = "guard"  // changes nothing, fails where going on would be wrong
-	KindCreate Kind = "create" // creates the account, or checks the one that exists
-	KindAlter  Kind = "alter"  // makes the account what the description says
-	KindGrant  Kind = "grant"  // gives privileges or memberships
-	KindRevoke Kind = "revoke" // takes them
-	KindDrop   Kind = "drop"   // removes the account or what depends on it
+	KindGuard  StatementKind = "guard"  // changes nothing, fails where going on would be wrong
+	KindCreate StatementKind = "create" // creates the account, or checks the one that exists
+	KindAlter  StatementKind = "alter"  // makes the account what the description says
+	KindGrant  StatementKind = "grant"  // gives privileges or memberships
+	KindRevoke StatementKind = "revoke" // takes them
+	KindDrop   StatementKind = "drop"   // removes the account or what depends on it
 )
 
 // Statement is one statement of a plan. It holds no secret.
 type Statement struct {
 	SQL     string // without a semicolon at its end
 	Summary string // what it does, for people, in one line
-	Kind    Kind
+	Kind    StatementKind
 
 	// hides is the database of a guard for files, which Apply replaces by carrying an
 	// older grant over.
@@ -164,13 +164,13 @@ func (a Account) PlanDrop(d DropOptions) (*Plan, error) {
 			}
 		}
 		if d.ReassignTo == a.Name {
-			return nil, describe("DropOptions.ReassignTo", d.ReassignTo, "is the account that is to be dropped", "name another role")
+			return nil, configError("reassign-to-itself", "DropOptions.ReassignTo", d.ReassignTo, "is the account that is to be dropped", "name another role")
 		}
 		p.dropPostgreSQL(d)
 		return p, nil
 	}
 	if d.ReassignTo != "" || d.KeepRole {
-		return nil, describe("DropOptions", d.ReassignTo, "ReassignTo and KeepRole are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
+		return nil, configError("drop-options-unsupported", "DropOptions", d.ReassignTo, "ReassignTo and KeepRole are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
 	}
 	p.dropMySQL(d)
 	return p, nil
@@ -186,7 +186,7 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 		return nil, options{}, err
 	}
 	if settings.partialRevokes && a.Engine != MySQL {
-		return nil, options{}, describe("PartialRevokes", "", a.Engine.String()+" has no partial revokes", "leave the option out")
+		return nil, options{}, configError("partial-revokes-unsupported", "PartialRevokes", "", a.Engine.String()+" has no partial revokes", "leave the option out")
 	}
 	want, err := a.Engine.expand(a.Grants)
 	if err != nil {
@@ -212,6 +212,6 @@ func (p *Plan) warn(text string) { p.Warnings = append(p.Warnings, text) }
 
 func (p *Plan) last() *Statement { return &p.Statements[len(p.Statements)-1] }
 
-func (p *Plan) add(kind Kind, summary, sql string) {
+func (p *Plan) add(kind StatementKind, summary, sql string) {
 	p.Statements = append(p.Statements, Statement{SQL: sql, Summary: summary, Kind: kind})
 }

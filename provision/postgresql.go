@@ -70,7 +70,7 @@ func oneDatabase(grants []Grant) error {
 		case name == "":
 			name = g.preset.database
 		case name != g.preset.database:
-			return describe("Account.Grants", g.preset.database, "is another database than "+quoted(name)+", and a plan for PostgreSQL works in one",
+			return configError("grant-other-database", "Account.Grants", g.preset.database, "is another database than "+quoted(name)+", and a plan for PostgreSQL works in one",
 				"describe the account once for each database, under the same name")
 		}
 	}
@@ -93,7 +93,7 @@ func whole(reject access) access {
 }
 
 // pgChange adds the statements that grant or revoke.
-func (p *Plan) pgChange(kind Kind, a access) {
+func (p *Plan) pgChange(kind StatementKind, a access) {
 	targets := a.targets()
 	for i, t := range targets {
 		switch t.level {
@@ -119,7 +119,7 @@ func (p *Plan) pgChange(kind Kind, a access) {
 	}
 }
 
-func (p *Plan) pgGrant(kind Kind, t target, words, summary string) {
+func (p *Plan) pgGrant(kind StatementKind, t target, words, summary string) {
 	sql := "GRANT " + words + " ON " + pgObject(t) + " TO " + pgIdentifier(p.Account)
 	if kind == KindRevoke {
 		sql = "REVOKE " + words + " ON " + pgObject(t) + " FROM " + pgIdentifier(p.Account)
@@ -187,7 +187,7 @@ func columnList(a access, targets []target, quote func(string) string) string {
 	return strings.Join(words, ", ")
 }
 
-func change(kind Kind, words, what string) string {
+func change(kind StatementKind, words, what string) string {
 	if kind == KindRevoke {
 		return "revoke " + words + " on " + what
 	}

@@ -18,7 +18,7 @@ func testPostgreSQLExtras(t *testing.T, s *testServer) {
 	a := provision.Account{Engine: provision.PostgreSQL, Name: "extras_user", Comment: "for tests", MemberOf: []string{group}, Grants: []provision.Grant{
 		provision.Database("extras", provision.Connect), provision.Schema("app", provision.Usage), provision.Table("app", "items", provision.Select),
 		provision.Columns("public", "t", []string{"a"}, provision.Update), provision.Function("app", "f"),
-		provision.Default(group, "app", provision.Tables, provision.Select)}}
+		provision.FutureObjects(group, "app", provision.Tables, provision.Select)}}
 	apply(t, db, plan(t, a))
 	noDrift(t, db, a)
 

@@ -62,7 +62,7 @@ func fullAccount(name, database string) provision.Account {
 			provision.Sequence("app", "items_id_seq", provision.Usage, provision.Update),
 			provision.Function("app", "f"), provision.Procedure("app", "p"),
 			provision.AllRoutines("public"),
-			provision.Default(ownerOf(database), "app", provision.Routines, provision.Execute),
+			provision.FutureObjects(ownerOf(database), "app", provision.Routines, provision.Execute),
 		},
 	}
 }

@@ -63,14 +63,15 @@ func TestCodesAreDistinct(t *testing.T) {
 		missing = append(missing, cause.Code)
 	}
 	slices.Sort(missing)
-	all := slices.Concat(causes.LoginCodes(), causes.ConfigCodes(), slices.Compact(missing))
+	config := slices.Concat(causes.AllConfigCodes(), causes.ProvisionCodes())
+	all := slices.Concat(causes.LoginCodes(), config, slices.Compact(missing))
 	slices.Sort(all)
 	for i := 1; i < len(all); i++ {
 		if all[i] == all[i-1] {
 			t.Errorf("%s has two meanings", all[i])
 		}
 	}
-	if want := len(all) - len(causes.ConfigCodes()); len(causes.Codes()) != want {
+	if want := len(all) - len(config); len(causes.Codes()) != want {
 		t.Errorf("%d codes of causes, want %d", len(causes.Codes()), want)
 	}
 }

@@ -82,9 +82,9 @@ var planFormats = map[string]func(streams Streams, up, down *provision.Plan) err
 }
 
 type statementJSON struct {
-	Kind    provision.Kind `json:"kind"`
-	Summary string         `json:"summary"`
-	SQL     string         `json:"sql"`
+	Kind    provision.StatementKind `json:"kind"`
+	Summary string                  `json:"summary"`
+	SQL     string                  `json:"sql"`
 }
 
 func planJSON(plan *provision.Plan) any {

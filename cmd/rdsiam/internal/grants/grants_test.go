@@ -36,8 +36,8 @@ func TestParse(t *testing.T) {
 		{"select, update on all tables in app", provision.AllTables("app", provision.Select, provision.Update)},
 		{"usage on all sequences in app", provision.AllSequences("app", provision.Usage)},
 		{"execute on all routines in app", provision.AllRoutines("app")},
-		{"select on future tables of owner in app", provision.Default("owner", "app", provision.Tables, provision.Select)},
-		{"execute on future routines of owner in app", provision.Default("owner", "app", provision.Routines, provision.Execute)},
+		{"select on future tables of owner in app", provision.FutureObjects("owner", "app", provision.Tables, provision.Select)},
+		{"execute on future routines of owner in app", provision.FutureObjects("owner", "app", provision.Routines, provision.Execute)},
 	} {
 		t.Run(test.text, func(t *testing.T) {
 			got, err := grants.Parse(test.text)

@@ -78,7 +78,7 @@ func (p *parser) future(privileges []provision.Privilege) (provision.Grant, erro
 		return provision.Grant{}, err
 	}
 	schema, err := p.name("schema")
-	return provision.Default(owner, schema, kind, privileges...), err
+	return provision.FutureObjects(owner, schema, kind, privileges...), err
 }
 
 func (p *parser) kind(after string) (provision.ObjectKind, error) {

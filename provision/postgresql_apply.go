@@ -30,7 +30,7 @@ func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *reco
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return &Error{Kind: ErrBusy, Account: p.Account, err: ctx.Err()}
+			return waitCanceled.at(p.Account, Statement{}, ctx.Err())
 		}
 	}
 }
@@ -48,7 +48,7 @@ func (p *Plan) refuseTransaction(ctx context.Context, conn *sql.Conn) error {
 		return explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if open {
-		return &Error{Kind: ErrTransaction, Account: p.Account, fix: "end it first, or give the *sql.Tx"}
+		return openTx.at(p.Account, Statement{}, nil)
 	}
 	return nil
 }
@@ -91,18 +91,10 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) er
 		return explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if lacking := found.missing(p.want); len(lacking) > 0 {
-		return &Error{
-			Kind: ErrPrivilege, Account: p.Account,
-			err: errors.New("the server did not grant " + joinDrifts(lacking)),
-			fix: needRunner,
-		}
+		return notGranted.at(p.Account, Statement{}, errors.New("the server did not grant "+joinDrifts(lacking)))
 	}
 	if left := found.present(p.reject, p.want); len(left) > 0 {
-		return &Error{
-			Kind: ErrPrivilege, Account: p.Account,
-			err: errors.New("the server did not revoke " + joinDrifts(left)),
-			fix: "run the plan as who granted that",
-		}
+		return notRevoked.at(p.Account, Statement{}, errors.New("the server did not revoke "+joinDrifts(left)))
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *record) (
 		return explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if locked.Int64 != 1 {
-		return &Error{Kind: ErrBusy, Account: p.Account, err: errors.New("no lock within " + itoa(lockSeconds) + " seconds"), fix: needOtherRun}
+		return lockTimeout.at(p.Account, Statement{}, errors.New("no lock within "+itoa(lockSeconds)+" seconds"))
 	}
 	restore, err := p.refuseNewAccounts(ctx, conn)
 	defer func() { err = errors.Join(err, p.leave(ctx, conn, restore)) }()
@@ -51,15 +51,15 @@ func (p *Plan) checkServer(ctx context.Context, conn *sql.Conn) (literal bool, e
 		return false, explain(p.Engine, p.Account, Statement{}, err)
 	}
 	var version string
-	var readOnly, innoDBReadOnly bool
-	if err := conn.QueryRowContext(ctx, "SELECT VERSION(), @@global.read_only, @@global.innodb_read_only").Scan(&version, &readOnly, &innoDBReadOnly); err != nil {
+	var globalReadOnly, innoDBReadOnly bool
+	if err := conn.QueryRowContext(ctx, "SELECT VERSION(), @@global.read_only, @@global.innodb_read_only").Scan(&version, &globalReadOnly, &innoDBReadOnly); err != nil {
 		return false, explain(p.Engine, p.Account, Statement{}, err)
 	}
 	if isMariaDB := strings.Contains(version, "MariaDB"); isMariaDB != (p.Engine == MariaDB) {
-		return false, &Error{Kind: ErrWrongDatabase, Account: p.Account, err: errors.New("the plan is for " + p.Engine.String() + ", the server says " + version), fix: "correct Account.Engine"}
+		return false, otherEngine.at(p.Account, Statement{}, errors.New("the plan is for "+p.Engine.String()+", the server says "+version))
 	}
-	if readOnly || innoDBReadOnly {
-		return false, &Error{Kind: ErrReadOnlyEndpoint, Account: p.Account, fix: needWriter}
+	if globalReadOnly || innoDBReadOnly {
+		return false, readOnly.at(p.Account, Statement{}, nil)
 	}
 	return p.readNaming(ctx, conn)
 }
@@ -133,7 +133,7 @@ func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, liter
 // routine, a role.
 func isAbsent(err error) bool {
 	failed := (*Error)(nil)
-	return errors.As(err, &failed) && slices.Contains([]string{"1141", "1147", "1403", "1962"}, failed.Code)
+	return errors.As(err, &failed) && slices.Contains([]string{"1141", "1147", "1403", "1962"}, failed.ServerCode)
 }
 
 // usualNotes are those of statements that run again: CREATE USER IF NOT EXISTS finds the

@@ -76,8 +76,7 @@ func (p *Plan) effectiveRow(rows access, database string) (target, error) {
 }
 
 func (p *Plan) hiddenGrant(t target, reason string) error {
-	return &Error{Kind: ErrHiddenGrant, Account: p.Account,
-		err: errors.New("the grant on " + t.String() + " cannot be carried over: " + reason), fix: "revoke it, or describe in Account.Grants what it should give"}
+	return notCarried.at(p.Account, Statement{}, errors.New("the grant on "+t.String()+" cannot be carried over: "+reason))
 }
 
 // readDatabaseRows reads the grants on databases and patterns of them. literal tells
