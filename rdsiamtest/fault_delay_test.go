@@ -135,7 +135,7 @@ func TestSetFaultsChangesADelay(t *testing.T) {
 	})
 }
 
-// SetFaults lets go whom the faults before had held up.
+// SetFaults releases the clients that earlier faults held up.
 func TestSetFaultsDuringADelay(t *testing.T) {
 	for engine, start := range engines {
 		for name, faults := range delays(24 * time.Hour) {

@@ -32,8 +32,8 @@ var localAddress = net.IPv4(127, 0, 0, 1)
 
 func isLocal(host string) bool { return host == localName || host == localAddress.String() }
 
-// certificateNames are what the certificate for host is good for. A client that dials an
-// address names no server in its handshake, so a local name's is good for both.
+// certificateNames are what the certificate for host is valid for. A client that dials an
+// address names no server in its handshake, so a local name's is valid for both.
 func certificateNames(host string) (names []string, addresses []net.IP) {
 	if isLocal(host) {
 		return []string{localName}, []net.IP{localAddress}

@@ -130,12 +130,12 @@ func (s *postgresSession) extended(step func() error) error {
 		return nil
 	}
 	if s.canceled {
-		return cancelledByUser()
+		return canceledByUser()
 	}
 	return step()
 }
 
-func cancelledByUser() error {
+func canceledByUser() error {
 	return &postgresError{code: "57014", message: "canceling statement due to user request"}
 }
 
@@ -169,7 +169,7 @@ func (s *postgresSession) fail(err error) {
 // query runs the statements of the simple protocol up to the first error.
 func (s *postgresSession) query(text string) error {
 	if s.canceled {
-		return cancelledByUser()
+		return canceledByUser()
 	}
 	statements, err := parsePostgres(text)
 	if err != nil {

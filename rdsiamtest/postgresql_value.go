@@ -12,7 +12,7 @@ import (
 
 // postgresType is a type that constants and parameters can have.
 type postgresType struct {
-	name  string // in the catalogue
+	name  string // in the catalog
 	oid   uint32
 	size  int16 // -1 if it varies
 	class postgresClass

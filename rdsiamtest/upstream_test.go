@@ -51,7 +51,7 @@ func TestUpstreamSessionLasts(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				front, _ := startSpliced(t, engine)
 				db := openDB(t, engine, front)
-				for range 3 { // the token is good for 15 minutes: this is one session
+				for range 3 { // the token is valid for 15 minutes: this is one session
 					if err := db.QueryRowContext(t.Context(), "SELECT 1").Scan(new(int)); err != nil {
 						t.Error(err)
 					}
