@@ -7,12 +7,9 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -57,12 +54,12 @@ func realPostgreSQLWith(t *testing.T, signal string) rdsiamtest.Upstream {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	credential := unprivileged(t, dir)
+	asOwner := unprivileged(t, dir)
 	run := func(name string, arguments ...string) {
 		t.Helper()
 		command := exec.Command(name, arguments...)
 		command.Dir = dir
-		command.SysProcAttr = &syscall.SysProcAttr{Credential: credential}
+		command.SysProcAttr = asOwner
 		var output bytes.Buffer
 		command.Stdout = &output // a file would be inherited by the server and keep Run waiting
 		if strings.HasSuffix(name, "pg_ctl") {
@@ -92,24 +89,6 @@ func realPostgreSQLWith(t *testing.T, signal string) rdsiamtest.Upstream {
 		Address:  filepath.Join(dir, ".s.PGSQL.5432"),
 		Password: "upstream secret",
 	}
-}
-
-// unprivileged gives dir to a user that a PostgreSQL server agrees to run as.
-func unprivileged(t *testing.T, dir string) *syscall.Credential {
-	t.Helper()
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	account, err := user.Lookup("postgres")
-	if err != nil {
-		skipWithoutServer(t, "PostgreSQL does not run as root, and there is no user postgres")
-	}
-	uid, _ := strconv.Atoi(account.Uid)
-	gid, _ := strconv.Atoi(account.Gid)
-	if err := os.Chown(dir, uid, gid); err != nil {
-		t.Fatal(err)
-	}
-	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
 }
 
 func TestPostgreSQLUpstream(t *testing.T) {
