@@ -157,7 +157,7 @@ func (c *clientConn) cut() bool {
 // sends is answered with a reset.
 func (c *clientConn) reset() {
 	if conn, ok := c.Conn.(interface{ SetLinger(seconds int) error }); ok {
-		conn.SetLinger(0)
+		_ = conn.SetLinger(0) // it is closed either way
 	}
 	c.Close()
 }

@@ -15,16 +15,16 @@ var MemoryPipe = memoryPipe
 // that would keep a fuzzer out: 0 the start-up, 1 the request for a token, 2 the
 // request for SCRAM, 3 a session. It returns when the front has ended, which it
 // must when its client has.
-func (server *Server) ServePostgreSQLBytes(t *testing.T, stage uint8, input []byte) {
+func (s *Server) ServePostgreSQLBytes(t *testing.T, stage uint8, input []byte) {
 	client, ours := memoryPipe("fuzz")
 	deadline := time.Now().Add(10 * time.Second)
 	client.SetDeadline(deadline)
-	conn := server.newClientConn(ours)
+	conn := s.newClientConn(ours)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
 		defer conn.Close()
-		serveStage(server, conn, stage)
+		serveStage(s, conn, stage)
 	}()
 	read := make(chan struct{})
 	go func() {

@@ -297,7 +297,7 @@ func TestReadOnlyMySQL(t *testing.T) {
 				wantMySQLError(t, statement, err, 1235, "")
 			}
 		}
-		_, err = db.PrepareContext(t.Context(), "insert into t values (?)")
+		_, err = db.PrepareContext(t.Context(), "insert into t values (?)") //nolint:sqlclosecheck // it is refused
 		wantMySQLError(t, "prepare", err, map[bool]uint16{true: 1290, false: 1235}[on], "")
 	}
 	for _, statement := range []string{

@@ -1,6 +1,7 @@
 package rdsiamtest
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -45,8 +46,7 @@ func (c *memoryConn) Close() error {
 }
 
 func (c *memoryConn) SetDeadline(t time.Time) error {
-	c.SetReadDeadline(t)
-	return c.SetWriteDeadline(t)
+	return errors.Join(c.SetReadDeadline(t), c.SetWriteDeadline(t))
 }
 
 func (c *memoryConn) SetReadDeadline(t time.Time) error {

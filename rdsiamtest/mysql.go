@@ -44,7 +44,7 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 		// The greeting promises what the upstream can do, so that is asked first.
 		var err error
 		if f.upstream, err = dialMySQLUpstream(ctx, conn); err != nil {
-			f.client.Packets.Write(upstreamMySQLError(err).Encode())
+			_ = f.client.Packets.Write(upstreamMySQLError(err).Encode())
 			return
 		}
 		defer f.upstream.close()
@@ -115,7 +115,7 @@ func (f *mysqlFront) logIn() bool {
 		// A client that is closing its end still reads, and would take an answer
 		// for the server's opinion of its token.
 		if !f.conn.left() {
-			f.client.Packets.Write(f.refusalError(refusal).Encode())
+			_ = f.client.Packets.Write(f.refusalError(refusal).Encode())
 		}
 		return false
 	}
@@ -125,7 +125,7 @@ func (f *mysqlFront) logIn() bool {
 	readOnly := f.server.faults.Load().ReadOnly
 	ok, err := f.upstream.logIn(f.client.Response, readOnly)
 	if err != nil {
-		f.client.Packets.Write(upstreamMySQLError(err).Encode())
+		_ = f.client.Packets.Write(upstreamMySQLError(err).Encode())
 		return false
 	}
 	return f.client.Packets.Write(ok) == nil && f.conn.beginSplice(readOnly)
@@ -179,5 +179,5 @@ func (f *mysqlFront) refuseChangeUser(command []byte) {
 		Detail: "the session of " + f.request.user + " stays what it is; open a new connection",
 	}))
 	f.client.Packets.Sequence = 1
-	f.client.Packets.Write(accessDeniedMySQL(again.user, f.conn.clientHost()).Encode())
+	_ = f.client.Packets.Write(accessDeniedMySQL(again.user, f.conn.clientHost()).Encode())
 }

@@ -57,7 +57,7 @@ func (s *mysqlSession) serve() {
 		command, err := s.packets.Read()
 		if errors.Is(err, mysqlwire.ErrPacketTooLong) {
 			s.front.conn.SetWriteDeadline(time.Now().Add(mysqlFarewell))
-			s.packets.Write(mysqlwire.Error{Number: 1153, SQLState: "08S01", Text: "Got a packet bigger than 'max_allowed_packet' bytes"}.Encode())
+			_ = s.packets.Write(mysqlwire.Error{Number: 1153, SQLState: "08S01", Text: "Got a packet bigger than 'max_allowed_packet' bytes"}.Encode())
 			return
 		}
 		if err != nil {

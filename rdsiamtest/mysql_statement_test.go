@@ -111,6 +111,11 @@ func TestMySQLSelect(t *testing.T) {
 			if names, err := rows.Columns(); err != nil || !reflect.DeepEqual(names, tt.names) {
 				t.Errorf("prepared: got columns %q and error %v, want %q", names, err, tt.names)
 			}
+			for rows.Next() {
+			}
+			if err := rows.Err(); err != nil {
+				t.Errorf("prepared: %v", err)
+			}
 		})
 	}
 }
@@ -269,7 +274,8 @@ func TestMySQLUnsupported(t *testing.T) {
 			}
 		})
 	}
-	if _, err := conn.PrepareContext(t.Context(), "select now()"); mysqlRefusal(t, err).Number != 1235 {
+	_, err := conn.PrepareContext(t.Context(), "select now()") //nolint:sqlclosecheck // it is refused
+	if mysqlRefusal(t, err).Number != 1235 {
 		t.Errorf("prepare: got %v, want error 1235", err)
 	}
 }

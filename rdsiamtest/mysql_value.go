@@ -2,6 +2,7 @@ package rdsiamtest
 
 import (
 	"encoding/binary"
+	"slices"
 	"strconv"
 
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
@@ -152,13 +153,14 @@ func mysqlTextRow(values []mysqlValue) []byte {
 // start at the third:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_binary_resultset.html
 func mysqlBinaryRow(values []mysqlValue) []byte {
-	b := make([]byte, 1+(len(values)+7+2)/8)
+	head := make([]byte, 1+(len(values)+7+2)/8)
+	var data []byte
 	for i, v := range values {
 		if v.kind == mysqlTypeNull {
-			b[1+(i+2)/8] |= 1 << ((i + 2) % 8)
+			head[1+(i+2)/8] |= 1 << ((i + 2) % 8)
 			continue
 		}
-		b = append(b, v.binary...)
+		data = append(data, v.binary...)
 	}
-	return b
+	return slices.Concat(head, data)
 }

@@ -27,7 +27,7 @@ var startupTests = []struct {
 	{"pool setting", map[string]string{"pool_max_conns": "4"}, "42704", `unrecognized configuration parameter "pool_max_conns"`},
 	{"hostaddr", map[string]string{"hostaddr": "10.0.0.1"}, "42704", `unrecognized configuration parameter "hostaddr"`},
 	{"gssencmode", map[string]string{"gssencmode": "disable"}, "42704", `unrecognized configuration parameter "gssencmode"`},
-	{"typo", map[string]string{"aplication_name": "x"}, "42704", `unrecognized configuration parameter "aplication_name"`},
+	{"typo", map[string]string{"application_nam": "x"}, "42704", `unrecognized configuration parameter "application_nam"`},
 	{"case", map[string]string{"STATEMENT_timeout": "1s", "timezone": "UTC"}, "", ""},
 	{"of another context", map[string]string{"log_statement": "all"}, "42501", `permission denied to set parameter "log_statement"`},
 	{"at reload", map[string]string{"fsync": "on"}, "55P02", `parameter "fsync" cannot be changed now`},

@@ -31,7 +31,7 @@ func (f *postgresFront) splice(ctx context.Context) {
 
 	key := f.sessions.Add(func(ctx context.Context) {
 		f.client.cancelStatement()
-		upstream.CancelRequest(ctx)
+		_ = upstream.CancelRequest(ctx) // nobody is told, as PostgreSQL does
 	})
 	defer f.sessions.Remove(key)
 	if f.welcome(session.ParameterStatuses, key) == nil && f.client.beginSplice(readOnly) {

@@ -28,7 +28,12 @@ type upstreamConn struct {
 
 // dialUpstream returns nil for a server that is closed or has no upstream.
 func (s *Server) dialUpstream(ctx context.Context) (*upstreamConn, error) {
-	if s.upstream == nil || s.ctx.Err() != nil {
+	select {
+	case <-s.ctx.Done():
+		return nil, nil
+	default:
+	}
+	if s.upstream == nil {
 		return nil, nil
 	}
 	conn, err := s.upstream.dial(ctx)
