@@ -67,6 +67,9 @@ func (c *clientConn) wait(delay func(Faults) time.Duration) error {
 	return c.server.wait(c.pause(delay))
 }
 
+// ReadOnly reports whether the server takes no writes now.
+func (c *clientConn) ReadOnly() bool { return c.server.faults.Load().ReadOnly }
+
 // left reports whether the client is known to be closing its end.
 func (c *clientConn) left() bool {
 	logIn := c.logIn.Load()
@@ -120,7 +123,7 @@ func (c *clientConn) Write(b []byte) (int, error) {
 // false if that is no longer what the faults want.
 func (c *clientConn) beginSplice(readOnly bool) bool {
 	c.spliced.Store(true)
-	return c.server.faults.Load().ReadOnly == readOnly || !c.cut()
+	return c.ReadOnly() == readOnly || !c.cut()
 }
 
 // count counts bytes that are about to be sent. It returns how many of them may be, and

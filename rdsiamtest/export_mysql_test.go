@@ -10,6 +10,6 @@ import (
 func (s *Server) ServeMySQLSession(conn net.Conn, user string) {
 	client := s.newClientConn(conn)
 	f := &mysqlFront{server: s, conn: client, client: mysqlwire.NewServer(conn), request: loginRequest{user: user}}
-	f.session().serve()
+	f.answer()
 	conn.Close()
 }

@@ -9,15 +9,19 @@ import (
 // errCanceled says that the client asked to cancel its statement while it was delayed.
 var errCanceled = errors.New("statement canceled")
 
-// delayStatement holds up what a client asks after an answer, once for all the pieces of
-// it. It returns errCanceled if the client thought better of it, and net.ErrClosed if the
-// client went.
-func (c *clientConn) delayStatement() error {
+// DelayStatement holds up what a client asks after an answer, once for all the pieces of
+// it. It reports whether the client canceled that meanwhile, and returns net.ErrClosed if
+// the client went.
+func (c *clientConn) DelayStatement() (canceled bool, err error) {
 	held := c.pause(answering)
 	if held.canceled = c.newDelay(); held.canceled == nil {
-		return nil
+		return false, nil
 	}
-	return c.server.wait(held)
+	err = c.server.wait(held)
+	if errors.Is(err, errCanceled) {
+		return true, nil
+	}
+	return false, err
 }
 
 // newDelay returns what cancelStatement closes, nil if there is no answer since the last
@@ -63,8 +67,8 @@ func (c delayedConn) Read(b []byte) (int, error) {
 		return n, err
 	}
 	// A statement that is canceled goes on to the upstream, as the request to cancel does.
-	if held := c.client.delayStatement(); held != nil && !errors.Is(held, errCanceled) {
-		return 0, held
+	if _, gone := c.client.DelayStatement(); gone != nil {
+		return 0, gone
 	}
 	return n, err
 }

@@ -11,20 +11,8 @@ import (
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
-const (
-	mysqlVersion = "8.4.6-rdsiamtest"
-
-	// mysqlLoginTimeout is the connect_timeout of MySQL.
-	mysqlLoginTimeout = 10 * time.Second
-
-	// mysqlOwnCapabilities are those of the statements that rdsiamtest answers
-	// itself.
-	mysqlOwnCapabilities = mysqlwire.ClientLongPassword | mysqlwire.ClientFoundRows | mysqlwire.ClientLongFlag |
-		mysqlwire.ClientConnectWithDB | mysqlwire.ClientODBC | mysqlwire.ClientIgnoreSpace | mysqlwire.ClientProtocol41 |
-		mysqlwire.ClientInteractive | mysqlwire.ClientIgnoreSIGPIPE | mysqlwire.ClientTransactions |
-		mysqlwire.ClientSecureConnection | mysqlwire.ClientMultiResults | mysqlwire.ClientPSMultiResults |
-		mysqlwire.ClientPluginAuth | mysqlwire.ClientConnectAttributes | mysqlwire.ClientLongAnswer | mysqlwire.ClientDeprecateEOF
-)
+// mysqlLoginTimeout is the connect_timeout of MySQL.
+const mysqlLoginTimeout = 10 * time.Second
 
 // mysqlFront is one client connection up to the end of its login.
 type mysqlFront struct {
@@ -58,14 +46,30 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 		f.splice()
 		return
 	}
-	f.session().serve()
+	f.answer()
+}
+
+// answer serves the session without an upstream.
+func (f *mysqlFront) answer() {
+	session := newMySQLSession(mysqlClient{
+		Server:       f.conn,
+		Packets:      f.client.Packets,
+		Capabilities: f.client.Response.Capabilities,
+		ConnectionID: f.client.Greeting.ConnectionID,
+		User:         f.request.user,
+		Host:         f.conn.clientHost(),
+		Database:     f.request.database,
+	})
+	if changeUser := session.Serve(); changeUser != nil {
+		f.refuseChangeUser(changeUser)
+	}
 }
 
 func (f *mysqlFront) greeting() mysqlwire.Greeting {
 	greeting := mysqlwire.Greeting{
 		Version:      mysqlVersion,
 		ConnectionID: newMySQLConnectionID(),
-		Capabilities: mysqlOwnCapabilities,
+		Capabilities: mysqlCapabilities,
 		Collation:    mysqlUTF8MB4,
 		Status:       mysqlwire.Autocommit,
 	}
@@ -122,7 +126,7 @@ func (f *mysqlFront) logIn() bool {
 	if f.upstream == nil {
 		return f.client.Packets.Write(mysqlwire.EncodeOK(mysqlwire.Autocommit)) == nil
 	}
-	readOnly := f.server.faults.Load().ReadOnly
+	readOnly := f.conn.ReadOnly()
 	ok, err := f.upstream.logIn(f.client.Response, readOnly)
 	if err != nil {
 		_ = f.client.Packets.Write(upstreamMySQLError(err).Encode())

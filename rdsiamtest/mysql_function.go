@@ -6,13 +6,13 @@ import "strings"
 func mysqlFunction(name string) (func(*mysqlSession) mysqlValue, bool) {
 	switch name {
 	case "current_user":
-		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.request.user + "@%") }, true
+		return func(s *mysqlSession) mysqlValue { return mysqlString(s.client.User + "@%") }, true
 	case "user", "session_user", "system_user":
 		return func(s *mysqlSession) mysqlValue {
-			return mysqlString(s.front.request.user + "@" + s.front.conn.clientHost())
+			return mysqlString(s.client.User + "@" + s.client.Host)
 		}, true
 	case "version":
-		return func(s *mysqlSession) mysqlValue { return mysqlString(s.front.client.Greeting.Version) }, true
+		return func(*mysqlSession) mysqlValue { return mysqlString(mysqlVersion) }, true
 	case "database", "schema":
 		return func(s *mysqlSession) mysqlValue {
 			if s.database == "" {
@@ -21,7 +21,7 @@ func mysqlFunction(name string) (func(*mysqlSession) mysqlValue, bool) {
 			return mysqlString(s.database)
 		}, true
 	case "connection_id":
-		return func(s *mysqlSession) mysqlValue { return mysqlUint(uint64(s.front.client.Greeting.ConnectionID)) }, true
+		return func(s *mysqlSession) mysqlValue { return mysqlUint(uint64(s.client.ConnectionID)) }, true
 	}
 	return nil, false
 }

@@ -35,7 +35,7 @@ const mysqlFarewell = 5 * time.Second
 
 // mysqlSession answers the statements of a client by itself.
 type mysqlSession struct {
-	front    *mysqlFront
+	client   mysqlClient
 	packets  *mysqlwire.Packets
 	database string
 	status   mysqlwire.Status
@@ -45,37 +45,37 @@ type mysqlSession struct {
 	readOnlyNow     bool // of the transaction that is open
 }
 
-func (f *mysqlFront) session() *mysqlSession {
-	f.client.Packets.Limit = mysqlMaxAllowedPacket
-	return &mysqlSession{front: f, packets: f.client.Packets, database: f.client.Response.Database, status: mysqlwire.Autocommit}
+func newMySQLSession(client mysqlClient) *mysqlSession {
+	client.Packets.Limit = mysqlMaxAllowedPacket
+	return &mysqlSession{client: client, packets: client.Packets, database: client.Database, status: mysqlwire.Autocommit}
 }
 
-// serve answers until the client goes.
-func (s *mysqlSession) serve() {
+// Serve answers until the client goes, or asks for another account: then it returns that
+// command.
+func (s *mysqlSession) Serve() (changeUser []byte) {
 	for {
 		s.packets.Sequence = 0
 		command, err := s.packets.Read()
 		if errors.Is(err, mysqlwire.ErrPacketTooLong) {
-			s.front.conn.SetWriteDeadline(time.Now().Add(mysqlFarewell))
+			_ = s.client.Server.SetWriteDeadline(time.Now().Add(mysqlFarewell))
 			_ = s.packets.Write(mysqlwire.Error{Number: 1153, SQLState: "08S01", Text: "Got a packet bigger than 'max_allowed_packet' bytes"}.Encode())
-			return
+			return nil
 		}
 		if err != nil {
-			return
+			return nil
 		}
 		if len(command) > 0 && command[0] == mysqlwire.CommandChangeUser {
-			s.front.refuseChangeUser(command)
-			return
+			return command
 		}
 		if len(command) > 0 && command[0] == mysqlQuit {
-			return
+			return nil
 		}
-		if s.front.conn.delayStatement() != nil {
-			return
+		if _, err := s.client.Server.DelayStatement(); err != nil {
+			return nil
 		}
 		s.answer(command)
 		if s.packets.Flush() != nil {
-			return
+			return nil
 		}
 	}
 }
@@ -109,7 +109,7 @@ func (s *mysqlSession) answer(command []byte) {
 	case mysqlResetStatement:
 		s.resetStatement(body)
 	case mysqlSetOption:
-		s.packets.Queue(encodeMySQLEnd(s.front.client.Response.Capabilities, s.status))
+		s.packets.Queue(encodeMySQLEnd(s.client.Capabilities, s.status))
 	case mysqlResetConnection:
 		s.prepared = mysqlPreparedStatements{}
 		s.status, s.readOnlyDefault = mysqlwire.Autocommit, false
@@ -164,7 +164,7 @@ func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, ro
 	s.packets.Queue(mysqlwire.AppendUint(nil, uint64(len(values))))
 	s.queueColumns(statement.columns, values)
 	s.packets.Queue(row(values))
-	s.packets.Queue(encodeMySQLEnd(s.front.client.Response.Capabilities, s.status))
+	s.packets.Queue(encodeMySQLEnd(s.client.Capabilities, s.status))
 }
 
 // apply makes the change that a statement asks for.
@@ -205,7 +205,7 @@ func (s *mysqlSession) queueColumns(columns []mysqlColumn, values []mysqlValue) 
 // queueColumnsEnd ends column or parameter definitions, for clients that want
 // that marked.
 func (s *mysqlSession) queueColumnsEnd() {
-	if capabilities := s.front.client.Response.Capabilities; !capabilities.Has(mysqlwire.ClientDeprecateEOF) {
+	if capabilities := s.client.Capabilities; !capabilities.Has(mysqlwire.ClientDeprecateEOF) {
 		s.packets.Queue(encodeMySQLEnd(capabilities, s.status))
 	}
 }

@@ -59,7 +59,7 @@ func isMySQLWrite(tokens []mysqlToken) bool {
 	}
 }
 
-func (s *mysqlSession) serverReadOnly() bool { return s.front.server.faults.Load().ReadOnly }
+func (s *mysqlSession) serverReadOnly() bool { return s.client.Server.ReadOnly() }
 
 // refuseWrite is the answer to a write: that of a read-only server or transaction, or that of
 // a server without an upstream.

@@ -80,9 +80,7 @@ func (s *postgresSession) serve() {
 		if _, leaves := message.(*pgproto3.Terminate); leaves {
 			return
 		}
-		err = s.front.client.delayStatement()
-		s.canceled = errors.Is(err, errCanceled)
-		if err != nil && !s.canceled || !s.handle(message) {
+		if s.canceled, err = s.front.client.DelayStatement(); err != nil || !s.handle(message) {
 			return
 		}
 	}
