@@ -57,6 +57,6 @@ func serveStage(server *Server, conn *clientConn, stage uint8) {
 		f.request.user = "old"
 		f.authenticate()
 	case 3:
-		newPostgresSession(f).serve()
+		f.answer()
 	}
 }

@@ -15,9 +15,6 @@ const (
 	// A real server drops a longer answer to an authentication request
 	// (PG_MAX_AUTH_TOKEN_LENGTH).
 	postgresMaxPassword = 65535
-	// No statement that the server answers by itself is anywhere near.
-	postgresMaxMessage = 16 << 20
-
 	// postgresLoginTimeout is the default of authentication_timeout.
 	postgresLoginTimeout = time.Minute
 
@@ -31,12 +28,11 @@ const (
 // "Frontend/Backend Protocol".
 type postgresFront struct {
 	*Server
-	client   *clientConn
-	stream   net.Conn // client, or TLS on it
-	backend  *pgproto3.Backend
-	request  loginRequest
-	startup  map[string]string // parameters of the start-up message
-	settings []postgresSetting // that the session starts with
+	client  *clientConn
+	stream  net.Conn // client, or TLS on it
+	backend *pgproto3.Backend
+	request loginRequest
+	startup map[string]string // parameters of the start-up message
 }
 
 func (s *Server) servePostgreSQL(ctx context.Context, conn *clientConn) {
@@ -93,8 +89,8 @@ func (f *postgresFront) serve(ctx context.Context) {
 	if f.request.database == "" {
 		f.request.database = f.request.user
 	}
-	if _, err := postgresReplication(f.startup["replication"]); err != nil {
-		f.refuse(err.code, err.message)
+	if _, refused := postgresReplication(f.startup["replication"]); refused != nil {
+		f.refuse(refused.code, refused.message)
 		return
 	}
 	if !f.authenticate() {
@@ -106,13 +102,30 @@ func (f *postgresFront) serve(ctx context.Context) {
 		f.splice(ctx)
 		return
 	}
-	var refused *postgresError
-	if f.settings, refused = postgresStartup(f.startup); refused != nil {
+	f.answer()
+}
+
+// answer serves the session without an upstream.
+func (f *postgresFront) answer() {
+	session, refused := newPostgresSession(postgresClient{
+		Server:   f.client,
+		Backend:  f.backend,
+		User:     f.request.user,
+		Database: f.request.database,
+		Startup:  f.startup,
+	})
+	if refused != nil {
 		f.refuse(refused.code, refused.message)
 		return
 	}
-	f.backend.SetMaxBodyLen(postgresMaxMessage)
-	newPostgresSession(f).serve()
+	key := f.sessions.Add(func(context.Context) { f.client.cancelStatement() })
+	defer f.sessions.Remove(key)
+	if f.welcome(session.Parameters(), key) != nil {
+		return
+	}
+	if refused = session.Serve(); refused != nil {
+		f.refuse(refused.code, refused.message)
+	}
 }
 
 // refuse ends the login with an error.

@@ -79,7 +79,7 @@ func (s *postgresSession) setAccess(access postgresAccess) {
 }
 
 // standby reports whether the server is one that follows another.
-func (s *postgresSession) standby() bool { return s.front.faults.Load().ReadOnly }
+func (s *postgresSession) standby() bool { return s.client.Server.ReadOnly() }
 
 // readOnly reports whether a statement that runs now may write.
 func (s *postgresSession) readOnly() bool {

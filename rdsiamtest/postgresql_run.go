@@ -103,9 +103,9 @@ func (s *postgresSession) call(function string) string {
 	case "pg_is_in_recovery":
 		return onOff(s.standby())
 	case "current_database":
-		return s.front.request.database
+		return s.client.Database
 	default:
-		return s.front.request.user
+		return s.client.User
 	}
 }
 

@@ -1,9 +1,9 @@
 package rdsiamtest
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -15,7 +15,7 @@ const postgresServerVersion = "17.0 (rdsiamtest)"
 
 // postgresSession answers the statements of one client that is logged in.
 type postgresSession struct {
-	front      *postgresFront
+	client     postgresClient
 	backend    *pgproto3.Backend
 	prepared   map[string]*postgresPrepared
 	portals    map[string]*postgresPortal
@@ -48,59 +48,73 @@ type postgresError struct{ code, message, hint string }
 
 func (e *postgresError) Error() string { return e.message }
 
-func newPostgresSession(f *postgresFront) *postgresSession {
+// newPostgresSession returns the error of a server that refuses what the client wants for
+// its session.
+func newPostgresSession(client postgresClient) (*postgresSession, *postgresError) {
+	settings, refused := postgresStartup(client.Startup)
+	if refused != nil {
+		return nil, refused
+	}
+	client.Backend.SetMaxBodyLen(postgresMaxMessage)
 	s := &postgresSession{
-		front:    f,
-		backend:  f.backend,
+		client:   client,
+		backend:  client.Backend,
 		prepared: make(map[string]*postgresPrepared),
 		portals:  make(map[string]*postgresPortal),
 		txStatus: 'I',
 	}
-	for _, setting := range f.settings {
+	for _, setting := range settings {
 		if strings.EqualFold(setting.name, "default_transaction_read_only") {
 			s.readOnlyStart, _ = parsePostgresBoolean(setting.value)
 		}
 	}
 	s.readOnlyDefault = s.readOnlyStart
 	s.report()
-	return s
+	return s, nil
 }
 
-func (s *postgresSession) serve() {
-	key := s.front.sessions.Add(func(context.Context) { s.front.client.cancelStatement() })
-	defer s.front.sessions.Remove(key)
-	if s.front.welcome(s.reported, key) != nil {
-		return
-	}
+// Parameters returns what the client is told of the session when it begins.
+func (s *postgresSession) Parameters() map[string]string { return maps.Clone(s.reported) }
+
+// Serve answers until the client goes. It returns the error that is to end a session of
+// which the client broke the protocol.
+func (s *postgresSession) Serve() *postgresError {
 	for {
 		message, err := s.backend.Receive()
 		if err != nil {
-			return
+			return nil
 		}
 		if _, leaves := message.(*pgproto3.Terminate); leaves {
-			return
+			return nil
 		}
-		if s.canceled, err = s.front.client.DelayStatement(); err != nil || !s.handle(message) {
-			return
+		if s.canceled, err = s.client.Server.DelayStatement(); err != nil {
+			return nil
+		}
+		answered, known := s.handle(message)
+		if !known {
+			return &postgresError{code: "08P01", message: "unexpected message during a session"}
+		}
+		if !answered {
+			return nil
 		}
 	}
 }
 
-// handle reports whether the session goes on.
-func (s *postgresSession) handle(message pgproto3.FrontendMessage) bool {
+// handle reports whether the answer could be sent, and whether sessions have such messages.
+func (s *postgresSession) handle(message pgproto3.FrontendMessage) (answered, known bool) {
 	var err error
 	switch message := message.(type) {
 	case *pgproto3.Query:
 		s.discarding = false
 		s.fail(s.query(message.String))
-		return s.ready()
+		return s.ready(), true
 	case *pgproto3.Sync:
 		s.discarding = false
-		return s.ready()
+		return s.ready(), true
 	case *pgproto3.Flush:
-		return s.backend.Flush() == nil
+		return s.backend.Flush() == nil, true
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
-		return true // as a real server does outside of COPY
+		return true, true // as a real server does outside of COPY
 	case *pgproto3.Parse:
 		err = s.extended(func() error { return s.parse(message) })
 	case *pgproto3.Describe:
@@ -112,14 +126,13 @@ func (s *postgresSession) handle(message pgproto3.FrontendMessage) bool {
 	case *pgproto3.Close:
 		err = s.extended(func() error { return s.close(message) })
 	default:
-		s.front.refuse("08P01", "unexpected message during a session")
-		return false
+		return false, false
 	}
 	if err != nil {
 		s.discarding = true
 		s.fail(err)
 	}
-	return true
+	return true, true
 }
 
 // extended runs a step of the extended protocol unless one failed before it.

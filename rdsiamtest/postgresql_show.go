@@ -11,7 +11,7 @@ import (
 // parameters are what a server reports on its own; drivers rely on some.
 func (s *postgresSession) parameters() map[string]string {
 	return map[string]string{
-		"application_name":              s.front.startup["application_name"],
+		"application_name":              s.client.Startup["application_name"],
 		"client_encoding":               "UTF8",
 		"DateStyle":                     "ISO, MDY",
 		"default_transaction_read_only": onOff(s.readOnlyDefault),
@@ -21,7 +21,7 @@ func (s *postgresSession) parameters() map[string]string {
 		"is_superuser":                  "off",
 		"server_encoding":               "UTF8",
 		"server_version":                postgresServerVersion,
-		"session_authorization":         s.front.request.user,
+		"session_authorization":         s.client.User,
 		"standard_conforming_strings":   "on",
 		"TimeZone":                      "UTC",
 	}

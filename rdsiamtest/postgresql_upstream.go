@@ -15,7 +15,7 @@ import (
 
 // splice logs in to the upstream server and hands the session to it.
 func (f *postgresFront) splice(ctx context.Context) {
-	readOnly := f.faults.Load().ReadOnly
+	readOnly := f.client.ReadOnly()
 	upstream, reader, err := f.connectUpstream(ctx, readOnly)
 	if err != nil {
 		f.refuse(upstreamError(err))
