@@ -4,6 +4,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // Reason says why a login was refused, in more detail than any client is told.
@@ -123,16 +125,16 @@ func (s *Server) Logins() []Login {
 func (s *Server) newLogin(r loginRequest, v verified, refusal *Refusal) Login {
 	l := Login{
 		Time:             s.clock(),
-		User:             brief(r.user),
-		Database:         brief(r.database),
+		User:             brief.Name(r.user),
+		Database:         brief.Name(r.database),
 		Endpoint:         s.endpointOf(r).String(),
 		Dialed:           r.dialed,
 		TLS:              r.tls,
-		SNI:              brief(r.serverName),
+		SNI:              brief.Name(r.serverName),
 		PasswordReceived: r.token != "",
 		Accepted:         refusal == nil,
 		Reason:           ReasonAccepted,
-		AccessKeyID:      brief(v.accessKeyID),
+		AccessKeyID:      brief.Name(v.accessKeyID),
 		TokenAge:         v.age,
 	}
 	if refusal != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // mysqlLoginTimeout is the connect_timeout of MySQL.
@@ -169,7 +170,7 @@ func accessDeniedMySQL(user, host string) mysqlwire.Error {
 	return mysqlwire.Error{
 		Number:   1045,
 		SQLState: "28000",
-		Text:     "Access denied for user '" + brief(user) + "'@'" + host + "' (using password: YES)",
+		Text:     "Access denied for user '" + brief.Name(user) + "'@'" + host + "' (using password: YES)",
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // The commands of a client:
@@ -188,7 +189,7 @@ func (s *mysqlSession) use(database string) *mysqlwire.Error {
 		return &mysqlwire.Error{
 			Number:   1102,
 			SQLState: "42000",
-			Text:     "Incorrect database name '" + brief(database) + "'",
+			Text:     "Incorrect database name '" + brief.Name(database) + "'",
 		}
 	}
 	s.database = strings.Clone(database)

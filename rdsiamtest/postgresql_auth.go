@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // authenticate asks the client for what its account needs, records the login
@@ -144,13 +145,13 @@ func (f *postgresFront) plaintextText(a account) (code, message string) {
 		said = "pg_hba.conf rejects connection"
 	}
 	return "28000", fmt.Sprintf(`%s for host "%s", user "%s", database "%s", no encryption`,
-		said, f.client.clientHost(), brief(f.request.user), brief(f.request.database))
+		said, f.client.clientHost(), brief.Name(f.request.user), brief.Name(f.request.database))
 }
 
 // refusalText is what a client is told whatever the reason of its refusal. RDS
 // documents the texts of RDS Proxy without their SQLSTATE.
 func (f *postgresFront) refusalText(a account, known bool) (code, message string) {
-	user := brief(f.request.user)
+	user := brief.Name(f.request.user)
 	if f.isProxy(f.request) {
 		switch {
 		case a.iam:

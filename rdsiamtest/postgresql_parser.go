@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // parsePostgres reads statements divided by semicolons and leaves out empty
@@ -68,7 +70,7 @@ func parsePostgresStatement(words []postgresWord) (postgresStatement, error) {
 			return postgresStatement{tag: "DEALLOCATE", name: last}, nil
 		}
 	default:
-		return postgresStatement{}, unsupportedPostgres(strings.ToUpper(brief(first)))
+		return postgresStatement{}, unsupportedPostgres(strings.ToUpper(brief.Name(first)))
 	}
 }
 
@@ -93,7 +95,7 @@ func parsePostgresSelect(words []postgresWord) (postgresStatement, error) {
 			return statement, nil
 		}
 		if !p.accept(",") {
-			return postgresStatement{}, unsupportedPostgres(fmt.Sprintf("a SELECT with %q", brief(p.words[p.at].text)))
+			return postgresStatement{}, unsupportedPostgres(fmt.Sprintf("a SELECT with %q", brief.Name(p.words[p.at].text)))
 		}
 	}
 }
@@ -171,7 +173,7 @@ func (p *postgresParser) cast(column *postgresColumn) error {
 	}
 	typ, ok := postgresTypeByName(word.text)
 	if !ok {
-		return unsupportedPostgres(fmt.Sprintf("a cast to %q", brief(word.text)))
+		return unsupportedPostgres(fmt.Sprintf("a cast to %q", brief.Name(word.text)))
 	}
 	column.typ, column.typed = typ, true
 	if column.name == "?column?" {
@@ -193,7 +195,7 @@ func (p *postgresParser) expression() (postgresColumn, error) {
 	case postgresParameter:
 		column.parameter, err = strconv.Atoi(word.text)
 		if err != nil || column.parameter < 1 || column.parameter > 65535 {
-			return postgresColumn{}, &postgresError{code: "42P02", message: "there is no parameter $" + brief(word.text)}
+			return postgresColumn{}, &postgresError{code: "42P02", message: "there is no parameter $" + brief.Name(word.text)}
 		}
 		return column, nil
 	case postgresNumber:
@@ -207,14 +209,14 @@ func (p *postgresParser) expression() (postgresColumn, error) {
 	case postgresName:
 		return p.named(column, word.text)
 	default:
-		return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the column %q", brief(word.text)))
+		return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the column %q", brief.Name(word.text)))
 	}
 }
 
 func integerColumn(column postgresColumn, digits string) (postgresColumn, error) {
 	n, err := strconv.ParseInt(digits, 10, 64)
 	if err != nil {
-		return postgresColumn{}, unsupportedPostgres("the number " + brief(digits))
+		return postgresColumn{}, unsupportedPostgres("the number " + brief.Name(digits))
 	}
 	column.typ = postgresInt4
 	if int64(int32(n)) != n {
@@ -250,5 +252,5 @@ func (p *postgresParser) named(column postgresColumn, name string) (postgresColu
 			return column, nil
 		}
 	}
-	return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the expression %q", brief(name)))
+	return postgresColumn{}, unsupportedPostgres(fmt.Sprintf("the expression %q", brief.Name(name)))
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // postgresServerVersion is what version() and server_version tell.
@@ -206,7 +208,7 @@ func (s *postgresSession) query(text string) error {
 
 func (s *postgresSession) parse(message *pgproto3.Parse) error {
 	if _, ok := s.prepared[message.Name]; ok && message.Name != "" {
-		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", brief(message.Name))}
+		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", brief.Name(message.Name))}
 	}
 	statements, err := parsePostgres(message.Query)
 	if err != nil {
@@ -272,7 +274,7 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 	if len(message.Parameters) != len(prepared.types) {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
 			"bind message supplies %d parameters, but prepared statement %q requires %d",
-			len(message.Parameters), brief(message.PreparedStatement), len(prepared.types))}
+			len(message.Parameters), brief.Name(message.PreparedStatement), len(prepared.types))}
 	}
 	if n := len(message.ParameterFormatCodes); n > 1 && n != len(message.Parameters) {
 		return &postgresError{code: "08P01", message: fmt.Sprintf(
@@ -324,11 +326,11 @@ func (s *postgresSession) close(message *pgproto3.Close) error {
 }
 
 func noPrepared(name string) error {
-	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", brief(name))}
+	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", brief.Name(name))}
 }
 
 func noPortal(name string) error {
-	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", brief(name))}
+	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", brief.Name(name))}
 }
 
 // formatAt returns the format of a parameter or column: there is a code for

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // postgresSetting is a parameter that a client sets when its session starts.
@@ -45,7 +47,7 @@ func postgresReplication(value string) (replicates bool, err *postgresError) {
 	if !ok {
 		return false, &postgresError{
 			code:    "22023",
-			message: fmt.Sprintf(`invalid value for parameter "replication": "%s"`, brief(value)),
+			message: fmt.Sprintf(`invalid value for parameter "replication": "%s"`, brief.Name(value)),
 			hint:    `Valid values are: "false", 0, "true", 1, "database".`,
 		}
 	}
@@ -76,12 +78,12 @@ func postgresOptions(options string) ([]postgresSetting, *postgresError) {
 		default:
 			return nil, &postgresError{
 				code:    "42601",
-				message: "invalid command-line argument for server process: " + brief(word),
+				message: "invalid command-line argument for server process: " + brief.Name(word),
 			}
 		}
 		name, value, ok := strings.Cut(assignment, "=")
 		if !ok {
-			return nil, &postgresError{code: "42601", message: brief(word) + " requires a value"}
+			return nil, &postgresError{code: "42601", message: brief.Name(word) + " requires a value"}
 		}
 		settings = append(settings, postgresSetting{strings.ReplaceAll(name, "-", "_"), value})
 	}
@@ -118,7 +120,7 @@ func splitPostgresOptions(options string) []string {
 
 // check returns the error of a server that does not let a user set the parameter.
 func (s postgresSetting) check() *postgresError {
-	name := brief(s.name)
+	name := brief.Name(s.name)
 	kind, known := postgresParameterKinds()[strings.ToLower(s.name)]
 	switch {
 	case !known && !strings.Contains(s.name, "."):
@@ -146,7 +148,7 @@ func (s postgresSetting) check() *postgresError {
 func postgresUnrecognized(name string) *postgresError {
 	return &postgresError{
 		code:    "42704",
-		message: fmt.Sprintf(`unrecognized configuration parameter "%s"`, brief(name)),
+		message: fmt.Sprintf(`unrecognized configuration parameter "%s"`, brief.Name(name)),
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // parameters are what a server reports on its own; drivers rely on some.
@@ -72,7 +74,7 @@ func parsePostgresShow(words []postgresWord) (postgresStatement, error) {
 	i := slices.IndexFunc(postgresShown, func(known string) bool { return strings.EqualFold(known, name) })
 	if i < 0 {
 		if _, ok := postgresParameterKinds()[strings.ToLower(name)]; ok {
-			return postgresStatement{}, unsupportedPostgres("SHOW " + brief(name))
+			return postgresStatement{}, unsupportedPostgres("SHOW " + brief.Name(name))
 		}
 		return postgresStatement{}, postgresUnrecognized(name)
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // postgresType is a type that constants and parameters can have.
@@ -171,5 +173,5 @@ func (t postgresType) canonical(text string) (string, error) {
 }
 
 func (t postgresType) invalid(text string) error {
-	return &postgresError{code: "22P02", message: fmt.Sprintf("invalid input syntax for type %s: %q", t.name, brief(text))}
+	return &postgresError{code: "22P02", message: fmt.Sprintf("invalid input syntax for type %s: %q", t.name, brief.Name(text))}
 }

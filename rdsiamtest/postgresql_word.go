@@ -3,6 +3,8 @@ package rdsiamtest
 import (
 	"fmt"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 type postgresWordKind uint8
@@ -32,7 +34,7 @@ func (w postgresWord) isIdentifier() bool {
 var errPostgresEnd = &postgresError{code: "42601", message: "syntax error at end of input"}
 
 func syntaxError(near string) error {
-	return &postgresError{code: "42601", message: fmt.Sprintf("syntax error at or near %q", brief(near))}
+	return &postgresError{code: "42601", message: fmt.Sprintf("syntax error at or near %q", brief.Name(near))}
 }
 
 // postgresWords cuts SQL into words and leaves out comments and white space.

@@ -3,6 +3,8 @@ package rdsiamtest
 import (
 	"slices"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 // postgresWrite is a statement that a read-only server refuses. It is not answered by a
@@ -133,7 +135,7 @@ func postgresDefinition(verb string, words []postgresWord) string {
 	if verb == "create" && words[0].text == "table" && topLevelPostgres(words, "as") {
 		return "create table as"
 	}
-	return verb + " " + brief(words[0].text)
+	return verb + " " + brief.Name(words[0].text)
 }
 
 // postgresQueryWrite returns the command tag under which a query writes, "" if it does not.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rdsiam/rdsiam/internal/iampolicy"
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
 const (
@@ -106,7 +107,7 @@ func (s *Server) verify(r loginRequest) (verified, *Refusal) {
 	}
 	identity, ok := s.identity(t.AccessKeyID)
 	if !ok {
-		return v, &Refusal{ReasonAccessKey, fmt.Sprintf("no identity has access key %q", brief(t.AccessKeyID))}
+		return v, &Refusal{ReasonAccessKey, fmt.Sprintf("no identity has access key %q", brief.Name(t.AccessKeyID))}
 	}
 	if refusal := identity.checkSignature(t); refusal != nil {
 		return v, refusal
@@ -123,7 +124,7 @@ func (s *Server) verify(r loginRequest) (verified, *Refusal) {
 func (s *Server) checkAccount(user string) *Refusal {
 	switch account, ok := s.account(user); {
 	case !ok:
-		return &Refusal{ReasonUnknownUser, fmt.Sprintf("no account is named %q", brief(user))}
+		return &Refusal{ReasonUnknownUser, fmt.Sprintf("no account is named %q", brief.Name(user))}
 	case !account.iam:
 		return &Refusal{ReasonNotIAM, fmt.Sprintf("account %q logs in with a password", user)}
 	}
@@ -139,16 +140,16 @@ func (s *Server) userARN(endpoint endpoint, user string) string {
 // checkTarget compares what the token says it is for with the login.
 func (t token) checkTarget(endpoint endpoint, user string) *Refusal {
 	if !strings.EqualFold(t.Host, endpoint.Host()) {
-		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", brief(t.Host), endpoint.Host())}
+		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", brief.Name(t.Host), endpoint.Host())}
 	}
 	if t.Port != portText(endpoint) {
-		return &Refusal{ReasonPort, fmt.Sprintf("the token is for port %q, the server has %q", brief(t.Port), portText(endpoint))}
+		return &Refusal{ReasonPort, fmt.Sprintf("the token is for port %q, the server has %q", brief.Name(t.Port), portText(endpoint))}
 	}
 	if t.Region != endpoint.Region() {
-		return &Refusal{ReasonRegion, fmt.Sprintf("the token is for region %q, the server is in %q", brief(t.Region), endpoint.Region())}
+		return &Refusal{ReasonRegion, fmt.Sprintf("the token is for region %q, the server is in %q", brief.Name(t.Region), endpoint.Region())}
 	}
 	if t.User != user {
-		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the login for %q", brief(t.User), user)}
+		return &Refusal{ReasonUser, fmt.Sprintf("the token is for user %q, the login for %q", brief.Name(t.User), user)}
 	}
 	return nil
 }

@@ -1,4 +1,5 @@
-package rdsiamtest
+// Package brief shortens what a client sent, for logs and error texts.
+package brief
 
 import (
 	"strings"
@@ -8,9 +9,9 @@ import (
 // longestName is more than a name of any account, database or host has.
 const longestName = 256
 
-// brief returns what is recorded or said of a name that a client sent. The copy does not
+// Name returns what is recorded or said of a name that a client sent. The copy does not
 // keep the packet that the name came in.
-func brief(name string) string {
+func Name(name string) string {
 	if len(name) <= longestName {
 		return strings.Clone(name)
 	}
