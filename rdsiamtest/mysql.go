@@ -10,6 +10,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/mysql"
 )
 
 // mysqlLoginTimeout is the connect_timeout of MySQL.
@@ -52,7 +53,7 @@ func (s *Server) serveMySQL(ctx context.Context, conn *clientConn) {
 
 // answer serves the session without an upstream.
 func (f *mysqlFront) answer() {
-	session := newMySQLSession(mysqlClient{
+	session := mysql.NewSession(mysql.Client{
 		Server:       f.conn,
 		Packets:      f.client.Packets,
 		Capabilities: f.client.Response.Capabilities,
@@ -68,10 +69,10 @@ func (f *mysqlFront) answer() {
 
 func (f *mysqlFront) greeting() mysqlwire.Greeting {
 	greeting := mysqlwire.Greeting{
-		Version:      mysqlVersion,
+		Version:      mysql.Version,
 		ConnectionID: newMySQLConnectionID(),
-		Capabilities: mysqlCapabilities,
-		Collation:    mysqlUTF8MB4,
+		Capabilities: mysql.Capabilities,
+		Collation:    mysql.Collation,
 		Status:       mysqlwire.Autocommit,
 	}
 	if f.upstream != nil {

@@ -132,3 +132,5 @@ func cutWhile(text string, in func(byte) bool) (head, rest string) {
 func isNameByte(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c >= 0x80
 }
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }

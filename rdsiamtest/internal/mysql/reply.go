@@ -1,4 +1,4 @@
-package rdsiamtest
+package mysql
 
 import (
 	"encoding/binary"
@@ -6,9 +6,9 @@ import (
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
-// encodeMySQLEnd encodes the packet that ends rows, and column definitions for
+// encodeEnd encodes the packet that ends rows, and column definitions for
 // clients that want it there.
-func encodeMySQLEnd(capabilities mysqlwire.Capabilities, status mysqlwire.Status) []byte {
+func encodeEnd(capabilities mysqlwire.Capabilities, status mysqlwire.Status) []byte {
 	if !capabilities.Has(mysqlwire.ClientDeprecateEOF) {
 		return binary.LittleEndian.AppendUint16([]byte{mysqlwire.PacketEOF, 0, 0}, uint16(status))
 	}

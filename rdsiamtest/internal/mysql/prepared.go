@@ -1,4 +1,4 @@
-package rdsiamtest
+package mysql
 
 import (
 	"encoding/binary"
@@ -8,47 +8,47 @@ import (
 
 // The defaults of MySQL for one server hold for one session here.
 const (
-	mysqlMaxPrepared      = 16382 // statements
-	mysqlMaxParameterData = mysqlMaxAllowedPacket
-	mysqlMaxPreparedText  = 16 << 20 // bytes; a parsed statement takes up to four times its text
+	maxPrepared      = 16382 // statements
+	maxParameterData = maxAllowedPacket
+	maxPreparedText  = 16 << 20 // bytes; a parsed statement takes up to four times its text
 )
 
-type mysqlPrepared struct {
-	statement mysqlStatement
-	types     []mysqlParameterType // as the client last sent them
-	longData  map[uint64][]byte    // by parameter, sent ahead of the execution
-	tooLong   bool                 // more than is kept was sent
-	size      int                  // of its text
+type preparedStatement struct {
+	statement stmt
+	types     []parameterType   // as the client last sent them
+	longData  map[uint64][]byte // by parameter, sent ahead of the execution
+	tooLong   bool              // more than is kept was sent
+	size      int               // of its text
 }
 
-type mysqlParameterType struct {
-	kind     mysqlType
+type parameterType struct {
+	kind     valueType
 	unsigned bool
 }
 
-// mysqlPreparedStatements are those of a session. The zero value is ready to use.
-type mysqlPreparedStatements struct {
-	byID     map[uint64]*mysqlPrepared
+// preparedStatements are those of a session. The zero value is ready to use.
+type preparedStatements struct {
+	byID     map[uint64]*preparedStatement
 	lastID   uint64
 	longData int // bytes kept in all statements
 	text     int // bytes of all statements
 }
 
-func (p *mysqlPreparedStatements) add(statement mysqlStatement, size int) (id uint64, ok bool) {
-	if len(p.byID) == mysqlMaxPrepared || p.text+size > mysqlMaxPreparedText {
+func (p *preparedStatements) add(statement stmt, size int) (id uint64, ok bool) {
+	if len(p.byID) == maxPrepared || p.text+size > maxPreparedText {
 		return 0, false
 	}
 	if p.byID == nil {
-		p.byID = make(map[uint64]*mysqlPrepared)
+		p.byID = make(map[uint64]*preparedStatement)
 	}
 	p.lastID = (p.lastID + 1) & (1<<32 - 1)
-	p.byID[p.lastID] = &mysqlPrepared{statement: statement, size: size}
+	p.byID[p.lastID] = &preparedStatement{statement: statement, size: size}
 	p.text += size
 	return p.lastID, true
 }
 
 // close forgets a statement. The client expects no reply.
-func (p *mysqlPreparedStatements) close(body []byte) {
+func (p *preparedStatements) close(body []byte) {
 	f := mysqlwire.Fields{Rest: body}
 	id := f.Uint(4)
 	statement := p.byID[id]
@@ -62,13 +62,13 @@ func (p *mysqlPreparedStatements) close(body []byte) {
 
 // addLongData keeps a part of a parameter. The client expects no reply, so an
 // error shows at the execution.
-func (p *mysqlPreparedStatements) addLongData(body []byte) {
+func (p *preparedStatements) addLongData(body []byte) {
 	f := mysqlwire.Fields{Rest: body}
 	statement, parameter := p.byID[f.Uint(4)], f.Uint(2)
 	switch {
 	case f.Malformed || statement == nil:
 		return
-	case p.longData+len(f.Rest) > mysqlMaxParameterData:
+	case p.longData+len(f.Rest) > maxParameterData:
 		statement.tooLong = true
 		return
 	case statement.longData == nil:
@@ -78,7 +78,7 @@ func (p *mysqlPreparedStatements) addLongData(body []byte) {
 	statement.longData[parameter] = append(statement.longData[parameter], f.Rest...)
 }
 
-func (p *mysqlPreparedStatements) dropLongData(statement *mysqlPrepared) {
+func (p *preparedStatements) dropLongData(statement *preparedStatement) {
 	for _, data := range statement.longData {
 		p.longData -= len(data)
 	}
@@ -88,13 +88,13 @@ func (p *mysqlPreparedStatements) dropLongData(statement *mysqlPrepared) {
 // prepare replies with the number of the statement and the definitions of its
 // parameters and columns:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_prepare.html
-func (s *mysqlSession) prepare(sql string) {
-	statement, failure := parseMySQLStatement(sql)
+func (s *Session) prepare(sql string) {
+	statement, failure := parse(sql)
 	if failure != nil {
 		s.fail(failure)
 		return
 	}
-	if statement.effect == mysqlWrites {
+	if statement.effect == writes {
 		s.fail(s.refuseWrite())
 		return
 	}
@@ -114,7 +114,7 @@ func (s *mysqlSession) prepare(sql string) {
 	reply = binary.LittleEndian.AppendUint16(reply, uint16(parameters))
 	s.packets.Queue(append(reply, 0, 0, 0)) // filler, no warnings
 	for range parameters {
-		s.packets.Queue(mysqlString("").column("?"))
+		s.packets.Queue(stringValue("").column("?"))
 	}
 	if parameters > 0 {
 		s.queueColumnsEnd()
@@ -126,10 +126,10 @@ func (s *mysqlSession) prepare(sql string) {
 
 // typesBeforeExecution returns values of the types that the columns will have; a
 // parameter has the type that an execution brings, until then it is a string.
-func (s *mysqlSession) typesBeforeExecution(statement mysqlStatement) []mysqlValue {
-	values := make([]mysqlValue, len(statement.columns))
+func (s *Session) typesBeforeExecution(statement stmt) []value {
+	values := make([]value, len(statement.columns))
 	for i, column := range statement.columns {
-		values[i] = mysqlString("")
+		values[i] = stringValue("")
 		if column.value != nil {
 			values[i] = column.value(s)
 		}
@@ -137,13 +137,13 @@ func (s *mysqlSession) typesBeforeExecution(statement mysqlStatement) []mysqlVal
 	return values
 }
 
-func (s *mysqlSession) execute(body []byte) {
+func (s *Session) execute(body []byte) {
 	f := mysqlwire.Fields{Rest: body}
 	id := f.Uint(4)
 	f.Bytes(5) // cursor type and iteration count: all rows are sent at once
 	prepared := s.prepared.byID[id]
 	if prepared == nil {
-		s.fail(unknownMySQLStatement())
+		s.fail(unknownStatement())
 		return
 	}
 	tooLong := prepared.tooLong
@@ -153,54 +153,54 @@ func (s *mysqlSession) execute(body []byte) {
 	case tooLong:
 		s.fail(&mysqlwire.Error{Number: 1105, SQLState: "HY000", Text: "The parameters sent ahead are longer than max_allowed_packet"})
 	case err != nil:
-		s.fail(malformedMySQL())
+		s.fail(malformed())
 	default:
-		s.run(prepared.statement, values, mysqlBinaryRow)
+		s.run(prepared.statement, values, binaryRow)
 	}
 }
 
-func unknownMySQLStatement() *mysqlwire.Error {
+func unknownStatement() *mysqlwire.Error {
 	return &mysqlwire.Error{Number: 1243, SQLState: "HY000", Text: "Unknown prepared statement handler given to EXECUTE"}
 }
 
 // parameters takes the values of an execution:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_stmt_execute.html
-func (p *mysqlPrepared) parameters(f *mysqlwire.Fields) ([]mysqlValue, error) {
+func (p *preparedStatement) parameters(f *mysqlwire.Fields) ([]value, error) {
 	n := p.statement.parameters()
 	if n == 0 {
 		return nil, f.Err()
 	}
 	nulls := f.Bytes(uint64(n+7) / 8)
 	if f.Uint(1) == 1 {
-		p.types = make([]mysqlParameterType, n)
+		p.types = make([]parameterType, n)
 		for i := range p.types {
-			p.types[i] = mysqlParameterType{kind: mysqlType(f.Uint(1)), unsigned: f.Uint(1)&0x80 != 0}
+			p.types[i] = parameterType{kind: valueType(f.Uint(1)), unsigned: f.Uint(1)&0x80 != 0}
 		}
 	}
 	if f.Malformed || len(p.types) != n {
 		p.types = nil
 		return nil, mysqlwire.ErrMalformed
 	}
-	values := make([]mysqlValue, n)
+	values := make([]value, n)
 	for i := range values {
 		data, long := p.longData[uint64(i)]
 		switch {
 		case long:
-			values[i] = mysqlString(string(data))
+			values[i] = stringValue(string(data))
 		case nulls[i/8]&(1<<(i%8)) != 0:
-			values[i] = mysqlNull()
+			values[i] = nullValue()
 		default:
-			values[i] = binaryMySQLValue(f, p.types[i].kind, p.types[i].unsigned)
+			values[i] = binaryValue(f, p.types[i].kind, p.types[i].unsigned)
 		}
 	}
 	return values, f.Err()
 }
 
-func (s *mysqlSession) resetStatement(body []byte) {
+func (s *Session) resetStatement(body []byte) {
 	f := mysqlwire.Fields{Rest: body}
 	prepared := s.prepared.byID[f.Uint(4)]
 	if prepared == nil {
-		s.fail(unknownMySQLStatement())
+		s.fail(unknownStatement())
 		return
 	}
 	s.prepared.dropLongData(prepared)

@@ -1,4 +1,5 @@
-package rdsiamtest
+// Package mysql answers the statements of MySQL clients that are logged in.
+package mysql
 
 import (
 	"time"
@@ -6,18 +7,18 @@ import (
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
-// mysqlVersion is what version() returns.
-const mysqlVersion = "8.4.6-rdsiamtest"
+// Version is what version() returns, and the greeting has.
+const Version = "8.4.6-rdsiamtest"
 
-// mysqlCapabilities are what a session can do.
-const mysqlCapabilities = mysqlwire.ClientLongPassword | mysqlwire.ClientFoundRows | mysqlwire.ClientLongFlag |
+// Capabilities are what sessions can do, for the greeting.
+const Capabilities = mysqlwire.ClientLongPassword | mysqlwire.ClientFoundRows | mysqlwire.ClientLongFlag |
 	mysqlwire.ClientConnectWithDB | mysqlwire.ClientODBC | mysqlwire.ClientIgnoreSpace | mysqlwire.ClientProtocol41 |
 	mysqlwire.ClientInteractive | mysqlwire.ClientIgnoreSIGPIPE | mysqlwire.ClientTransactions |
 	mysqlwire.ClientSecureConnection | mysqlwire.ClientMultiResults | mysqlwire.ClientPSMultiResults |
 	mysqlwire.ClientPluginAuth | mysqlwire.ClientConnectAttributes | mysqlwire.ClientLongAnswer | mysqlwire.ClientDeprecateEOF
 
-// mysqlServer is what a session asks its server.
-type mysqlServer interface {
+// Server is what a session asks the server that it is on.
+type Server interface {
 	// ReadOnly reports whether the server takes no writes now.
 	ReadOnly() bool
 	// DelayStatement waits before a command is answered. An error ends the session.
@@ -26,9 +27,9 @@ type mysqlServer interface {
 	SetWriteDeadline(t time.Time) error
 }
 
-// mysqlClient is a client that is logged in.
-type mysqlClient struct {
-	Server       mysqlServer
+// Client is a client that is logged in.
+type Client struct {
+	Server       Server
 	Packets      *mysqlwire.Packets
 	Capabilities mysqlwire.Capabilities // that client and server agreed on
 	ConnectionID uint32                 // of the greeting

@@ -1,4 +1,4 @@
-package rdsiamtest
+package mysql
 
 import (
 	"errors"
@@ -13,52 +13,52 @@ import (
 // The commands of a client:
 // https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_command_phase.html
 const (
-	mysqlQuit            = 0x01
-	mysqlInitDB          = 0x02
-	mysqlQuery           = 0x03
-	mysqlPing            = 0x0e
-	mysqlPrepare         = 0x16
-	mysqlExecute         = 0x17
-	mysqlSendLongData    = 0x18
-	mysqlCloseStatement  = 0x19
-	mysqlResetStatement  = 0x1a
-	mysqlSetOption       = 0x1b
-	mysqlResetConnection = 0x1f
+	commandQuit            = 0x01
+	commandInitDB          = 0x02
+	commandQuery           = 0x03
+	commandPing            = 0x0e
+	commandPrepare         = 0x16
+	commandExecute         = 0x17
+	commandSendLongData    = 0x18
+	commandCloseStatement  = 0x19
+	commandResetStatement  = 0x1a
+	commandSetOption       = 0x1b
+	commandResetConnection = 0x1f
 )
 
-// mysqlMaxAllowedPacket is what the server says of itself in
-// @@max_allowed_packet.
-const mysqlMaxAllowedPacket = 64 << 20
+// maxAllowedPacket is what the server says of itself in @@max_allowed_packet.
+const maxAllowedPacket = 64 << 20
 
-// mysqlFarewell bounds the sending of the last packet to a client that may not
+// farewell bounds the sending of the last packet to a client that may not
 // be reading.
-const mysqlFarewell = 5 * time.Second
+const farewell = 5 * time.Second
 
-// mysqlSession answers the statements of a client by itself.
-type mysqlSession struct {
-	client   mysqlClient
+// Session answers the statements of a client by itself.
+type Session struct {
+	client   Client
 	packets  *mysqlwire.Packets
 	database string
 	status   mysqlwire.Status
-	prepared mysqlPreparedStatements
+	prepared preparedStatements
 
 	readOnlyDefault bool // of the transactions to come
 	readOnlyNow     bool // of the transaction that is open
 }
 
-func newMySQLSession(client mysqlClient) *mysqlSession {
-	client.Packets.Limit = mysqlMaxAllowedPacket
-	return &mysqlSession{client: client, packets: client.Packets, database: client.Database, status: mysqlwire.Autocommit}
+// NewSession begins a session whose client has read the OK of its login.
+func NewSession(client Client) *Session {
+	client.Packets.Limit = maxAllowedPacket
+	return &Session{client: client, packets: client.Packets, database: client.Database, status: mysqlwire.Autocommit}
 }
 
 // Serve answers until the client goes, or asks for another account: then it returns that
 // command.
-func (s *mysqlSession) Serve() (changeUser []byte) {
+func (s *Session) Serve() (changeUser []byte) {
 	for {
 		s.packets.Sequence = 0
 		command, err := s.packets.Read()
 		if errors.Is(err, mysqlwire.ErrPacketTooLong) {
-			_ = s.client.Server.SetWriteDeadline(time.Now().Add(mysqlFarewell))
+			_ = s.client.Server.SetWriteDeadline(time.Now().Add(farewell))
 			_ = s.packets.Write(mysqlwire.Error{Number: 1153, SQLState: "08S01", Text: "Got a packet bigger than 'max_allowed_packet' bytes"}.Encode())
 			return nil
 		}
@@ -68,7 +68,7 @@ func (s *mysqlSession) Serve() (changeUser []byte) {
 		if len(command) > 0 && command[0] == mysqlwire.CommandChangeUser {
 			return command
 		}
-		if len(command) > 0 && command[0] == mysqlQuit {
+		if len(command) > 0 && command[0] == commandQuit {
 			return nil
 		}
 		if _, err := s.client.Server.DelayStatement(); err != nil {
@@ -82,54 +82,54 @@ func (s *mysqlSession) Serve() (changeUser []byte) {
 }
 
 // answer queues the reply to a command, if it has one.
-func (s *mysqlSession) answer(command []byte) {
+func (s *Session) answer(command []byte) {
 	if len(command) == 0 {
-		s.fail(malformedMySQL())
+		s.fail(malformed())
 		return
 	}
 	body := command[1:]
 	switch command[0] {
-	case mysqlInitDB:
+	case commandInitDB:
 		if err := s.use(string(body)); err != nil {
 			s.fail(err)
 			return
 		}
 		s.ok()
-	case mysqlQuery:
+	case commandQuery:
 		s.query(string(body))
-	case mysqlPing:
+	case commandPing:
 		s.ok()
-	case mysqlPrepare:
+	case commandPrepare:
 		s.prepare(string(body))
-	case mysqlExecute:
+	case commandExecute:
 		s.execute(body)
-	case mysqlSendLongData:
+	case commandSendLongData:
 		s.prepared.addLongData(body)
-	case mysqlCloseStatement:
+	case commandCloseStatement:
 		s.prepared.close(body)
-	case mysqlResetStatement:
+	case commandResetStatement:
 		s.resetStatement(body)
-	case mysqlSetOption:
-		s.packets.Queue(encodeMySQLEnd(s.client.Capabilities, s.status))
-	case mysqlResetConnection:
-		s.prepared = mysqlPreparedStatements{}
+	case commandSetOption:
+		s.packets.Queue(encodeEnd(s.client.Capabilities, s.status))
+	case commandResetConnection:
+		s.prepared = preparedStatements{}
 		s.status, s.readOnlyDefault = mysqlwire.Autocommit, false
 		s.ok()
 	default:
-		s.fail(unsupportedMySQL())
+		s.fail(unsupported())
 	}
 }
 
-func malformedMySQL() *mysqlwire.Error {
+func malformed() *mysqlwire.Error {
 	return &mysqlwire.Error{Number: 1835, SQLState: "HY000", Text: "Malformed communication packet."}
 }
 
-func (s *mysqlSession) ok() { s.packets.Queue(mysqlwire.EncodeOK(s.status)) }
+func (s *Session) ok() { s.packets.Queue(mysqlwire.EncodeOK(s.status)) }
 
-func (s *mysqlSession) fail(err *mysqlwire.Error) { s.packets.Queue(err.Encode()) }
+func (s *Session) fail(err *mysqlwire.Error) { s.packets.Queue(err.Encode()) }
 
-func (s *mysqlSession) query(sql string) {
-	statement, err := parseMySQLStatement(sql)
+func (s *Session) query(sql string) {
+	statement, err := parse(sql)
 	if err == nil && statement.parameters() > 0 {
 		err = &mysqlwire.Error{Number: 1064, SQLState: "42000", Text: "You have an error in your SQL syntax: ? stands for a parameter only in a prepared statement"}
 	}
@@ -137,12 +137,12 @@ func (s *mysqlSession) query(sql string) {
 		s.fail(err)
 		return
 	}
-	s.run(statement, nil, mysqlTextRow)
+	s.run(statement, nil, textRow)
 }
 
 // run queues the result of a statement, its row in the form that row encodes.
-func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, row func([]mysqlValue) []byte) {
-	if statement.effect == mysqlWrites {
+func (s *Session) run(statement stmt, parameters []value, row func([]value) []byte) {
+	if statement.effect == writes {
 		s.fail(s.refuseWrite())
 		return
 	}
@@ -154,7 +154,7 @@ func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, ro
 		s.ok()
 		return
 	}
-	values := make([]mysqlValue, len(statement.columns))
+	values := make([]value, len(statement.columns))
 	for i, column := range statement.columns {
 		if column.value != nil {
 			values[i] = column.value(s)
@@ -165,26 +165,26 @@ func (s *mysqlSession) run(statement mysqlStatement, parameters []mysqlValue, ro
 	s.packets.Queue(mysqlwire.AppendUint(nil, uint64(len(values))))
 	s.queueColumns(statement.columns, values)
 	s.packets.Queue(row(values))
-	s.packets.Queue(encodeMySQLEnd(s.client.Capabilities, s.status))
+	s.packets.Queue(encodeEnd(s.client.Capabilities, s.status))
 }
 
 // apply makes the change that a statement asks for.
-func (s *mysqlSession) apply(statement mysqlStatement) *mysqlwire.Error {
+func (s *Session) apply(statement stmt) *mysqlwire.Error {
 	switch statement.effect {
-	case mysqlBegins:
+	case begins:
 		return s.begin(statement.access)
-	case mysqlSetsAccess:
-		s.readOnlyDefault = statement.access == mysqlReadOnly
-	case mysqlEnds:
+	case setsAccess:
+		s.readOnlyDefault = statement.access == readOnlyAccess
+	case ends:
 		s.status &^= mysqlwire.InTransaction
-	case mysqlUses:
+	case uses:
 		return s.use(statement.database)
 	}
 	return nil
 }
 
 // use changes the database to one that may exist: every name of at most 64 characters.
-func (s *mysqlSession) use(database string) *mysqlwire.Error {
+func (s *Session) use(database string) *mysqlwire.Error {
 	if utf8.RuneCountInString(database) > 64 {
 		return &mysqlwire.Error{
 			Number:   1102,
@@ -196,7 +196,7 @@ func (s *mysqlSession) use(database string) *mysqlwire.Error {
 	return nil
 }
 
-func (s *mysqlSession) queueColumns(columns []mysqlColumn, values []mysqlValue) {
+func (s *Session) queueColumns(columns []expression, values []value) {
 	for i, column := range columns {
 		s.packets.Queue(values[i].column(column.name))
 	}
@@ -205,8 +205,8 @@ func (s *mysqlSession) queueColumns(columns []mysqlColumn, values []mysqlValue) 
 
 // queueColumnsEnd ends column or parameter definitions, for clients that want
 // that marked.
-func (s *mysqlSession) queueColumnsEnd() {
+func (s *Session) queueColumnsEnd() {
 	if capabilities := s.client.Capabilities; !capabilities.Has(mysqlwire.ClientDeprecateEOF) {
-		s.packets.Queue(encodeMySQLEnd(capabilities, s.status))
+		s.packets.Queue(encodeEnd(capabilities, s.status))
 	}
 }

@@ -1,38 +1,38 @@
-package rdsiamtest
+package mysql
 
 import "strings"
 
-type mysqlTokenKind byte
+type tokenKind byte
 
 const (
-	mysqlWord     mysqlTokenKind = iota // keyword or name
-	mysqlName                           // name in backquotes
-	mysqlText                           // 'text' or "text"
-	mysqlNumber                         // digits, with or without a fraction
-	mysqlVariable                       // system variable, its name without @@
-	mysqlSymbol                         // any other character
+	wordToken     tokenKind = iota // keyword or name
+	nameToken                      // name in backquotes
+	textToken                      // 'text' or "text"
+	numberToken                    // digits, with or without a fraction
+	variableToken                  // system variable, its name without @@
+	symbolToken                    // any other character
 )
 
-type mysqlToken struct {
-	kind       mysqlTokenKind
+type token struct {
+	kind       tokenKind
 	text       string // without quotes; words and variables in lower case
 	start, end int    // where it is in the statement
 }
 
-// mysqlMaxTokens is more than a SELECT of as many columns as there can be has.
-const mysqlMaxTokens = 8 * mysqlMaxColumns
+// maxTokens is more than a SELECT of as many columns as there can be has.
+const maxTokens = 8 * maxColumns
 
-// mysqlTokens cuts a statement into tokens and drops comments. It never fails:
+// tokenize cuts a statement into tokens and drops comments. It never fails:
 // what it can't read becomes symbols, which no statement answered here has. It
-// stops after mysqlMaxTokens.
-func mysqlTokens(sql string) []mysqlToken {
-	var tokens []mysqlToken
-	for at := 0; at < len(sql) && len(tokens) < mysqlMaxTokens; {
-		if skip := mysqlBlank(sql[at:]); skip > 0 {
+// stops after maxTokens.
+func tokenize(sql string) []token {
+	var tokens []token
+	for at := 0; at < len(sql) && len(tokens) < maxTokens; {
+		if skip := blankSize(sql[at:]); skip > 0 {
 			at += skip
 			continue
 		}
-		token, size := nextMySQLToken(sql[at:])
+		token, size := nextToken(sql[at:])
 		token.start, token.end = at, at+size
 		tokens = append(tokens, token)
 		at += size
@@ -40,8 +40,8 @@ func mysqlTokens(sql string) []mysqlToken {
 	return tokens
 }
 
-// mysqlBlank returns the length of the space or comment that sql starts with.
-func mysqlBlank(sql string) int {
+// blankSize returns the length of the space or comment that sql starts with.
+func blankSize(sql string) int {
 	upTo := func(end string) int {
 		if i := strings.Index(sql, end); i >= 0 {
 			return i + len(end)
@@ -61,33 +61,33 @@ func mysqlBlank(sql string) int {
 	return 0
 }
 
-func nextMySQLToken(sql string) (mysqlToken, int) {
+func nextToken(sql string) (token, int) {
 	switch c := sql[0]; {
 	case c == '\'' || c == '"' || c == '`':
-		if text, size, ok := mysqlQuoted(sql); ok {
-			kind := mysqlText
+		if text, size, ok := unquote(sql); ok {
+			kind := textToken
 			if c == '`' {
-				kind = mysqlName
+				kind = nameToken
 			}
-			return mysqlToken{kind: kind, text: text}, size
+			return token{kind: kind, text: text}, size
 		}
 	case strings.HasPrefix(sql, "@@"):
-		size := 2 + mysqlSpan(sql[2:], func(c byte) bool { return c == '.' || isMySQLWord(c) })
-		return mysqlToken{kind: mysqlVariable, text: strings.ToLower(sql[2:size])}, size
+		size := 2 + span(sql[2:], func(c byte) bool { return c == '.' || isWordByte(c) })
+		return token{kind: variableToken, text: strings.ToLower(sql[2:size])}, size
 	case isDigit(c):
-		size := mysqlSpan(sql, isDigit)
+		size := span(sql, isDigit)
 		if size+1 < len(sql) && sql[size] == '.' && isDigit(sql[size+1]) {
-			size += 1 + mysqlSpan(sql[size+1:], isDigit)
+			size += 1 + span(sql[size+1:], isDigit)
 		}
-		return mysqlToken{kind: mysqlNumber, text: sql[:size]}, size
-	case isMySQLWord(c):
-		size := mysqlSpan(sql, isMySQLWord)
-		return mysqlToken{kind: mysqlWord, text: strings.ToLower(sql[:size])}, size
+		return token{kind: numberToken, text: sql[:size]}, size
+	case isWordByte(c):
+		size := span(sql, isWordByte)
+		return token{kind: wordToken, text: strings.ToLower(sql[:size])}, size
 	}
-	return mysqlToken{kind: mysqlSymbol, text: sql[:1]}, 1
+	return token{kind: symbolToken, text: sql[:1]}, 1
 }
 
-func mysqlSpan(s string, in func(byte) bool) int {
+func span(s string, in func(byte) bool) int {
 	n := 0
 	for n < len(s) && in(s[n]) {
 		n++
@@ -97,14 +97,14 @@ func mysqlSpan(s string, in func(byte) bool) int {
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func isMySQLWord(c byte) bool {
+func isWordByte(c byte) bool {
 	return isDigit(c) || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' || c == '$' || c >= 0x80
 }
 
-// mysqlQuoted reads the quoted text that sql starts with: a doubled quote
+// unquote reads the quoted text that sql starts with: a doubled quote
 // stands for one, and except in names a backslash escapes.
 // https://dev.mysql.com/doc/refman/8.4/en/string-literals.html
-func mysqlQuoted(sql string) (text string, size int, ok bool) {
+func unquote(sql string) (text string, size int, ok bool) {
 	quote := sql[:1]
 	special := quote
 	if quote != "`" {
@@ -120,7 +120,7 @@ func mysqlQuoted(sql string) (text string, size int, ok bool) {
 		at += plain
 		switch following := sql[at+1:]; {
 		case sql[at] == '\\' && following != "":
-			b.WriteByte(mysqlEscaped(following[0]))
+			b.WriteByte(unescape(following[0]))
 		case sql[at] == quote[0] && strings.HasPrefix(following, quote):
 			b.WriteString(quote)
 		default:
@@ -129,7 +129,7 @@ func mysqlQuoted(sql string) (text string, size int, ok bool) {
 	}
 }
 
-func mysqlEscaped(c byte) byte {
+func unescape(c byte) byte {
 	switch c {
 	case '0':
 		return 0
