@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam/internal/pgrelay"
+	"github.com/rdsiam/rdsiam/rdsiamtest/internal/postgresql"
 )
 
 const (
@@ -89,8 +90,8 @@ func (f *postgresFront) serve(ctx context.Context) {
 	if f.request.database == "" {
 		f.request.database = f.request.user
 	}
-	if _, refused := postgresReplication(f.startup["replication"]); refused != nil {
-		f.refuse(refused.code, refused.message)
+	if _, refused := postgresql.ParseReplication(f.startup["replication"]); refused != nil {
+		f.refuse(refused.Code, refused.Message)
 		return
 	}
 	if !f.authenticate() {
@@ -107,7 +108,7 @@ func (f *postgresFront) serve(ctx context.Context) {
 
 // answer serves the session without an upstream.
 func (f *postgresFront) answer() {
-	session, refused := newPostgresSession(postgresClient{
+	session, refused := postgresql.NewSession(postgresql.Client{
 		Server:   f.client,
 		Backend:  f.backend,
 		User:     f.request.user,
@@ -115,7 +116,7 @@ func (f *postgresFront) answer() {
 		Startup:  f.startup,
 	})
 	if refused != nil {
-		f.refuse(refused.code, refused.message)
+		f.refuse(refused.Code, refused.Message)
 		return
 	}
 	key := f.sessions.Add(func(context.Context) { f.client.cancelStatement() })
@@ -124,7 +125,7 @@ func (f *postgresFront) answer() {
 		return
 	}
 	if refused = session.Serve(); refused != nil {
-		f.refuse(refused.code, refused.message)
+		f.refuse(refused.Code, refused.Message)
 	}
 }
 

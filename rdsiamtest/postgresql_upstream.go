@@ -31,7 +31,7 @@ func (f *postgresFront) splice(ctx context.Context) {
 
 	key := f.sessions.Add(func(ctx context.Context) {
 		f.client.cancelStatement()
-		_ = upstream.CancelRequest(ctx) // nobody is told, as PostgreSQL does
+		_ = upstream.CancelRequest(ctx) // PostgreSQL does not answer it either
 	})
 	defer f.sessions.Remove(key)
 	if f.welcome(session.ParameterStatuses, key) == nil && f.client.beginSplice(readOnly) {

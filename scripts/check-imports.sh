@@ -18,6 +18,8 @@ refuse ./mysql "$pgx"
 refuse ./provision "$pgx|$mysql"
 refuse ./rdsiamtest "$mysql|^testing\$"
 refuse ./rdsiamtest 'pgx/v5$|pgxpool|stdlib'
+refuse ./rdsiamtest/internal/mysql "$pgx|$mysql|rdsiam/rdsiamtest\$"
+refuse ./rdsiamtest/internal/postgresql "$mysql|mysqlwire|pgconn|pgx/v5\$|rdsiam/rdsiamtest\$"
 refuse ./internal/causes "$pgx|$mysql|rdsiam/rdsiam\$"
 refuse ./internal/mysqlwire "$pgx|$mysql|rdsiam/rdsiam$"
 refuse ./internal/pgrelay "$mysql|pgconn|pgx/v5\$|rdsiam/rdsiam$"

@@ -1,4 +1,4 @@
-package rdsiamtest
+package postgresql
 
 import (
 	"slices"
@@ -7,30 +7,30 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
-// postgresWrite is a statement that a read-only server refuses. It is not answered by a
+// writeCommand is a statement that a read-only server refuses. It is not answered by a
 // server that is none either.
-type postgresWrite struct {
+type writeCommand struct {
 	command  string // command tag; of what a read-only transaction refuses
 	recovery string // what a hot standby refuses and a read-only transaction may not; "" is nothing
 }
 
 // refusal returns the error of a server that takes no writes, nil if it has none for w.
-func (w postgresWrite) refusal(standby, readOnly bool) error {
+func (w writeCommand) refusal(standby, readOnly bool) error {
 	switch {
 	case standby && w.recovery != "":
-		return &postgresError{code: "25006", message: "cannot execute " + w.recovery + " during recovery"}
+		return &Error{Code: "25006", Message: "cannot execute " + w.recovery + " during recovery"}
 	case readOnly && w.command != "":
-		return &postgresError{code: "25006", message: "cannot execute " + w.command + " in a read-only transaction"}
+		return &Error{Code: "25006", Message: "cannot execute " + w.command + " in a read-only transaction"}
 	default:
 		return nil
 	}
 }
 
-// findPostgresWrite reports whether the words of a statement ask for a write.
-func findPostgresWrite(words []postgresWord) (postgresWrite, bool) {
+// findWrite reports whether the words of a statement ask for a write.
+func findWrite(words []sqlWord) (writeCommand, bool) {
 	first := words[0].text
-	if words[0].kind != postgresName {
-		return postgresWrite{}, false
+	if words[0].kind != nameWord {
+		return writeCommand{}, false
 	}
 	var command string
 	switch first {
@@ -47,43 +47,43 @@ func findPostgresWrite(words []postgresWord) (postgresWrite, bool) {
 	case "import":
 		command = "import foreign schema"
 	case "grant", "revoke":
-		if command = first; !topLevelPostgres(words, "on") {
+		if command = first; !topLevel(words, "on") {
 			command += " role"
 		}
 	case "create", "alter", "drop":
-		command = postgresDefinition(first, words[1:])
+		command = definition(first, words[1:])
 	case "select", "with", "explain":
-		command = postgresQueryWrite(words)
+		command = queryWrite(words)
 	default:
-		return findPostgresMaintenance(words)
+		return findMaintenance(words)
 	}
 	if !strings.HasSuffix(command, "()") { // tags are in capitals, functions are not
 		command = strings.ToUpper(command)
 	}
-	return postgresWrite{command: command}, command != ""
+	return writeCommand{command: command}, command != ""
 }
 
-// findPostgresMaintenance finds the commands that a hot standby refuses.
-func findPostgresMaintenance(words []postgresWord) (postgresWrite, bool) {
+// findMaintenance finds the commands that a hot standby refuses.
+func findMaintenance(words []sqlWord) (writeCommand, bool) {
 	switch first := words[0].text; first {
 	case "vacuum", "analyze", "cluster", "reindex", "notify", "listen":
-		return postgresWrite{recovery: strings.ToUpper(first)}, true
+		return writeCommand{recovery: strings.ToUpper(first)}, true
 	case "analyse":
-		return postgresWrite{recovery: "ANALYZE"}, true
+		return writeCommand{recovery: "ANALYZE"}, true
 	case "lock":
-		shared := topLevelPostgres(words, "access", "share") || topLevelPostgres(words, "row", "share") ||
-			topLevelPostgres(words, "row", "exclusive")
-		return postgresWrite{recovery: "LOCK TABLE"}, !shared
+		shared := topLevel(words, "access", "share") || topLevel(words, "row", "share") ||
+			topLevel(words, "row", "exclusive")
+		return writeCommand{recovery: "LOCK TABLE"}, !shared
 	case "prepare":
-		return postgresWrite{recovery: "PREPARE TRANSACTION"}, topLevelPostgres(words, "prepare", "transaction")
+		return writeCommand{recovery: "PREPARE TRANSACTION"}, topLevel(words, "prepare", "transaction")
 	case "copy":
-		return postgresWrite{command: "COPY FROM", recovery: "COPY"}, topLevelPostgres(words, "from")
+		return writeCommand{command: "COPY FROM", recovery: "COPY"}, topLevel(words, "from")
 	}
-	return postgresWrite{}, false
+	return writeCommand{}, false
 }
 
-// topLevelPostgres reports whether the names follow each other outside of parentheses.
-func topLevelPostgres(words []postgresWord, names ...string) bool {
+// topLevel reports whether the names follow each other outside of parentheses.
+func topLevel(words []sqlWord, names ...string) bool {
 	depth := 0
 	for i, word := range words {
 		switch {
@@ -95,16 +95,16 @@ func topLevelPostgres(words []postgresWord, names ...string) bool {
 		if depth > 0 || len(words)-i < len(names) {
 			continue
 		}
-		if slices.EqualFunc(words[i:i+len(names)], names, postgresWord.isName) {
+		if slices.EqualFunc(words[i:i+len(names)], names, sqlWord.isName) {
 			return true
 		}
 	}
 	return false
 }
 
-// postgresObjects are kinds of objects whose name has several words, and those that have
+// objects are kinds of objects whose name has several words, and those that have
 // another name in command tags.
-var postgresObjects = []struct{ words, tag string }{
+var objects = []struct{ words, tag string }{
 	{"access method", ""}, {"default privileges", ""}, {"event trigger", ""}, {"foreign data wrapper", ""},
 	{"foreign table", ""}, {"large object", ""}, {"materialized view", ""}, {"operator class", ""},
 	{"operator family", ""}, {"owned", ""}, {"text search configuration", ""}, {"text search dictionary", ""},
@@ -112,46 +112,46 @@ var postgresObjects = []struct{ words, tag string }{
 	{"user", "role"}, {"group", "role"},
 }
 
-// postgresDefinition returns the command tag of CREATE, ALTER or DROP.
-func postgresDefinition(verb string, words []postgresWord) string {
+// definition returns the command tag of CREATE, ALTER or DROP.
+func definition(verb string, words []sqlWord) string {
 	for len(words) > 0 && slices.ContainsFunc([]string{
 		"or", "replace", "temp", "temporary", "unlogged", "global", "local", "unique", "recursive", "constraint",
 		"trusted", "procedural",
 	}, words[0].isName) {
 		words = words[1:]
 	}
-	if len(words) == 0 || words[0].kind != postgresName || verb == "alter" && words[0].text == "system" {
+	if len(words) == 0 || words[0].kind != nameWord || verb == "alter" && words[0].text == "system" {
 		return ""
 	}
-	for _, object := range postgresObjects {
+	for _, object := range objects {
 		names := strings.Fields(object.words)
-		if len(words) >= len(names) && slices.EqualFunc(words[:len(names)], names, postgresWord.isName) {
+		if len(words) >= len(names) && slices.EqualFunc(words[:len(names)], names, sqlWord.isName) {
 			if object.tag != "" {
 				return verb + " " + object.tag
 			}
 			return verb + " " + object.words
 		}
 	}
-	if verb == "create" && words[0].text == "table" && topLevelPostgres(words, "as") {
+	if verb == "create" && words[0].text == "table" && topLevel(words, "as") {
 		return "create table as"
 	}
 	return verb + " " + brief.Name(words[0].text)
 }
 
-// postgresQueryWrite returns the command tag under which a query writes, "" if it does not.
-func postgresQueryWrite(words []postgresWord) string {
+// queryWrite returns the command tag under which a query writes, "" if it does not.
+func queryWrite(words []sqlWord) string {
 	data := []string{"insert", "update", "delete", "merge"}
 	switch words[0].text {
 	case "explain":
 		for _, verb := range data {
-			if topLevelPostgres(words, verb) && slices.ContainsFunc(words, func(w postgresWord) bool { return w.isName("analyze") }) {
+			if topLevel(words, verb) && slices.ContainsFunc(words, func(w sqlWord) bool { return w.isName("analyze") }) {
 				return verb
 			}
 		}
 		return ""
 	case "with":
 		for _, verb := range data {
-			if topLevelPostgres(words, verb) {
+			if topLevel(words, verb) {
 				return verb
 			}
 		}
@@ -162,11 +162,11 @@ func postgresQueryWrite(words []postgresWord) string {
 		}
 	}
 	for _, lock := range []string{"for update", "for no key update", "for share", "for key share"} {
-		if topLevelPostgres(words, strings.Fields(lock)...) {
+		if topLevel(words, strings.Fields(lock)...) {
 			return "select " + lock
 		}
 	}
-	if topLevelPostgres(words, "into") {
+	if topLevel(words, "into") {
 		return "select into"
 	}
 	if len(words) > 2 && words[2].is("(") && (words[1].isName("nextval") || words[1].isName("setval")) {

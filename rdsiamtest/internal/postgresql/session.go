@@ -1,4 +1,4 @@
-package rdsiamtest
+package postgresql
 
 import (
 	"errors"
@@ -12,15 +12,15 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
-// postgresServerVersion is what version() and server_version tell.
-const postgresServerVersion = "17.0 (rdsiamtest)"
+// serverVersion is what version() and server_version return.
+const serverVersion = "17.0 (rdsiamtest)"
 
-// postgresSession answers the statements of one client that is logged in.
-type postgresSession struct {
-	client     postgresClient
+// Session answers the statements of one client that is logged in.
+type Session struct {
+	client     Client
 	backend    *pgproto3.Backend
-	prepared   map[string]*postgresPrepared
-	portals    map[string]*postgresPortal
+	prepared   map[string]*preparedStatement
+	portals    map[string]*portal
 	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
 	discarding bool // after an error, until Sync
 	canceled   bool // the client asked to cancel what it asks now
@@ -31,43 +31,43 @@ type postgresSession struct {
 	reported        map[string]string // parameters, as the client knows them
 }
 
-type postgresPrepared struct {
-	statement postgresStatement
-	types     []postgresType // of the parameters
-	size      int            // in bytes, about
+type preparedStatement struct {
+	statement stmt
+	types     []dataType // of the parameters
+	size      int        // in bytes, about
 }
 
-type postgresPortal struct {
-	*postgresPrepared
-	parameters    []postgresValue
+type portal struct {
+	*preparedStatement
+	parameters    []value
 	size          int // in bytes, about, with the statement
 	resultFormats []int16
 	done          bool
 }
 
-// postgresError is an error that leaves the session alive.
-type postgresError struct{ code, message, hint string }
+// Error is what the client reads. As the answer to a statement it leaves the session alive.
+type Error struct{ Code, Message, Hint string }
 
-func (e *postgresError) Error() string { return e.message }
+func (e *Error) Error() string { return e.Message }
 
-// newPostgresSession returns the error of a server that refuses what the client wants for
-// its session.
-func newPostgresSession(client postgresClient) (*postgresSession, *postgresError) {
-	settings, refused := postgresStartup(client.Startup)
+// NewSession begins a session with the parameters of the client's start-up message, or
+// returns the error of a server that refuses one of them.
+func NewSession(client Client) (*Session, *Error) {
+	settings, refused := parseStartup(client.Startup)
 	if refused != nil {
 		return nil, refused
 	}
-	client.Backend.SetMaxBodyLen(postgresMaxMessage)
-	s := &postgresSession{
+	client.Backend.SetMaxBodyLen(maxMessage)
+	s := &Session{
 		client:   client,
 		backend:  client.Backend,
-		prepared: make(map[string]*postgresPrepared),
-		portals:  make(map[string]*postgresPortal),
+		prepared: make(map[string]*preparedStatement),
+		portals:  make(map[string]*portal),
 		txStatus: 'I',
 	}
 	for _, setting := range settings {
 		if strings.EqualFold(setting.name, "default_transaction_read_only") {
-			s.readOnlyStart, _ = parsePostgresBoolean(setting.value)
+			s.readOnlyStart, _ = parseBoolean(setting.value)
 		}
 	}
 	s.readOnlyDefault = s.readOnlyStart
@@ -75,12 +75,12 @@ func newPostgresSession(client postgresClient) (*postgresSession, *postgresError
 	return s, nil
 }
 
-// Parameters returns what the client is told of the session when it begins.
-func (s *postgresSession) Parameters() map[string]string { return maps.Clone(s.reported) }
+// Parameters returns what the server reports of the session when it begins.
+func (s *Session) Parameters() map[string]string { return maps.Clone(s.reported) }
 
-// Serve answers until the client goes. It returns the error that is to end a session of
-// which the client broke the protocol.
-func (s *postgresSession) Serve() *postgresError {
+// Serve answers until the client goes. It returns the last that a client must read which
+// broke the protocol.
+func (s *Session) Serve() *Error {
 	for {
 		message, err := s.backend.Receive()
 		if err != nil {
@@ -94,7 +94,7 @@ func (s *postgresSession) Serve() *postgresError {
 		}
 		answered, known := s.handle(message)
 		if !known {
-			return &postgresError{code: "08P01", message: "unexpected message during a session"}
+			return &Error{Code: "08P01", Message: "unexpected message during a session"}
 		}
 		if !answered {
 			return nil
@@ -103,7 +103,7 @@ func (s *postgresSession) Serve() *postgresError {
 }
 
 // handle reports whether the answer could be sent, and whether sessions have such messages.
-func (s *postgresSession) handle(message pgproto3.FrontendMessage) (answered, known bool) {
+func (s *Session) handle(message pgproto3.FrontendMessage) (answered, known bool) {
 	var err error
 	switch message := message.(type) {
 	case *pgproto3.Query:
@@ -138,7 +138,7 @@ func (s *postgresSession) handle(message pgproto3.FrontendMessage) (answered, kn
 }
 
 // extended runs a step of the extended protocol unless one failed before it.
-func (s *postgresSession) extended(step func() error) error {
+func (s *Session) extended(step func() error) error {
 	if s.discarding {
 		return nil
 	}
@@ -149,10 +149,10 @@ func (s *postgresSession) extended(step func() error) error {
 }
 
 func canceledByUser() error {
-	return &postgresError{code: "57014", message: "canceling statement due to user request"}
+	return &Error{Code: "57014", Message: "canceling statement due to user request"}
 }
 
-func (s *postgresSession) ready() bool {
+func (s *Session) ready() bool {
 	if s.txStatus == 'I' {
 		clear(s.portals) // a portal ends with its transaction
 	}
@@ -161,11 +161,11 @@ func (s *postgresSession) ready() bool {
 	return s.backend.Flush() == nil
 }
 
-func (s *postgresSession) fail(err error) {
+func (s *Session) fail(err error) {
 	if err == nil {
 		return
 	}
-	said := &postgresError{code: "XX000", message: err.Error()}
+	said := &Error{Code: "XX000", Message: err.Error()}
 	errors.As(err, &said)
 	if s.txStatus == 'T' {
 		s.txStatus = 'E'
@@ -173,18 +173,18 @@ func (s *postgresSession) fail(err error) {
 	s.backend.Send(&pgproto3.ErrorResponse{
 		Severity:            "ERROR",
 		SeverityUnlocalized: "ERROR",
-		Code:                said.code,
-		Message:             said.message,
-		Hint:                said.hint,
+		Code:                said.Code,
+		Message:             said.Message,
+		Hint:                said.Hint,
 	})
 }
 
 // query runs the statements of the simple protocol up to the first error.
-func (s *postgresSession) query(text string) error {
+func (s *Session) query(text string) error {
 	if s.canceled {
 		return canceledByUser()
 	}
-	statements, err := parsePostgres(text)
+	statements, err := parse(text)
 	if err != nil {
 		return err
 	}
@@ -193,9 +193,9 @@ func (s *postgresSession) query(text string) error {
 	}
 	for _, statement := range statements {
 		if n := statement.parameterCount(); n > 0 {
-			return &postgresError{code: "42P02", message: fmt.Sprintf("there is no parameter $%d", n)}
+			return &Error{Code: "42P02", Message: fmt.Sprintf("there is no parameter $%d", n)}
 		}
-		portal := &postgresPortal{postgresPrepared: &postgresPrepared{statement: statement}}
+		portal := &portal{preparedStatement: &preparedStatement{statement: statement}}
 		if len(statement.columns) > 0 {
 			s.backend.Send(portal.rowDescription())
 		}
@@ -206,18 +206,18 @@ func (s *postgresSession) query(text string) error {
 	return nil
 }
 
-func (s *postgresSession) parse(message *pgproto3.Parse) error {
+func (s *Session) parse(message *pgproto3.Parse) error {
 	if _, ok := s.prepared[message.Name]; ok && message.Name != "" {
-		return &postgresError{code: "42P05", message: fmt.Sprintf("prepared statement %q already exists", brief.Name(message.Name))}
+		return &Error{Code: "42P05", Message: fmt.Sprintf("prepared statement %q already exists", brief.Name(message.Name))}
 	}
-	statements, err := parsePostgres(message.Query)
+	statements, err := parse(message.Query)
 	if err != nil {
 		return err
 	}
 	if len(statements) > 1 {
-		return &postgresError{code: "42601", message: "cannot insert multiple commands into a prepared statement"}
+		return &Error{Code: "42601", Message: "cannot insert multiple commands into a prepared statement"}
 	}
-	prepared := new(postgresPrepared)
+	prepared := new(preparedStatement)
 	if len(statements) == 1 {
 		if statements[0].write != nil {
 			return s.refuseWrite(statements[0])
@@ -236,7 +236,7 @@ func (s *postgresSession) parse(message *pgproto3.Parse) error {
 	return nil
 }
 
-func (s *postgresSession) describe(message *pgproto3.Describe) error {
+func (s *Session) describe(message *pgproto3.Describe) error {
 	if message.ObjectType == 'P' {
 		portal, ok := s.portals[message.Name]
 		if !ok {
@@ -254,11 +254,11 @@ func (s *postgresSession) describe(message *pgproto3.Describe) error {
 		oids[i] = t.oid
 	}
 	s.backend.Send(&pgproto3.ParameterDescription{ParameterOIDs: oids})
-	s.sendDescription(&postgresPortal{postgresPrepared: prepared})
+	s.sendDescription(&portal{preparedStatement: prepared})
 	return nil
 }
 
-func (s *postgresSession) sendDescription(portal *postgresPortal) {
+func (s *Session) sendDescription(portal *portal) {
 	if len(portal.statement.columns) == 0 {
 		s.backend.Send(&pgproto3.NoData{})
 		return
@@ -266,22 +266,22 @@ func (s *postgresSession) sendDescription(portal *postgresPortal) {
 	s.backend.Send(portal.rowDescription())
 }
 
-func (s *postgresSession) bind(message *pgproto3.Bind) error {
+func (s *Session) bind(message *pgproto3.Bind) error {
 	prepared, ok := s.prepared[message.PreparedStatement]
 	if !ok {
 		return noPrepared(message.PreparedStatement)
 	}
 	if len(message.Parameters) != len(prepared.types) {
-		return &postgresError{code: "08P01", message: fmt.Sprintf(
+		return &Error{Code: "08P01", Message: fmt.Sprintf(
 			"bind message supplies %d parameters, but prepared statement %q requires %d",
 			len(message.Parameters), brief.Name(message.PreparedStatement), len(prepared.types))}
 	}
 	if n := len(message.ParameterFormatCodes); n > 1 && n != len(message.Parameters) {
-		return &postgresError{code: "08P01", message: fmt.Sprintf(
+		return &Error{Code: "08P01", Message: fmt.Sprintf(
 			"bind message has %d parameter formats but %d parameters", n, len(message.Parameters))}
 	}
 	if n := len(message.ResultFormatCodes); n > 1 && n != len(prepared.statement.columns) {
-		return &postgresError{code: "08P01", message: fmt.Sprintf(
+		return &Error{Code: "08P01", Message: fmt.Sprintf(
 			"bind message has %d result formats but query has %d columns", n, len(prepared.statement.columns))}
 	}
 	size := len(message.DestinationPortal) + prepared.size
@@ -291,11 +291,11 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 	if err := s.room(size); err != nil {
 		return err
 	}
-	portal := &postgresPortal{
-		postgresPrepared: prepared, size: size, resultFormats: slices.Clone(message.ResultFormatCodes),
+	portal := &portal{
+		preparedStatement: prepared, size: size, resultFormats: slices.Clone(message.ResultFormatCodes),
 	}
 	for i, data := range message.Parameters {
-		portal.parameters = append(portal.parameters, postgresValue{
+		portal.parameters = append(portal.parameters, value{
 			// The message is valid until the next one is received.
 			data:   slices.Clone(data),
 			null:   data == nil,
@@ -307,7 +307,7 @@ func (s *postgresSession) bind(message *pgproto3.Bind) error {
 	return nil
 }
 
-func (s *postgresSession) execute(name string) error {
+func (s *Session) execute(name string) error {
 	portal, ok := s.portals[name]
 	if !ok {
 		return noPortal(name)
@@ -315,7 +315,7 @@ func (s *postgresSession) execute(name string) error {
 	return s.run(portal)
 }
 
-func (s *postgresSession) close(message *pgproto3.Close) error {
+func (s *Session) close(message *pgproto3.Close) error {
 	if message.ObjectType == 'P' {
 		delete(s.portals, message.Name)
 	} else {
@@ -326,11 +326,11 @@ func (s *postgresSession) close(message *pgproto3.Close) error {
 }
 
 func noPrepared(name string) error {
-	return &postgresError{code: "26000", message: fmt.Sprintf("prepared statement %q does not exist", brief.Name(name))}
+	return &Error{Code: "26000", Message: fmt.Sprintf("prepared statement %q does not exist", brief.Name(name))}
 }
 
 func noPortal(name string) error {
-	return &postgresError{code: "34000", message: fmt.Sprintf("portal %q does not exist", brief.Name(name))}
+	return &Error{Code: "34000", Message: fmt.Sprintf("portal %q does not exist", brief.Name(name))}
 }
 
 // formatAt returns the format of a parameter or column: there is a code for

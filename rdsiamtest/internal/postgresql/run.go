@@ -1,16 +1,16 @@
-package rdsiamtest
+package postgresql
 
 import (
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
 // run executes a portal.
-func (s *postgresSession) run(portal *postgresPortal) error {
+func (s *Session) run(portal *portal) error {
 	statement := portal.statement
 	if s.txStatus == 'E' && statement.tag != "COMMIT" && statement.tag != "ROLLBACK" {
-		return &postgresError{
-			code:    "25P02",
-			message: "current transaction is aborted, commands ignored until end of transaction block",
+		return &Error{
+			Code:    "25P02",
+			Message: "current transaction is aborted, commands ignored until end of transaction block",
 		}
 	}
 	switch {
@@ -30,7 +30,7 @@ func (s *postgresSession) run(portal *postgresPortal) error {
 }
 
 // change makes the change that a statement asks for and returns its command tag.
-func (s *postgresSession) change(statement postgresStatement) string {
+func (s *Session) change(statement stmt) string {
 	switch statement.tag {
 	case "BEGIN":
 		if s.txStatus == 'I' {
@@ -62,7 +62,7 @@ func (s *postgresSession) change(statement postgresStatement) string {
 }
 
 // answer sends the row of a SELECT, once for each portal.
-func (s *postgresSession) answer(portal *postgresPortal) error {
+func (s *Session) answer(portal *portal) error {
 	tag := func(rows string) {
 		if portal.statement.tag == "SHOW" {
 			rows = "SHOW"
@@ -96,10 +96,10 @@ func (s *postgresSession) answer(portal *postgresPortal) error {
 	return nil
 }
 
-func (s *postgresSession) call(function string) string {
+func (s *Session) call(function string) string {
 	switch function {
 	case "version":
-		return "PostgreSQL " + postgresServerVersion
+		return "PostgreSQL " + serverVersion
 	case "pg_is_in_recovery":
 		return onOff(s.standby())
 	case "current_database":
@@ -109,7 +109,7 @@ func (s *postgresSession) call(function string) string {
 	}
 }
 
-func (p *postgresPortal) rowDescription() *pgproto3.RowDescription {
+func (p *portal) rowDescription() *pgproto3.RowDescription {
 	description := &pgproto3.RowDescription{}
 	for i, column := range p.statement.columns {
 		description.Fields = append(description.Fields, pgproto3.FieldDescription{

@@ -1,10 +1,10 @@
-package rdsiamtest
+package postgresql
 
 // The parameters of PostgreSQL 15 to 18 (pg_settings), by who can set them. Names are
 // compared without regard to case.
 const (
 	// A user sets these, each to a Boolean.
-	postgresUserBooleans = `
+	userBooleans = `
 array_nulls check_function_bodies debug_pretty_print debug_print_parse debug_print_plan
 debug_print_rewritten default_transaction_deferrable default_transaction_read_only
 enable_async_append enable_bitmapscan enable_distinct_reordering enable_gathermerge
@@ -19,7 +19,7 @@ standard_conforming_strings synchronize_seqscans trace_notify trace_sort transac
 transaction_read_only transform_null_equals vacuum_truncate`
 
 	// A user sets these to a value of another kind.
-	postgresUserParameters = `
+	userParameters = `
 application_name backend_flush_after backslash_quote bytea_output
 client_connection_check_interval client_encoding client_min_messages commit_siblings
 constraint_exclusion cpu_index_tuple_cost cpu_operator_cost cpu_tuple_cost createrole_self_grant
@@ -49,7 +49,7 @@ vacuum_multixact_freeze_min_age vacuum_multixact_freeze_table_age wal_sender_tim
 wal_skip_threshold work_mem xmlbinary xmloption`
 
 	// A superuser sets these.
-	postgresSuperuserParameters = `
+	superuserParameters = `
 allow_in_place_tablespaces allow_system_table_mods backtrace_functions commit_delay
 compute_query_id deadlock_timeout debug_discard_caches dynamic_library_path event_triggers
 extension_control_path extension_destdir ignore_checksum_failure jit_debugging_support
@@ -64,7 +64,7 @@ track_functions track_io_timing track_wal_io_timing update_process_title wal_com
 wal_consistency_checking wal_init_zero wal_recycle zero_damaged_pages`
 
 	// These change when the server reads its files.
-	postgresReloadParameters = `
+	reloadParameters = `
 allow_alter_system archive_cleanup_command archive_command archive_library archive_timeout
 authentication_timeout autovacuum autovacuum_analyze_scale_factor autovacuum_analyze_threshold
 autovacuum_naptime autovacuum_vacuum_cost_delay autovacuum_vacuum_cost_limit
@@ -94,7 +94,7 @@ wal_retrieve_retry_interval wal_summary_keep_time wal_sync_method wal_writer_del
 wal_writer_flush_after`
 
 	// These change when the server starts.
-	postgresRestartParameters = `
+	restartParameters = `
 archive_mode autovacuum_freeze_max_age autovacuum_max_workers
 autovacuum_multixact_freeze_max_age autovacuum_worker_slots bonjour bonjour_name cluster_name
 commit_timestamp_buffers config_file data_directory data_sync_retry debug_io_direct
@@ -114,7 +114,7 @@ transaction_buffers unix_socket_directories unix_socket_group unix_socket_permis
 wal_buffers wal_decode_buffer_size wal_level wal_log_hints`
 
 	// Nobody changes these.
-	postgresFixedParameters = `
+	fixedParameters = `
 block_size data_checksums data_directory_mode debug_assertions huge_pages_status in_hot_standby
 integer_datetimes is_superuser lc_collate lc_ctype max_function_args max_identifier_length
 max_index_keys num_os_semaphores segment_size server_encoding server_version server_version_num

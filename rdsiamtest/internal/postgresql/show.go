@@ -1,4 +1,4 @@
-package rdsiamtest
+package postgresql
 
 import (
 	"maps"
@@ -11,7 +11,7 @@ import (
 )
 
 // parameters are what a server reports on its own; drivers rely on some.
-func (s *postgresSession) parameters() map[string]string {
+func (s *Session) parameters() map[string]string {
 	return map[string]string{
 		"application_name":              s.client.Startup["application_name"],
 		"client_encoding":               "UTF8",
@@ -22,7 +22,7 @@ func (s *postgresSession) parameters() map[string]string {
 		"IntervalStyle":                 "postgres",
 		"is_superuser":                  "off",
 		"server_encoding":               "UTF8",
-		"server_version":                postgresServerVersion,
+		"server_version":                serverVersion,
 		"session_authorization":         s.client.User,
 		"standard_conforming_strings":   "on",
 		"TimeZone":                      "UTC",
@@ -37,7 +37,7 @@ func onOff(on bool) string {
 }
 
 // report tells the client which parameters have changed since they were reported.
-func (s *postgresSession) report() {
+func (s *Session) report() {
 	now := s.parameters()
 	for _, name := range slices.Sorted(maps.Keys(now)) {
 		if s.reported != nil && s.reported[name] != now[name] {
@@ -47,43 +47,43 @@ func (s *postgresSession) report() {
 	s.reported = now
 }
 
-// postgresShown are the parameters that SHOW answers: what is reported, and more.
-var postgresShown = []string{
+// shown are the parameters that SHOW answers: what is reported, and more.
+var shown = []string{
 	"application_name", "client_encoding", "DateStyle", "default_transaction_read_only", "in_hot_standby",
 	"integer_datetimes", "IntervalStyle", "is_superuser", "server_encoding", "server_version",
 	"session_authorization", "standard_conforming_strings", "TimeZone",
 	"transaction_isolation", "transaction_read_only",
 }
 
-// parsePostgresShow reads what follows SHOW.
-func parsePostgresShow(words []postgresWord) (postgresStatement, error) {
+// parseShow reads what follows SHOW.
+func parseShow(words []sqlWord) (stmt, error) {
 	if len(words) == 0 {
-		return postgresStatement{}, errPostgresEnd
+		return stmt{}, errEnd
 	}
 	name := words[0].text
 	switch {
-	case topLevelPostgres(words, "transaction", "isolation", "level"):
+	case topLevel(words, "transaction", "isolation", "level"):
 		name = "transaction_isolation"
-	case topLevelPostgres(words, "time", "zone"):
+	case topLevel(words, "time", "zone"):
 		name = "TimeZone"
-	case topLevelPostgres(words, "session", "authorization"):
+	case topLevel(words, "session", "authorization"):
 		name = "session_authorization"
 	case len(words) > 1:
-		return postgresStatement{}, unsupportedPostgres("so long a SHOW")
+		return stmt{}, unsupported("so long a SHOW")
 	}
-	i := slices.IndexFunc(postgresShown, func(known string) bool { return strings.EqualFold(known, name) })
+	i := slices.IndexFunc(shown, func(known string) bool { return strings.EqualFold(known, name) })
 	if i < 0 {
-		if _, ok := postgresParameterKinds()[strings.ToLower(name)]; ok {
-			return postgresStatement{}, unsupportedPostgres("SHOW " + brief.Name(name))
+		if _, ok := parameterKinds()[strings.ToLower(name)]; ok {
+			return stmt{}, unsupported("SHOW " + brief.Name(name))
 		}
-		return postgresStatement{}, postgresUnrecognized(name)
+		return stmt{}, unrecognized(name)
 	}
-	column := postgresColumn{name: postgresShown[i], typ: postgresText, setting: postgresShown[i]}
-	return postgresStatement{tag: "SHOW", columns: []postgresColumn{column}}, nil
+	column := expression{name: shown[i], typ: textType, setting: shown[i]}
+	return stmt{tag: "SHOW", columns: []expression{column}}, nil
 }
 
-// setting returns the value of a parameter of postgresShown.
-func (s *postgresSession) setting(name string) string {
+// setting returns the value of a parameter of shown.
+func (s *Session) setting(name string) string {
 	switch name {
 	case "transaction_isolation":
 		return "read committed"

@@ -1,12 +1,13 @@
-package rdsiamtest
+// Package postgresql answers the statements of PostgreSQL clients that are logged in.
+package postgresql
 
 import "github.com/jackc/pgx/v5/pgproto3"
 
-// postgresMaxMessage is more than any statement that a session answers has.
-const postgresMaxMessage = 16 << 20
+// maxMessage is more than any statement that a session answers has.
+const maxMessage = 16 << 20
 
-// postgresServer is what a session asks its server.
-type postgresServer interface {
+// Server is what a session asks the server that it is on.
+type Server interface {
 	// ReadOnly reports whether the server takes no writes now, as a hot standby.
 	ReadOnly() bool
 	// DelayStatement waits before a message is answered, and reports whether the client
@@ -14,9 +15,9 @@ type postgresServer interface {
 	DelayStatement() (canceled bool, err error)
 }
 
-// postgresClient is a client that is logged in.
-type postgresClient struct {
-	Server   postgresServer
+// Client is a client that is logged in.
+type Client struct {
+	Server   Server
 	Backend  *pgproto3.Backend
 	User     string
 	Database string
