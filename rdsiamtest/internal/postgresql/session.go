@@ -82,14 +82,8 @@ func (s *Session) Parameters() map[string]string { return maps.Clone(s.reported)
 // broke the protocol.
 func (s *Session) Serve() *Error {
 	for {
-		message, err := s.backend.Receive()
-		if err != nil {
-			return nil
-		}
-		if _, leaves := message.(*pgproto3.Terminate); leaves {
-			return nil
-		}
-		if s.canceled, err = s.client.Server.DelayStatement(); err != nil {
+		message := s.receive()
+		if message == nil {
 			return nil
 		}
 		answered, known := s.handle(message)
@@ -100,6 +94,21 @@ func (s *Session) Serve() *Error {
 			return nil
 		}
 	}
+}
+
+// receive returns the next message when it is to be answered, nil if the client has gone.
+func (s *Session) receive() pgproto3.FrontendMessage {
+	message, err := s.backend.Receive()
+	if err != nil {
+		return nil
+	}
+	if _, leaves := message.(*pgproto3.Terminate); leaves {
+		return nil
+	}
+	if s.canceled, err = s.client.Server.DelayStatement(); err != nil {
+		return nil
+	}
+	return message
 }
 
 // handle reports whether the answer could be sent, and whether sessions have such messages.
