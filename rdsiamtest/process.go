@@ -22,9 +22,9 @@ func WithListener(listener net.Listener) Option {
 	}
 }
 
-// WithObserver has observe called with each try to log in, as soon as it is in
+// WithObserver calls observe with each try to log in, as soon as it is in
 // [Server.Logins], for programs that print them. It is called in the goroutine that
-// serves the client, by several at a time, and must not close the server.
+// serves the client, concurrently for several clients, and must not close the server.
 func WithObserver(observe func(Login)) Option {
 	return func(s *settings) error {
 		if observe == nil {

@@ -11,7 +11,8 @@
 //	err = client.Greet(upstream.Greeting.Relayed())
 //	err = client.ReadResponse(ctx, nil)
 //	ok, _, err := client.CheckPassword(localPassword)
-//	reply, err := upstream.Login(client.Response, mysqlwire.Account{Password: token, Token: true, TLS: config})
+//	account := mysqlwire.Account{Password: token, Token: true, TLS: config}
+//	reply, err := upstream.LogIn(client.Response, account)
 //	err = client.Packets.Write(reply)
 //	changeUser := mysqlwire.Splice(client.Conn(), upstream.Conn())
 //
