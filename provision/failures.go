@@ -27,29 +27,35 @@ func (f failure) with(fix string) failure {
 }
 
 var (
-	inUse         = failure{"account-in-use", ErrInUse, ""}
-	noAccount     = failure{"account-missing", ErrNoAccount, ""}
-	unmanaged     = failure{"account-unmanaged", ErrUnmanaged, ""}
-	defaultRole   = failure{"default-role", ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"}
-	encoding      = failure{"encoding", ErrInvalidName, ""}
-	otherEngine   = failure{"engine-mismatch", ErrWrongDatabase, "correct Account.Engine"}
-	notCarried    = failure{"grant-not-carried-over", ErrHiddenGrant, "revoke it, or describe in Account.Grants what it should give"}
-	iamOff        = failure{"iam-unavailable", ErrIAMUnavailable, "turn on IAM database authentication of the instance or cluster, and see that its version supports it"}
-	lockTimeout   = failure{"lock-timeout", ErrBusy, needOtherRun}
-	nameCase      = failure{"name-case", ErrInvalidName, ""}
-	unheard       = failure{"notices-unheard", nil, "give the driver a handler that calls Add, before it connects"}
-	otherDatabase = failure{"other-database", ErrWrongDatabase, ""}
-	otherRunner   = failure{"other-runner", ErrBusy, needOtherRun}
-	noPrivilege   = failure{"privilege-missing", ErrPrivilege, needRunner}
-	notGranted    = failure{"privilege-not-granted", ErrPrivilege, needRunner}
-	notRevoked    = failure{"privilege-not-revoked", ErrPrivilege, "run the plan as the role that granted it"}
-	lockout       = failure{"role-lockout", ErrLockout, ""}
-	readOnly      = failure{"server-read-only", ErrReadOnlyEndpoint, "connect to the writer endpoint"}
-	failedTx      = failure{"transaction-failed", ErrTransaction, "roll it back first"}
-	givenTx       = failure{"transaction-of-caller", ErrTransaction, "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
-	openTx        = failure{"transaction-open", ErrTransaction, "end it first, or give the *sql.Tx"}
-	commitTx      = failure{"transaction-to-commit", ErrTransaction, "commit the transaction of this connection first"}
-	waitCanceled  = failure{"wait-canceled", ErrBusy, ""}
+	forIAM            = failure{"account-for-iam", ErrUnmanaged, "standard IAM of RDS Proxy needs an account with a password: choose another name, or another Account.Reach"}
+	inUse             = failure{"account-in-use", ErrInUse, ""}
+	noAccount         = failure{"account-missing", ErrNoAccount, ""}
+	unmanaged         = failure{"account-unmanaged", ErrUnmanaged, ""}
+	defaultRole       = failure{"default-role", ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"}
+	definerInUse      = failure{"definer-in-use", ErrInUse, "give its views, routines, triggers and events another DEFINER"}
+	encoding          = failure{"encoding", ErrInvalidName, ""}
+	otherEngine       = failure{"engine-mismatch", ErrWrongDatabase, "correct Account.Engine"}
+	grantByPattern    = failure{"grant-by-pattern", ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"}
+	grantHidden       = failure{"grant-hidden", ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"}
+	notCarried        = failure{"grant-not-carried-over", ErrHiddenGrant, "revoke it, or describe in Account.Grants what it should give"}
+	iamOff            = failure{"iam-unavailable", ErrIAMUnavailable, "turn on IAM database authentication of the instance or cluster, and see that its version supports it"}
+	lockTimeout       = failure{"lock-timeout", ErrBusy, needOtherRun}
+	nameCase          = failure{"name-case", ErrInvalidName, ""}
+	unheard           = failure{"notices-unheard", nil, "give the driver a handler that calls Add, before it connects"}
+	otherDatabase     = failure{"other-database", ErrWrongDatabase, ""}
+	otherRunner       = failure{"other-runner", ErrBusy, needOtherRun}
+	partialRevokesOff = failure{"partial-revokes-off", ErrWrongDatabase, "make the plan without provision.PartialRevokes"}
+	partialRevokesOn  = failure{"partial-revokes-on", ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"}
+	noPrivilege       = failure{"privilege-missing", ErrPrivilege, needRunner}
+	notGranted        = failure{"privilege-not-granted", ErrPrivilege, needRunner}
+	notRevoked        = failure{"privilege-not-revoked", ErrPrivilege, "run the plan as the role that granted it"}
+	lockout           = failure{"role-lockout", ErrLockout, ""}
+	readOnly          = failure{"server-read-only", ErrReadOnlyEndpoint, "connect to the writer endpoint"}
+	failedTx          = failure{"transaction-failed", ErrTransaction, "roll it back first"}
+	givenTx           = failure{"transaction-of-caller", ErrTransaction, "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
+	openTx            = failure{"transaction-open", ErrTransaction, "end it first, or give the *sql.Tx"}
+	commitTx          = failure{"transaction-to-commit", ErrTransaction, "commit the transaction of this connection first"}
+	waitCanceled      = failure{"wait-canceled", ErrBusy, ""}
 )
 
 const (
@@ -101,14 +107,14 @@ var myFailures = map[string]failure{
 // guardFailures are the causes behind what our own guards make MySQL and MariaDB answer.
 var guardFailures = map[string]failure{
 	guardUnmanaged: unmanaged.with("choose another name, or take the account over with provision.Adopt"),
-	guardForIAM:    failure{"account-for-iam", ErrUnmanaged, "standard IAM of RDS Proxy needs an account with a password: choose another name, or another Account.Reach"},
+	guardForIAM:    forIAM,
 	guardNoAccount: noAccount.with("create it with the password that the proxy reads from Secrets Manager"),
-	guardHidden:    failure{"grant-hidden", ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"},
-	guardPattern:   failure{"grant-by-pattern", ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"},
-	guardLiteral:   failure{"partial-revokes-on", ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"},
-	guardPatterns:  failure{"partial-revokes-off", ErrWrongDatabase, "make the plan without provision.PartialRevokes"},
+	guardHidden:    grantHidden,
+	guardPattern:   grantByPattern,
+	guardLiteral:   partialRevokesOn,
+	guardPatterns:  partialRevokesOff,
 	guardRoles:     defaultRole,
-	guardDefiner:   failure{"definer-in-use", ErrInUse, "give its views, routines, triggers and events another DEFINER"},
+	guardDefiner:   definerInUse,
 }
 
 // explain says what the answer to a statement means.

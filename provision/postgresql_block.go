@@ -60,15 +60,15 @@ const (
       MESSAGE = format('the grants are for database "%s", this is "%s": connect to the former', want_database, current_database());
   END IF;
 `
-	// pgGives tells of a membership m whether it gives the rights of the role. What
+	// pgGives is true where a membership m gives the rights of the role. What
 	// PostgreSQL 16 and newer give to those who create a role does not: the right to administer
 	// it. NOINHERIT of a role makes no difference.
 	pgGives = `(coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))`
-	// pgAsked tells of a membership m whether a login follows it to rds_iam. The
+	// pgAsked is true where a login follows a membership m to rds_iam. The
 	// +rds_iam of pg_hba.conf follows all, but on RDS the master user may administer rds_iam
 	// itself, and still logs in with a password.
 	pgAsked = `(` + pgGives + ` OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))`
-	// pgIsDirect tells whether the role is a member of rds_iam itself.
+	// pgIsDirect is true where the role is a member of rds_iam itself.
 	pgIsDirect = `EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND ` + pgGives + `)`
 	pgRefuseUnmanaged = `    IF role.rolsuper THEN
