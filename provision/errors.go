@@ -50,11 +50,13 @@ var (
 
 // Error is a step of a plan that failed. The codes are:
 //
-//	account-for-iam, account-in-use, account-missing, account-unmanaged, default-role,
-//	definer-in-use, encoding, engine-mismatch, grant-by-pattern, grant-hidden,
-//	grant-not-carried-over, iam-unavailable, lock-timeout, name-case, notices-unheard,
-//	other-database, other-runner, partial-revokes-off, partial-revokes-on, privilege-missing,
-//	privilege-not-granted, privilege-not-revoked, role-lockout, server-read-only,
+//	account-for-iam, account-in-use, account-member-of-iam, account-missing,
+//	account-missing-for-proxy, account-of-kerberos, account-owns, account-superuser,
+//	account-unmanaged, default-role, definer-in-use, encoding, engine-mismatch,
+//	grant-by-pattern, grant-hidden, grant-not-carried-over, iam-unavailable, lock-timeout,
+//	name-case, notices-unheard, other-database, other-runner, partial-revokes-off,
+//	partial-revokes-on, privilege-missing, privilege-not-granted, privilege-not-revoked,
+//	role-lockout, runner-does-not-inherit, runner-is-account, server-read-only,
 //	transaction-failed, transaction-of-caller, transaction-open, transaction-to-commit,
 //	wait-canceled.
 type Error struct {
@@ -63,7 +65,7 @@ type Error struct {
 	Account    string    // its name
 	Statement  Statement // that failed; zero where it was none of the plan
 	ServerCode string    // SQLSTATE of PostgreSQL or error number of MySQL, "" if the server did not answer
-	Fix        string    // what to change, "" where the server's answer says it
+	Fix        string    // what to change, "" where Code is
 
 	err error
 }
