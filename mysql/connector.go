@@ -68,7 +68,7 @@ func check(config *mysql.Config, resolver *endpoints.Resolver) (login rdsiam.Log
 	if err != nil {
 		return rdsiam.Login{}, err
 	}
-	if _, err = connector.Connect(context.Background()); err != checked {
+	if _, err = connector.Connect(context.Background()); !errors.Is(err, checked) {
 		return rdsiam.Login{}, err
 	}
 	return login, nil

@@ -40,7 +40,7 @@ func FuzzGreeting(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, sent []byte) {
-		err, conn := logInAfter(t, sent)
+		conn, err := logInAfter(t, sent)
 		if err == nil || strings.Contains(err.Error(), "panicked") {
 			t.Fatalf("got %v", err)
 		}
@@ -65,7 +65,7 @@ func FuzzGreeting(f *testing.F) {
 }
 
 // logInAfter logs in at a server that sends what it is told and closes.
-func logInAfter(t *testing.T, sent []byte) (error, *watchedConn) {
+func logInAfter(t *testing.T, sent []byte) (*watchedConn, error) {
 	t.Helper()
 	conn := &watchedConn{}
 	config := testConfig(func(c *mysql.Config) { c.Logger, c.DialFunc = &mysql.NopLogger{}, sending(t, sent, conn) })
@@ -78,7 +78,7 @@ func logInAfter(t *testing.T, sent []byte) (error, *watchedConn) {
 	if errors.As(err, &failed) {
 		err = failed.Unwrap()
 	}
-	return err, conn
+	return conn, err
 }
 
 // sending is a DialFunc that leads to a peer that sends and closes. The connection is kept

@@ -115,7 +115,7 @@ func greetingProblem(payload []byte) string {
 type greetingError struct{ problem string }
 
 func (e *greetingError) Error() string {
-	return e.problem + "; check that host and port are those of the database, and what stands between"
+	return e.problem + "; check host and port, and what is between this program and the database"
 }
 
 func (e *greetingError) Unwrap() error { return mysql.ErrInvalidConn }

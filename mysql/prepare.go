@@ -21,7 +21,7 @@ const (
 
 // prepare is the one place with the rules for a Config. It makes config, which the
 // driver has completed and which is about to dial, safe to carry a token, or says why
-// that cannot be done. Doing so twice is the same as once.
+// that cannot be done. It is idempotent.
 //
 // Once it has passed, no server can get the token, or a hash of it, outside verified
 // TLS, whatever it asks for:
@@ -104,6 +104,8 @@ func checkSettings(config *mysql.Config) error {
 	return nil
 }
 
+// checkUser refuses users that no server accepts. Validate is called here alone, so that New
+// reports the user, not the first login.
 func checkUser(login rdsiam.Login) error {
 	if err := login.Validate(); err != nil {
 		return err

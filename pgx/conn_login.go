@@ -306,10 +306,10 @@ func serverErrors(err error) iter.Seq[*pgconn.PgError] {
 }
 
 func walk(err error, yield func(*pgconn.PgError) bool) bool {
-	if answer, ok := err.(*pgconn.PgError); ok && !yield(answer) {
+	if answer, ok := err.(*pgconn.PgError); ok && !yield(answer) { //nolint:errorlint // walks the tree itself
 		return false
 	}
-	switch wrapped := err.(type) {
+	switch wrapped := err.(type) { //nolint:errorlint // walks the tree itself
 	case interface{ Unwrap() error }:
 		if inner := wrapped.Unwrap(); inner != nil {
 			return walk(inner, yield)

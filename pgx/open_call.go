@@ -121,6 +121,7 @@ func (t *endTracer) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEn
 // configuration, which is in the error, and closes the connection where pgx has not.
 func (l *connLogin) abandon(ctx context.Context, err error) {
 	l.finish()
+	//nolint:errorlint // pgx closes what it returns this error for; one further in is of another connection
 	if failed, ok := err.(*pgconn.ConnectError); ok && failed.Config == l.config {
 		return
 	}

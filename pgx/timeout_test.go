@@ -16,7 +16,7 @@ import (
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
 
-// What hung is named, also to users of the hook, to whom pgx speaks.
+// What hung is named, also for users of the hook, who see errors of pgx.
 func TestHookTellsWhatHung(t *testing.T) {
 	hangs := rdsiam.TokenSourceFunc(func(ctx context.Context, _ rdsiam.Login) (rdsiam.Token, error) {
 		<-ctx.Done()

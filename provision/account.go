@@ -31,7 +31,7 @@ func (e Engine) String() string {
 	return "no engine"
 }
 
-// Reach is the way on which clients come to the database. It decides who checks the
+// Reach is how clients reach the database. It decides who checks the
 // token, and with that what the account in the database must look like.
 type Reach uint8
 
@@ -67,11 +67,11 @@ type Account struct {
 	// be empty for PostgreSQL.
 	Host string
 
-	// Reach says how clients come to the database.
+	// Reach is how clients reach the database.
 	Reach Reach
 
 	// AllowPlaintext leaves out REQUIRE SSL on MySQL and MariaDB, where an account
-	// without it would hand its token over in clear. PostgreSQL has no such setting
+	// without it would send its token in clear text. PostgreSQL has no such setting
 	// of accounts (RDS refuses members of rds_iam without TLS), so it must be false there.
 	AllowPlaintext bool
 
@@ -84,9 +84,10 @@ type Account struct {
 	Comment string
 
 	// MemberOf lists roles that the account is to be a member of, and whose rights it has
-	// as soon as it logs in. The roles must exist; rds_iam goes without saying. Those of MySQL are
-	// those with the host %, as CREATE ROLE makes them. MariaDB starts an account with one role, so
-	// that there can be only one, and a plan fails if the account starts with another: [ErrDefaultRole].
+	// as soon as it logs in. The roles must exist; rds_iam is implied. Roles of MySQL
+	// have the host %, as CREATE ROLE makes them. MariaDB starts an account with one role, so
+	// there can be only one, and a plan fails if the account starts with another:
+	// [ErrDefaultRole].
 	MemberOf []string
 
 	// Grants are what the account may do.
@@ -140,7 +141,7 @@ func (a Account) validate() error {
 		return configError("comment-not-utf8", "Account.Comment", a.Comment, "is not UTF-8", "give it in UTF-8")
 	}
 	if strings.ContainsFunc(a.Comment, unicode.IsControl) {
-		return configError("comment-control-character", "Account.Comment", a.Comment, "has a line break or another control character, which files of migrations do not stand", "write it in one line")
+		return configError("comment-control-character", "Account.Comment", a.Comment, "has a line break or another control character, which migration files cannot contain", "write it in one line")
 	}
 	if err := a.validateRoles(); err != nil {
 		return err

@@ -13,7 +13,7 @@ type Session interface {
 	*sql.DB | *sql.Conn | *sql.Tx
 }
 
-// Report tells what [Apply] did.
+// Report lists what [Apply] did.
 type Report struct {
 	Steps    []Step
 	Attempts int // how many times a transaction was begun because other runners were in the way
@@ -47,7 +47,7 @@ type record struct {
 // A lock of the server keeps runners apart. Where a new grant would hide an older one by a
 // pattern, or by a name with unescaped wildcards, the older one is carried over.
 //
-// The error is an [*Error], or that of ctx. The report says also then what was done.
+// The error is an [*Error], or that of ctx. Even then the report lists what ran.
 func Apply[S Session](ctx context.Context, session S, p *Plan, o ...ApplyOption) (*Report, error) {
 	var settings applyOptions
 	for _, option := range o {

@@ -19,7 +19,7 @@ const (
 	Attribute      DriftKind = "attribute"      // its connection limit or the like differs
 	Lockout        DriftKind = "lockout"        // RDS takes no password of a role that is a member of it; see [ErrLockout]
 	Public         DriftKind = "public"         // everybody may (PUBLIC), and so may the account; no plan changes that
-	Neighbour      DriftKind = "neighbour"      // another account of MySQL has the same name and another host, and part of its grants
+	Neighbor       DriftKind = "neighbor"       // another account of MySQL has the same name and another host, and part of its grants
 )
 
 // Drift is a difference between an account and its description.
@@ -37,9 +37,9 @@ func (d Drift) String() string { return string(d.Kind) + ": " + d.Detail }
 // Check compares an account with its description and changes nothing. In PostgreSQL it
 // looks at the database of the session, and at what databases have in common. What groups may
 // is left out, and what PostgreSQL itself lets everybody do in a new database: connect, make
-// temporary tables, call functions. A *sql.Conn must not be in a transaction of PostgreSQL. The runner needs to read the catalog: that is
-// everybody in PostgreSQL, and who has SELECT on the database mysql in MySQL and MariaDB, as
-// the master user has.
+// temporary tables, call functions. A *sql.Conn must not be in a transaction of
+// PostgreSQL. The runner needs to read the catalog: in PostgreSQL everybody can, in MySQL and
+// MariaDB it takes SELECT on the database mysql, which the master user has.
 func Check[S Session](ctx context.Context, session S, a Account) ([]Drift, error) {
 	plan, err := a.Plan()
 	if err != nil {

@@ -18,8 +18,8 @@
 // runs it. So do migration tools: [GooseFile] and [Plan.Migration] make files, and a migration
 // in Go calls Apply with the transaction it is given.
 //
-// Every statement can run again. An account that exists is put right rather than left as it is, as
-// CREATE … IF NOT EXISTS would. Plans add: they revoke nothing unless [Check] found it
+// Every statement can run again. An account that exists is brought in line rather than left as
+// it is, as CREATE … IF NOT EXISTS would. Plans add: they revoke nothing unless [Check] found it
 // and [Account.PlanExact] is asked to. Names are quoted and never changed; those that an engine
 // would change, or the ARN of a policy cannot hold, are refused before anything is sent.
 //
@@ -41,19 +41,19 @@
 // Plans are run by the master user, or by a role that may create accounts and may grant what is
 // granted. No superuser and no RELOAD is needed. In PostgreSQL 16 and newer the runner
 // needs ADMIN OPTION on rds_iam and on the roles in MemberOf, and for grants of
-// [FutureObjects] it must be a member of the owner, in every version. In MySQL and MariaDB it needs SELECT
-// on the database mysql, and for MemberOf ROLE_ADMIN, in MariaDB ADMIN OPTION on the role and
-// UPDATE on the database mysql.
+// [FutureObjects] it must be a member of the owner, in every version. In MySQL and MariaDB it
+// needs SELECT on the database mysql, and for MemberOf ROLE_ADMIN, in MariaDB ADMIN OPTION on
+// the role and UPDATE on the database mysql.
 //
 // # Errors
 //
 // Mistakes in a description are [*rdsiam.ConfigError]s and found by [Account.Plan]. What a
 // server refuses is an [*Error], which names the statement, and its kind: see [ErrUnmanaged]
-// and its neighbours.
+// and those beside it.
 //
 // # Warnings
 //
-// The [Report] has what the server remarked on each statement. Those of PostgreSQL need a line that
+// The [Report] has the warnings of the server for each statement. PostgreSQL needs a line that
 // connects the driver with a [Notices].
 //
 // # Several databases of PostgreSQL

@@ -9,52 +9,54 @@ import (
 // and their errors are [*rdsiam.ConfigError]s as well; the others come as an [*Error], and so
 // does an ErrInvalidName that depends on the server or session.
 var (
-	// ErrInvalidName tells of a name that the engine would change, or cannot hold.
+	// ErrInvalidName means a name that the engine would change, or cannot hold.
 	ErrInvalidName = errors.New("invalid name")
-	// ErrReservedName tells of a name that belongs to the server or to RDS.
+	// ErrReservedName means a name that belongs to the server or to RDS.
 	ErrReservedName = errors.New("reserved name")
-	// ErrUnmanaged tells of an existing account that is not for IAM, or is a
+	// ErrUnmanaged means an existing account that is not for IAM, or is a
 	// superuser. [Adopt] takes over the former.
 	ErrUnmanaged = errors.New("the account exists and is not managed here")
-	// ErrNoAccount tells that an account for RDS Proxy with standard IAM does not exist.
+	// ErrNoAccount means that an account for RDS Proxy with standard IAM does not exist.
 	ErrNoAccount = errors.New("the account does not exist")
-	// ErrLockout tells that a role would be locked out, or is, since it is a
+	// ErrLockout means that a role would be locked out, or is, since it is a
 	// member of the account and with that of rds_iam: RDS no longer takes its password.
 	ErrLockout = errors.New("a role would be locked out")
-	// ErrIAMUnavailable tells that the server has no IAM authentication, or that
+	// ErrIAMUnavailable means that the server has no IAM authentication, or that
 	// it is not turned on.
 	ErrIAMUnavailable = errors.New("IAM authentication is not available")
-	// ErrReadOnlyEndpoint tells of a replica or a reader endpoint.
+	// ErrReadOnlyEndpoint means a replica or a reader endpoint.
 	ErrReadOnlyEndpoint = errors.New("the endpoint is read-only")
-	// ErrPrivilege tells that the runner lacks a privilege.
+	// ErrPrivilege means that the runner lacks a privilege.
 	ErrPrivilege = errors.New("a privilege is missing")
-	// ErrInUse tells that an account cannot be dropped: it owns something, has
+	// ErrInUse means that an account cannot be dropped: it owns something, has
 	// rights in another database, or is the definer of a view or routine.
 	ErrInUse = errors.New("the account is in use")
-	// ErrHiddenGrant tells of an older grant in MySQL or MariaDB, by a pattern or an
+	// ErrHiddenGrant means an older grant in MySQL or MariaDB, by a pattern or an
 	// unescaped name, that a new grant on the same database would hide.
 	ErrHiddenGrant = errors.New("an older grant would be hidden")
-	// ErrDefaultRole tells that an account of MariaDB starts with another role than the one that
-	// it is to be a member of, or, from a file, an account of MySQL with another, too.
+	// ErrDefaultRole means that an account of MariaDB starts with another role than the one in
+	// MemberOf, or, from a file, that an account of MySQL starts with a further role.
 	ErrDefaultRole = errors.New("the account starts with another role")
-	// ErrWrongDatabase tells that the connection is to another database than the
+	// ErrWrongDatabase means that the connection is to another database than the
 	// grants are for, or to another engine.
 	ErrWrongDatabase = errors.New("connected to the wrong database")
-	// ErrTransaction tells of a transaction of the caller's: one of MySQL and MariaDB,
-	// which these would commit, or one of PostgreSQL that was begun by hand on a *sql.Conn, or
+	// ErrTransaction means a transaction of the caller's: one of MySQL and MariaDB,
+	// which would be committed, or one of PostgreSQL that was begun by hand on a *sql.Conn, or
 	// has failed.
 	ErrTransaction = errors.New("the session is in a transaction")
-	// ErrBusy tells that other runners were in the way for too long. A retry helps.
+	// ErrBusy means that other runners were in the way for too long. A retry helps.
 	ErrBusy = errors.New("other runners are in the way")
 )
 
 // Error is a step of a plan that failed. The codes are:
 //
-//	account-for-iam, account-in-use, account-missing, account-unmanaged, default-role,
-//	definer-in-use, encoding, engine-mismatch, grant-by-pattern, grant-hidden,
-//	grant-not-carried-over, iam-unavailable, lock-timeout, name-case, notices-unheard,
-//	other-database, other-runner, partial-revokes-off, partial-revokes-on, privilege-missing,
-//	privilege-not-granted, privilege-not-revoked, role-lockout, server-read-only,
+//	account-for-iam, account-in-use, account-member-of-iam, account-missing,
+//	account-missing-for-proxy, account-of-kerberos, account-owns, account-superuser,
+//	account-unmanaged, default-role, definer-in-use, encoding, engine-mismatch,
+//	grant-by-pattern, grant-hidden, grant-not-carried-over, iam-unavailable, lock-timeout,
+//	name-case, notices-unheard, other-database, other-runner, partial-revokes-off,
+//	partial-revokes-on, privilege-missing, privilege-not-granted, privilege-not-revoked,
+//	role-lockout, runner-does-not-inherit, runner-is-account, server-read-only,
 //	transaction-failed, transaction-of-caller, transaction-open, transaction-to-commit,
 //	wait-canceled.
 type Error struct {
@@ -63,7 +65,7 @@ type Error struct {
 	Account    string    // its name
 	Statement  Statement // that failed; zero where it was none of the plan
 	ServerCode string    // SQLSTATE of PostgreSQL or error number of MySQL, "" if the server did not answer
-	Fix        string    // what to change, "" where the server's answer says it
+	Fix        string    // what to change, "" where Code is
 
 	err error
 }

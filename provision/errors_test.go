@@ -50,7 +50,7 @@ func TestErrorKinds(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			err := provision.Explain(tt.engine, tt.kind, tt.err)
 			failed := (*provision.Error)(nil)
-			if !errors.As(err, &failed) || failed.Kind != tt.want || failed.ServerCode != tt.code || (failed.Code == "") != (tt.want == nil) || !errors.Is(err, tt.err) && !errors.Is(err, errors.Unwrap(tt.err)) {
+			if !errors.As(err, &failed) || failed.Kind != tt.want || failed.ServerCode != tt.code || (failed.Code == "") != (tt.want == nil) || (failed.Fix == "") != (tt.want == nil) || !errors.Is(err, tt.err) && !errors.Is(err, errors.Unwrap(tt.err)) {
 				t.Errorf("got %v (kind %v, server code %q), want kind %v, server code %q", err, failed.Kind, failed.ServerCode, tt.want, tt.code)
 			}
 			if tt.want != nil && !errors.Is(err, tt.want) {

@@ -27,29 +27,42 @@ func (f failure) with(fix string) failure {
 }
 
 var (
-	inUse         = failure{"account-in-use", ErrInUse, ""}
-	noAccount     = failure{"account-missing", ErrNoAccount, ""}
-	unmanaged     = failure{"account-unmanaged", ErrUnmanaged, ""}
-	defaultRole   = failure{"default-role", ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"}
-	encoding      = failure{"encoding", ErrInvalidName, ""}
-	otherEngine   = failure{"engine-mismatch", ErrWrongDatabase, "correct Account.Engine"}
-	notCarried    = failure{"grant-not-carried-over", ErrHiddenGrant, "revoke it, or describe in Account.Grants what it should give"}
-	iamOff        = failure{"iam-unavailable", ErrIAMUnavailable, "turn on IAM database authentication of the instance or cluster, and see that its version supports it"}
-	lockTimeout   = failure{"lock-timeout", ErrBusy, needOtherRun}
-	nameCase      = failure{"name-case", ErrInvalidName, ""}
-	unheard       = failure{"notices-unheard", nil, "give the driver a handler that calls Add, before it connects"}
-	otherDatabase = failure{"other-database", ErrWrongDatabase, ""}
-	otherRunner   = failure{"other-runner", ErrBusy, needOtherRun}
-	noPrivilege   = failure{"privilege-missing", ErrPrivilege, needRunner}
-	notGranted    = failure{"privilege-not-granted", ErrPrivilege, needRunner}
-	notRevoked    = failure{"privilege-not-revoked", ErrPrivilege, "run the plan as the role that granted it"}
-	lockout       = failure{"role-lockout", ErrLockout, ""}
-	readOnly      = failure{"server-read-only", ErrReadOnlyEndpoint, "connect to the writer endpoint"}
-	failedTx      = failure{"transaction-failed", ErrTransaction, "roll it back first"}
-	givenTx       = failure{"transaction-of-caller", ErrTransaction, "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
-	openTx        = failure{"transaction-open", ErrTransaction, "end it first, or give the *sql.Tx"}
-	commitTx      = failure{"transaction-to-commit", ErrTransaction, "commit the transaction of this connection first"}
-	waitCanceled  = failure{"wait-canceled", ErrBusy, ""}
+	forIAM            = failure{"account-for-iam", ErrUnmanaged, "standard IAM of RDS Proxy needs an account with a password: choose another name, or another Account.Reach"}
+	inUse             = failure{"account-in-use", ErrInUse, toClear}
+	proxyMember       = failure{"account-member-of-iam", ErrUnmanaged, toLeaveOrReach}
+	noAccount         = failure{"account-missing", ErrNoAccount, toCreate}
+	noProxyAccount    = failure{"account-missing-for-proxy", ErrNoAccount, toCreateForProxy}
+	kerberos          = failure{"account-of-kerberos", ErrUnmanaged, toLeave}
+	owner             = failure{"account-owns", ErrInUse, toReassign}
+	superuser         = failure{"account-superuser", ErrUnmanaged, toOtherName}
+	unmanaged         = failure{"account-unmanaged", ErrUnmanaged, toAdopt}
+	defaultRole       = failure{"default-role", ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"}
+	definerInUse      = failure{"definer-in-use", ErrInUse, "give its views, routines, triggers and events another DEFINER"}
+	encoding          = failure{"encoding", ErrInvalidName, ""}
+	otherEngine       = failure{"engine-mismatch", ErrWrongDatabase, "correct Account.Engine"}
+	grantByPattern    = failure{"grant-by-pattern", ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"}
+	grantHidden       = failure{"grant-hidden", ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"}
+	notCarried        = failure{"grant-not-carried-over", ErrHiddenGrant, "revoke it, or describe in Account.Grants what it should give"}
+	iamOff            = failure{"iam-unavailable", ErrIAMUnavailable, "turn on IAM database authentication of the instance or cluster, and see that its version supports it"}
+	lockTimeout       = failure{"lock-timeout", ErrBusy, needOtherRun}
+	nameCase          = failure{"name-case", ErrInvalidName, ""}
+	unheard           = failure{"notices-unheard", nil, "give the driver a handler that calls Add, before it connects"}
+	otherDatabase     = failure{"other-database", ErrWrongDatabase, toOtherDatabase}
+	otherRunner       = failure{"other-runner", ErrBusy, needOtherRun}
+	partialRevokesOff = failure{"partial-revokes-off", ErrWrongDatabase, "make the plan without provision.PartialRevokes"}
+	partialRevokesOn  = failure{"partial-revokes-on", ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"}
+	noPrivilege       = failure{"privilege-missing", ErrPrivilege, needRunner}
+	notGranted        = failure{"privilege-not-granted", ErrPrivilege, needRunner}
+	notRevoked        = failure{"privilege-not-revoked", ErrPrivilege, "run the plan as the role that granted it"}
+	lockout           = failure{"role-lockout", ErrLockout, toRevokeFirst}
+	notInherited      = failure{"runner-does-not-inherit", ErrPrivilege, toOtherRunner}
+	ownRunner         = failure{"runner-is-account", ErrLockout, toOtherRunner}
+	readOnly          = failure{"server-read-only", ErrReadOnlyEndpoint, "connect to the writer endpoint"}
+	failedTx          = failure{"transaction-failed", ErrTransaction, "roll it back first"}
+	givenTx           = failure{"transaction-of-caller", ErrTransaction, "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
+	openTx            = failure{"transaction-open", ErrTransaction, "end it first, or give the *sql.Tx"}
+	commitTx          = failure{"transaction-to-commit", ErrTransaction, "commit the transaction of this connection first"}
+	waitCanceled      = failure{"wait-canceled", ErrBusy, needOtherRun}
 )
 
 const (
@@ -57,25 +70,47 @@ const (
 	needOtherRun = "try again"
 )
 
+// What to change, also in the blocks of PostgreSQL, so without quotes.
+const (
+	toAdopt          = "choose another name, or take it over with provision.Adopt"
+	toClear          = "in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others"
+	toCreate         = "create it first, by Account.Plan"
+	toCreateForProxy = "create it with the password that the proxy reads from Secrets Manager"
+	toLeave          = "revoke the membership"
+	toLeaveOrReach   = "revoke the membership, or set another Account.Reach"
+	toOtherDatabase  = "connect to the database of the grants"
+	toOtherName      = "choose another name"
+	toOtherRunner    = "choose another runner"
+	toReassign       = "name in DropOptions.ReassignTo who gets it"
+	toRevokeFirst    = "revoke the first step"
+)
+
 // pgFailures are the causes behind SQLSTATEs. Those that start with RDS are raised by our own
-// blocks, whose texts say what to do.
+// blocks, with the same fix as a HINT for who runs them as a file.
 var pgFailures = map[string]failure{
-	stateUnmanaged:     unmanaged,
-	stateNoAccount:     noAccount,
-	stateLockout:       lockout,
-	stateIAM:           iamOff,
-	stateInUse:         inUse,
-	stateWrongDatabase: otherDatabase,
-	"25006":            readOnly,
-	"25P02":            failedTx,
-	"42501":            noPrivilege,
-	"2BP01":            inUse,
-	"XX000":            otherRunner, // "tuple concurrently updated", in any language
-	"23505":            otherRunner, // two CREATE ROLE at once
-	"42710":            otherRunner,
-	"40001":            otherRunner,
-	"40P01":            otherRunner,
-	"55P03":            otherRunner, // lock_timeout
+	stateUnmanaged:      unmanaged,
+	stateNoAccount:      noAccount,
+	stateLockout:        lockout,
+	stateIAM:            iamOff,
+	stateInUse:          inUse,
+	stateWrongDatabase:  otherDatabase,
+	stateSuperuser:      superuser,
+	stateOwnRunner:      ownRunner,
+	stateNoProxyAccount: noProxyAccount,
+	stateOwner:          owner,
+	stateNotInherited:   notInherited,
+	stateKerberos:       kerberos,
+	stateProxyMember:    proxyMember,
+	"25006":             readOnly,
+	"25P02":             failedTx,
+	"42501":             noPrivilege,
+	"2BP01":             inUse,
+	"XX000":             otherRunner, // "tuple concurrently updated", in any language
+	"23505":             otherRunner, // two CREATE ROLE at once
+	"42710":             otherRunner,
+	"40001":             otherRunner,
+	"40P01":             otherRunner,
+	"55P03":             otherRunner, // lock_timeout
 }
 
 // myFailures are the causes behind error numbers.
@@ -100,15 +135,15 @@ var myFailures = map[string]failure{
 
 // guardFailures are the causes behind what our own guards make MySQL and MariaDB answer.
 var guardFailures = map[string]failure{
-	guardUnmanaged: unmanaged.with("choose another name, or take the account over with provision.Adopt"),
-	guardForIAM:    failure{"account-for-iam", ErrUnmanaged, "standard IAM of RDS Proxy needs an account with a password: choose another name, or another Account.Reach"},
-	guardNoAccount: noAccount.with("create it with the password that the proxy reads from Secrets Manager"),
-	guardHidden:    failure{"grant-hidden", ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"},
-	guardPattern:   failure{"grant-by-pattern", ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"},
-	guardLiteral:   failure{"partial-revokes-on", ErrWrongDatabase, "make the file with provision.PartialRevokes, or apply the plan with provision.Apply"},
-	guardPatterns:  failure{"partial-revokes-off", ErrWrongDatabase, "make the plan without provision.PartialRevokes"},
+	guardUnmanaged: unmanaged,
+	guardForIAM:    forIAM,
+	guardNoAccount: noProxyAccount,
+	guardHidden:    grantHidden,
+	guardPattern:   grantByPattern,
+	guardLiteral:   partialRevokesOn,
+	guardPatterns:  partialRevokesOff,
 	guardRoles:     defaultRole,
-	guardDefiner:   failure{"definer-in-use", ErrInUse, "give its views, routines, triggers and events another DEFINER"},
+	guardDefiner:   definerInUse,
 }
 
 // explain says what the answer to a statement means.

@@ -32,7 +32,7 @@ func guard(condition, text string) string {
 }
 
 // exactly makes a comparison of a column of information_schema one of all characters.
-// Most of them do not know a from A, which are different users.
+// Most of them compare case-insensitively, and a and A are different users.
 func exactly(column string) string {
 	return "CONVERT(" + column + " USING utf8mb4) COLLATE utf8mb4_bin"
 }
@@ -133,7 +133,7 @@ func (p *Plan) guardNames() {
 	p.addForPatterns("check that partial_revokes is off, so that names of databases are patterns", guard("@@global.partial_revokes = 1", guardLiteral))
 }
 
-// isPatternLike tells of databases whose names mean different things as a pattern and
+// isPatternLike reports whether names of databases mean different things as a pattern and
 // literally.
 func isPatternLike(t target) bool {
 	return t.level == levelDatabase && myDatabasePattern(t.space) != t.space
@@ -208,7 +208,7 @@ func (p *Plan) myGrant(kind StatementKind, words, object string) string {
 	return "GRANT " + words + " ON " + object + " TO " + p.mySQLAccount()
 }
 
-// myObject returns what follows ON. literal tells whether the server takes names of
+// myObject returns what follows ON. literal is whether the server takes names of
 // databases as they are.
 func myObject(t target, literal bool) string {
 	name := myIdentifier(t.space) + "." + myIdentifier(t.object)

@@ -42,11 +42,11 @@ func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *record) (
 	return nil
 }
 
-// checkServer refuses servers and sessions that the plan is not for. literal tells
+// checkServer refuses servers and sessions that the plan is not for. literal is
 // whether the server takes names of databases in grants literally.
 func (p *Plan) checkServer(ctx context.Context, conn *sql.Conn) (literal bool, err error) {
-	// What is the default anyway cannot be set within a transaction, of which neither
-	// server tells otherwise.
+	// What is the default anyway cannot be set within a transaction, which neither
+	// server reports otherwise.
 	if _, err := conn.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
 		return false, explain(p.Engine, p.Account, Statement{}, err)
 	}
@@ -101,7 +101,7 @@ func (p *Plan) leave(ctx context.Context, conn *sql.Conn, mode *string) error {
 	return explain(p.Engine, p.Account, Statement{}, err)
 }
 
-// isBroken tells of errors that are no answer of the server.
+// isBroken reports whether err is no answer of the server.
 func isBroken(err error) bool { return serverCode(err) == "" }
 
 func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, literal bool, report *record) error {
@@ -129,7 +129,7 @@ func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, liter
 	return err
 }
 
-// isAbsent tells of a REVOKE of what was not granted: on a database, a table, a
+// isAbsent reports whether err answers a REVOKE of what was not granted: on a database, a table, a
 // routine, a role.
 func isAbsent(err error) bool {
 	failed := (*Error)(nil)
@@ -140,7 +140,7 @@ func isAbsent(err error) bool {
 // account, DROP USER IF EXISTS does not, in MySQL and in MariaDB.
 var usualNotes = []string{"3163", "1973", "3162", "1974"}
 
-// execMySQL runs a statement and reports what the server remarks.
+// execMySQL runs a statement and reports the warnings of the server.
 func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, report *record) error {
 	// Warnings stay until a statement uses a table, and those for accounts do not.
 	if _, err := conn.ExecContext(ctx, "SELECT 1 FROM information_schema.COLLATIONS LIMIT 0"); err != nil {

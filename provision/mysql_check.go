@@ -147,7 +147,7 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 			return err
 		}
 		if host != a.host() {
-			s.note(Neighbour, "account "+myAccount(a.Name, host)+" exists too: where both match a client, grants on databases of one are those of the other, and rows of the more exact host hide the other's")
+			s.note(Neighbor, "account "+myAccount(a.Name, host)+" exists too: where both match a client, grants on databases of one are those of the other, and rows of the more exact host hide the other's")
 			return nil
 		}
 		s.exists = true

@@ -79,7 +79,7 @@ func (p *Plan) hiddenGrant(t target, reason string) error {
 	return notCarried.at(p.Account, Statement{}, errors.New("the grant on "+t.String()+" cannot be carried over: "+reason))
 }
 
-// readDatabaseRows reads the grants on databases and patterns of them. literal tells
+// readDatabaseRows reads the grants on databases and patterns of them. literal is
 // whether the server takes these for names.
 func readDatabaseRows(ctx context.Context, q querier, grantee string, literal bool) (access, error) {
 	rows := make(access)

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// readNaming asks how the server takes names. literal tells whether names of databases
+// readNaming asks how the server takes names. literal is whether names of databases
 // in grants are no patterns. Names that it would change are refused.
 func (p *Plan) readNaming(ctx context.Context, q querier) (literal bool, err error) {
 	query := "SELECT CHAR_LENGTH('" + oneLetter + "'), @@lower_case_table_names, 0"

@@ -32,7 +32,7 @@ func firstWildcard(pattern string) int {
 	return len(pattern)
 }
 
-// matches tells whether a pattern of a grant stands for a database, too.
+// matches reports whether a pattern of a grant stands for a database, too.
 func matches(pattern, name string) bool {
 	if pattern == "" {
 		return name == ""

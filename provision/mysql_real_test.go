@@ -460,7 +460,7 @@ func testMySQLDrift(t *testing.T, s *testServer) {
 	for _, d := range drifts {
 		got = append(got, string(d.Kind))
 	}
-	want := "neighbour authentication plaintext attribute missing extra extra extra extra"
+	want := "neighbor authentication plaintext attribute missing extra extra extra extra"
 	if strings.Join(got, " ") != want {
 		t.Errorf("got %v\nwant %s", drifts, want)
 	}
@@ -470,7 +470,7 @@ func testMySQLDrift(t *testing.T, s *testServer) {
 	}
 	apply(t, db, exact)
 	drifts, err = provision.Check(t.Context(), db, a)
-	if err != nil || len(drifts) != 1 || drifts[0].Kind != provision.Neighbour {
+	if err != nil || len(drifts) != 1 || drifts[0].Kind != provision.Neighbor {
 		t.Errorf("got %v, %v", drifts, err)
 	}
 }

@@ -47,7 +47,7 @@ func (p *Plan) guardRoles() {
 	p.last().guardsRoles = true
 }
 
-// decidesRole tells whether the plan says if the account starts with a role.
+// decidesRole reports whether the plan says if the account starts with a role.
 func (p *Plan) decidesRole(t target) bool {
 	return p.want[t][wordActive] || p.reject[t][wordActive] || p.reject[t][wordMember]
 }
@@ -73,7 +73,7 @@ func (p *Plan) memberships() []target {
 	return both.targets()
 }
 
-// changesRoles tells whether the plan changes with which roles the account starts.
+// changesRoles reports whether the plan changes with which roles the account starts.
 func (p *Plan) changesRoles() bool {
 	return slices.ContainsFunc(p.memberships(), func(t target) bool { return p.want[t][wordActive] || p.reject[t][wordActive] })
 }

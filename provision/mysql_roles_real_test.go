@@ -79,7 +79,7 @@ func testMySQLMembers(t *testing.T, s *testServer) {
 	}
 }
 
-// What is missing of a membership, or too much, is found and put right.
+// What is missing of a membership, or too much, is found and corrected.
 func TestMySQLMembershipDrift(t *testing.T) { onMySQL(t, testMySQLMembershipDrift) }
 
 func testMySQLMembershipDrift(t *testing.T, s *testServer) {

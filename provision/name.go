@@ -85,7 +85,7 @@ func (e Engine) checkName(setting, name string) error {
 // GRANT in MariaDB.
 var reservedMySQL = []string{"root", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "event_scheduler", "system user", "public"}
 
-// isReserved tells of names that must not be touched. GRANT … TO "public" grants to
+// isReserved reports whether a name must not be touched. GRANT … TO "public" grants to
 // everybody, although it is quoted.
 func (e Engine) isReserved(name string) bool {
 	lower := strings.ToLower(name)
@@ -113,12 +113,12 @@ func checkHost(host string, reach Reach) error {
 	return nil
 }
 
-// isLatin1 tells whether an IAM policy can hold the name.
+// isLatin1 reports whether an IAM policy can hold the name.
 func isLatin1(name string) bool {
 	return !strings.ContainsFunc(name, func(r rune) bool { return r > 0xff })
 }
 
-// isSystemSpace tells of schemas and databases of the server itself: who may write to
+// isSystemSpace reports whether a schema or database is of the server itself: who may write to
 // some of them may do everything.
 func (e Engine) isSystemSpace(t target) bool {
 	if e != PostgreSQL {

@@ -33,7 +33,7 @@ type Statement struct {
 	literally   string
 }
 
-// Destructive tells whether the statement takes something away.
+// Destructive reports whether the statement takes something away.
 func (s Statement) Destructive() bool { return s.Kind == KindRevoke || s.Kind == KindDrop }
 
 // Plan is what there is to do for an account: statements in their order, each of which
@@ -78,7 +78,7 @@ func FlushPrivileges() Option { return func(o *options) { o.flush = true } }
 func PartialRevokes() Option { return func(o *options) { o.partialRevokes = true } }
 
 // Plan returns what makes the account what the description says: it is created if it does
-// not exist, put right if it does, and granted what it lacks. Nothing is revoked; see
+// not exist, brought in line if it does, and granted what it lacks. Nothing is revoked; see
 // [Account.PlanExact]. Errors of the description are [*rdsiam.ConfigError]s; nothing is
 // sent anywhere.
 func (a Account) Plan(o ...Option) (*Plan, error) { return a.plan(nil, o) }

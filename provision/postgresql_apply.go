@@ -36,7 +36,7 @@ func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *reco
 }
 
 // refuseTransaction fails if the connection is in a transaction, which would end with
-// ours. Neither the driver nor BEGIN tells; but only there does a setting for the transaction
+// ours. Neither the driver nor BEGIN says so; but only there does a setting for the transaction
 // outlive its statement.
 func (p *Plan) refuseTransaction(ctx context.Context, conn *sql.Conn) error {
 	const name = "rdsiam.transaction"

@@ -4,12 +4,19 @@ import "strings"
 
 // SQLSTATEs that our blocks raise. Class RD is nobody's.
 const (
-	stateUnmanaged     = "RDS01"
-	stateNoAccount     = "RDS02"
-	stateLockout       = "RDS03"
-	stateIAM           = "RDS04"
-	stateInUse         = "RDS05"
-	stateWrongDatabase = "RDS06"
+	stateUnmanaged      = "RDS01"
+	stateNoAccount      = "RDS02"
+	stateLockout        = "RDS03"
+	stateIAM            = "RDS04"
+	stateInUse          = "RDS05"
+	stateWrongDatabase  = "RDS06"
+	stateSuperuser      = "RDS07"
+	stateOwnRunner      = "RDS08"
+	stateNoProxyAccount = "RDS09"
+	stateOwner          = "RDS0A"
+	stateNotInherited   = "RDS0B"
+	stateKerberos       = "RDS0C"
+	stateProxyMember    = "RDS0D"
 )
 
 // block returns a DO statement around a body. Parameters become constants of it. The
@@ -57,27 +64,30 @@ func pgBool(name string, value bool) string {
 const (
 	pgNeedDatabase = `  IF want_database NOT IN ('', current_database()) THEN
     RAISE EXCEPTION USING ERRCODE = '` + stateWrongDatabase + `',
-      MESSAGE = format('the grants are for database "%s", this is "%s": connect to the former', want_database, current_database());
+      MESSAGE = format('the grants are for database "%s", this is "%s"', want_database, current_database()),
+      HINT = '` + toOtherDatabase + `';
   END IF;
 `
-	// pgGives tells of a membership m whether it gives the rights of the role. What
+	// pgGives is true where a membership m gives the rights of the role. What
 	// PostgreSQL 16 and newer give to those who create a role does not: the right to administer
 	// it. NOINHERIT of a role makes no difference.
 	pgGives = `(coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))`
-	// pgAsked tells of a membership m whether a login follows it to rds_iam. The
+	// pgAsked is true where a login follows a membership m to rds_iam. The
 	// +rds_iam of pg_hba.conf follows all, but on RDS the master user may administer rds_iam
 	// itself, and still logs in with a password.
 	pgAsked = `(` + pgGives + ` OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))`
-	// pgIsDirect tells whether the role is a member of rds_iam itself.
+	// pgIsDirect is true where the role is a member of rds_iam itself.
 	pgIsDirect = `EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND ` + pgGives + `)`
 	pgRefuseUnmanaged = `    IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = '` + stateSuperuser + `',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = '` + toOtherName + `';
     END IF;
     IF NOT adopt AND NOT ` + pgIsDirect + ` THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = '` + toAdopt + `';
     END IF;
 `
 )
@@ -93,8 +103,9 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
 ` + pgRefuseUnmanaged + `    IF account IN (session_user, current_user) AND NOT ` + pgIsDirect + ` THEN
-      RAISE EXCEPTION USING ERRCODE = '` + stateLockout + `',
-        MESSAGE = format('role "%s" runs this itself, and RDS would no longer take its password: choose another runner', account);
+      RAISE EXCEPTION USING ERRCODE = '` + stateOwnRunner + `',
+        MESSAGE = format('role "%s" runs this itself, and RDS would no longer take its password', account),
+        HINT = '` + toOtherRunner + `';
     END IF;
     IF NOT role.rolcanlogin THEN
       EXECUTE format('ALTER ROLE %I LOGIN', account);
@@ -118,12 +129,14 @@ const pgRequire = `
 BEGIN
 ` + pgNeedDatabase + `  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = '` + stateNoAccount + `',
-      MESSAGE = format('role "%s" does not exist: create it with the password that the proxy reads from Secrets Manager', account);
+    RAISE EXCEPTION USING ERRCODE = '` + stateNoProxyAccount + `',
+      MESSAGE = format('role "%s" does not exist', account),
+      HINT = '` + toCreateForProxy + `';
   END IF;
   IF role.rolsuper OR NOT role.rolcanlogin THEN
-    RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-      MESSAGE = format('role "%s" is a superuser or cannot log in: choose another name', account);
+    RAISE EXCEPTION USING ERRCODE = '` + stateSuperuser + `',
+      MESSAGE = format('role "%s" is a superuser or cannot log in', account),
+      HINT = '` + toOtherName + `';
   END IF;
 `
 
@@ -133,7 +146,8 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
 ` + pgRefuseUnmanaged + `  ELSE
-    RAISE EXCEPTION USING ERRCODE = '` + stateNoAccount + `', MESSAGE = format('role "%s" does not exist', account);
+    RAISE EXCEPTION USING ERRCODE = '` + stateNoAccount + `', MESSAGE = format('role "%s" does not exist', account),
+      HINT = '` + toCreate + `';
   END IF;
 `
 
@@ -188,8 +202,9 @@ BEGIN
       SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
         AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
     ) THEN
-      RAISE EXCEPTION USING ERRCODE = '` + stateInUse + `',
-        MESSAGE = format('role "%s" owns something: name in DropOptions.ReassignTo who gets it', account);
+      RAISE EXCEPTION USING ERRCODE = '` + stateOwner + `',
+        MESSAGE = format('role "%s" owns something', account),
+        HINT = '` + toReassign + `';
     END IF;
     IF current_setting('server_version_num')::int >= 160000 THEN
       how := ' WITH INHERIT TRUE, SET TRUE';
@@ -200,8 +215,9 @@ BEGIN
           SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
           WHERE g.rolname = needed AND r.rolname = current_user AND m.grantor <> 10
         ) THEN
-          RAISE EXCEPTION USING ERRCODE = '42501',
-            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights: choose another runner', needed);
+          RAISE EXCEPTION USING ERRCODE = '` + stateNotInherited + `',
+            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights', needed),
+            HINT = '` + toOtherRunner + `';
         END IF;
         EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
         borrowed := borrowed || needed;
@@ -227,7 +243,8 @@ BEGIN
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
     IF places IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateInUse + `',
-        MESSAGE = format('role "%s" has or owns something in databases: %s; in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others', account, places);
+        MESSAGE = format('role "%s" has or owns something in databases: %s', account, places),
+        HINT = '` + toClear + `';
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;

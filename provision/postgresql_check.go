@@ -123,9 +123,9 @@ func (s *state) readMemberships(ctx context.Context, q querier, a Account) error
 }
 
 // pgGrantQueries read what was granted to a role or to everybody, not what the role has
-// as an owner. Each gives rows of level, schema or database, object, column, owner, kind, privilege,
-// whether everybody has it, and whether it can be handed on. Schemas of the server are left
-// out, and what extensions grant to everybody.
+// as an owner. Each returns rows of level, schema or database, object, column, owner, kind,
+// privilege, whether everybody has it, and whether it can be granted on. Schemas of the server
+// are left out, and what extensions grant to everybody.
 var pgGrantQueries = []string{
 	`SELECT ` + levelDatabase.sql() + `, d.datname::text, '', '', '', 0, x.privilege_type, x.grantee = 0, x.is_grantable FROM pg_database d, aclexplode(d.datacl) x, pg_roles r
 	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND d.datdba <> r.oid`,
@@ -178,8 +178,8 @@ func (s *state) readGrants(ctx context.Context, q querier, name, query string) e
 	}, query, name)
 }
 
-// isUsual tells of what PostgreSQL lets everybody do without being asked, and of what is
-// the business of other databases.
+// isUsual reports whether PostgreSQL grants it to everybody by default, or it belongs to another
+// database.
 func (s *state) isUsual(t target, word string) bool {
 	switch t.level {
 	case levelDatabase:

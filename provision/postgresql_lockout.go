@@ -37,12 +37,14 @@ BEGIN
   IF 'rds_ad' IN (
     ` + pgAuthenticators + `
   ) THEN
-    RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-      MESSAGE = format('role "%s" is a member of rds_ad, directly or not, and RDS lets a role log in by either Kerberos or IAM: revoke that', account);
+    RAISE EXCEPTION USING ERRCODE = '` + stateKerberos + `',
+      MESSAGE = format('role "%s" is a member of rds_ad, directly or not, and RDS lets a role log in by either Kerberos or IAM', account),
+      HINT = '` + toLeave + `';
   END IF;
   IF lockouts IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = '` + stateLockout + `',
-      MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s; revoke the first step', lockouts);
+      MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s', lockouts),
+      HINT = '` + toRevokeFirst + `';
   END IF;
 `
 
@@ -55,8 +57,9 @@ BEGIN
     ` + pgAuthenticators + ` ORDER BY r.rolname DESC LIMIT 1
   );
   IF group_name IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-      MESSAGE = format('role "%s" is a member of %s, directly or not, and could not log in with the password of the proxy: revoke that, or set another Account.Reach', account, group_name);
+    RAISE EXCEPTION USING ERRCODE = '` + stateProxyMember + `',
+      MESSAGE = format('role "%s" is a member of %s, directly or not, and could not log in with the password of the proxy', account, group_name),
+      HINT = '` + toLeaveOrReach + `';
   END IF;
 `
 

@@ -8,8 +8,8 @@ import (
 	"sync"
 )
 
-// Notices hears what PostgreSQL remarks on statements, which database/sql does not pass on,
-// so that the [Report] has it. The driver has to be told, before it connects. With pgx:
+// Notices collects PostgreSQL's notices and warnings, which database/sql does not pass on, for
+// the [Report]. The driver needs a handler before it connects. With pgx:
 //
 //	var notices provision.Notices
 //	config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message) }
@@ -49,7 +49,7 @@ func (n *Notices) Add(conn any, severity, code, message string) {
 	}
 }
 
-// isChatter tells of messages that are no remarks on a statement.
+// isChatter reports whether messages of this severity are no remarks on a statement.
 func isChatter(severity string) bool {
 	return slices.Contains([]string{"INFO", "LOG", "DEBUG"}, severity)
 }

@@ -260,22 +260,23 @@ func testPostgreSQLRefusals(t *testing.T, s *testServer) {
 		adopt   bool
 		want    error // nil: succeeds
 		text    string
+		code    string
 	}{
-		{"password account", db, account("with_password"), false, provision.ErrUnmanaged, "provision.Adopt"},
-		{"superuser", db, account("a_superuser"), true, provision.ErrUnmanaged, "superuser"},
-		{"existing chain", db, account("chained"), false, provision.ErrLockout, "victim -> middle -> chained -> rds_iam"},
-		{"chain of roles that are for IAM anyway", db, account("iam_already"), false, nil, ""},
-		{"group with members", db, account("a_group"), true, provision.ErrLockout, "group_member -> a_group -> rds_iam"},
-		{"runner itself", db, account(runner), true, provision.ErrLockout, "runs this itself"},
-		{"no CREATEROLE", weak, account("nobody_new"), false, provision.ErrPrivilege, "permission denied"},
-		{"another database", db, account("elsewhere", provision.ReadOnly("sre")), false, provision.ErrWrongDatabase, `database "sre", this is "refusals"`},
-		{"no such table", db, account("no_table", provision.Table("app", "nothing", provision.Select)), false, nil, "nothing"},
-		{"no such function", db, account("no_function", provision.Function("app", "nothing")), false, nil, "app.nothing does not exist"},
-		{"proxy without account", db, proxied("nobody_new"), false, provision.ErrNoAccount, "Secrets Manager"},
-		{"proxy with an account for IAM", db, proxied("iam_already"), false, provision.ErrUnmanaged, "member of rds_iam"},
-		{"proxy with an account for IAM through a group", db, proxied("indirect"), false, provision.ErrUnmanaged, "member of rds_iam"},
-		{"proxy", db, proxied("with_password"), false, nil, ""},
-		{"adopted", db, account("with_password"), true, nil, ""},
+		{"password account", db, account("with_password"), false, provision.ErrUnmanaged, "provision.Adopt", "account-unmanaged"},
+		{"superuser", db, account("a_superuser"), true, provision.ErrUnmanaged, "superuser", "account-superuser"},
+		{"existing chain", db, account("chained"), false, provision.ErrLockout, "victim -> middle -> chained -> rds_iam", "role-lockout"},
+		{"chain of roles that are for IAM anyway", db, account("iam_already"), false, nil, "", ""},
+		{"group with members", db, account("a_group"), true, provision.ErrLockout, "group_member -> a_group -> rds_iam", "role-lockout"},
+		{"runner itself", db, account(runner), true, provision.ErrLockout, "runs this itself", "runner-is-account"},
+		{"no CREATEROLE", weak, account("nobody_new"), false, provision.ErrPrivilege, "permission denied", "privilege-missing"},
+		{"another database", db, account("elsewhere", provision.ReadOnly("sre")), false, provision.ErrWrongDatabase, `database "sre", this is "refusals"`, "other-database"},
+		{"no such table", db, account("no_table", provision.Table("app", "nothing", provision.Select)), false, nil, "nothing", ""},
+		{"no such function", db, account("no_function", provision.Function("app", "nothing")), false, nil, "app.nothing does not exist", ""},
+		{"proxy without account", db, proxied("nobody_new"), false, provision.ErrNoAccount, "Secrets Manager", "account-missing-for-proxy"},
+		{"proxy with an account for IAM", db, proxied("iam_already"), false, provision.ErrUnmanaged, "member of rds_iam", "account-member-of-iam"},
+		{"proxy with an account for IAM through a group", db, proxied("indirect"), false, provision.ErrUnmanaged, "member of rds_iam", "account-member-of-iam"},
+		{"proxy", db, proxied("with_password"), false, nil, "", ""},
+		{"adopted", db, account("with_password"), true, nil, "", ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -295,6 +296,9 @@ func testPostgreSQLRefusals(t *testing.T, s *testServer) {
 			failed := (*provision.Error)(nil)
 			if !errors.As(err, &failed) || tt.want != nil && !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.text) || !strings.HasPrefix(err.Error(), "rdsiam: account ") {
 				t.Fatalf("got %v, want %v with %q", err, tt.want, tt.text)
+			}
+			if failed.Code != tt.code || (failed.Fix == "") != (tt.code == "") {
+				t.Errorf("code %q with fix %q, want the code %q", failed.Code, failed.Fix, tt.code)
 			}
 			t.Log(err)
 			if after := query(t, db, pgDump); after != before {

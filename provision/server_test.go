@@ -121,7 +121,7 @@ func startPostgreSQL(installation realserver.Installation) (*testServer, error) 
 	return s, s.real.Exec(context.Background(), setUp...)
 }
 
-// isPostgreSQL15 tells of versions in which who may create roles may grant them all.
+// isPostgreSQL15 reports whether it is a version in which who may create roles may grant them all.
 func (s *testServer) isPostgreSQL15() bool { return strings.HasPrefix(s.real.Version(), "15") }
 
 func startMySQL(installation realserver.Installation) (*testServer, error) {

@@ -17,16 +17,19 @@ BEGIN
   END IF;
   IF want_database NOT IN ('', current_database()) THEN
     RAISE EXCEPTION USING ERRCODE = 'RDS06',
-      MESSAGE = format('the grants are for database "%s", this is "%s": connect to the former', want_database, current_database());
+      MESSAGE = format('the grants are for database "%s", this is "%s"', want_database, current_database()),
+      HINT = 'connect to the database of the grants';
   END IF;
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF NOT FOUND THEN
-    RAISE EXCEPTION USING ERRCODE = 'RDS02',
-      MESSAGE = format('role "%s" does not exist: create it with the password that the proxy reads from Secrets Manager', account);
+    RAISE EXCEPTION USING ERRCODE = 'RDS09',
+      MESSAGE = format('role "%s" does not exist', account),
+      HINT = 'create it with the password that the proxy reads from Secrets Manager';
   END IF;
   IF role.rolsuper OR NOT role.rolcanlogin THEN
-    RAISE EXCEPTION USING ERRCODE = 'RDS01',
-      MESSAGE = format('role "%s" is a superuser or cannot log in: choose another name', account);
+    RAISE EXCEPTION USING ERRCODE = 'RDS07',
+      MESSAGE = format('role "%s" is a superuser or cannot log in', account),
+      HINT = 'choose another name';
   END IF;
   PERFORM pg_catalog.set_config('search_path', path, true);
 END
@@ -67,8 +70,9 @@ BEGIN
     SELECT r.rolname::text FROM groups g JOIN pg_roles r ON r.oid = g.id WHERE r.rolname IN ('rds_iam', 'rds_ad') ORDER BY r.rolname DESC LIMIT 1
   );
   IF group_name IS NOT NULL THEN
-    RAISE EXCEPTION USING ERRCODE = 'RDS01',
-      MESSAGE = format('role "%s" is a member of %s, directly or not, and could not log in with the password of the proxy: revoke that, or set another Account.Reach', account, group_name);
+    RAISE EXCEPTION USING ERRCODE = 'RDS0D',
+      MESSAGE = format('role "%s" is a member of %s, directly or not, and could not log in with the password of the proxy', account, group_name),
+      HINT = 'revoke the membership, or set another Account.Reach';
   END IF;
   PERFORM pg_catalog.set_config('search_path', path, true);
 END
@@ -96,16 +100,19 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
   ELSE
-    RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account);
+    RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account),
+      HINT = 'create it first, by Account.Plan';
   END IF;
   PERFORM pg_catalog.set_config('search_path', path, true);
 END
@@ -148,20 +155,23 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
     IF heir = '' AND EXISTS (
       SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
         AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
     ) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" owns something: name in DropOptions.ReassignTo who gets it', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS0A',
+        MESSAGE = format('role "%s" owns something', account),
+        HINT = 'name in DropOptions.ReassignTo who gets it';
     END IF;
     IF current_setting('server_version_num')::int >= 160000 THEN
       how := ' WITH INHERIT TRUE, SET TRUE';
@@ -172,8 +182,9 @@ BEGIN
           SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
           WHERE g.rolname = needed AND r.rolname = current_user AND m.grantor <> 10
         ) THEN
-          RAISE EXCEPTION USING ERRCODE = '42501',
-            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights: choose another runner', needed);
+          RAISE EXCEPTION USING ERRCODE = 'RDS0B',
+            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights', needed),
+            HINT = 'choose another runner';
         END IF;
         EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
         borrowed := borrowed || needed;
@@ -208,19 +219,22 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
     SELECT string_agg(DISTINCT format('%I', b.datname), ', ') INTO places FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
     IF places IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" has or owns something in databases: %s; in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others', account, places);
+        MESSAGE = format('role "%s" has or owns something in databases: %s', account, places),
+        HINT = 'in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others';
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;

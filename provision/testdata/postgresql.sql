@@ -18,7 +18,8 @@ BEGIN
   END IF;
   IF want_database NOT IN ('', current_database()) THEN
     RAISE EXCEPTION USING ERRCODE = 'RDS06',
-      MESSAGE = format('the grants are for database "%s", this is "%s": connect to the former', want_database, current_database());
+      MESSAGE = format('the grants are for database "%s", this is "%s"', want_database, current_database()),
+      HINT = 'connect to the database of the grants';
   END IF;
   IF NOT EXISTS (SELECT FROM pg_roles r WHERE r.rolname = 'rds_iam') THEN
     RAISE EXCEPTION 'this server has no role rds_iam' USING ERRCODE = 'RDS04';
@@ -26,18 +27,21 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
     IF account IN (session_user, current_user) AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS03',
-        MESSAGE = format('role "%s" runs this itself, and RDS would no longer take its password: choose another runner', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS08',
+        MESSAGE = format('role "%s" runs this itself, and RDS would no longer take its password', account),
+        HINT = 'choose another runner';
     END IF;
     IF NOT role.rolcanlogin THEN
       EXECUTE format('ALTER ROLE %I LOGIN', account);
@@ -238,12 +242,14 @@ BEGIN
     )
     SELECT r.rolname::text FROM groups g JOIN pg_roles r ON r.oid = g.id WHERE r.rolname IN ('rds_iam', 'rds_ad')
   ) THEN
-    RAISE EXCEPTION USING ERRCODE = 'RDS01',
-      MESSAGE = format('role "%s" is a member of rds_ad, directly or not, and RDS lets a role log in by either Kerberos or IAM: revoke that', account);
+    RAISE EXCEPTION USING ERRCODE = 'RDS0C',
+      MESSAGE = format('role "%s" is a member of rds_ad, directly or not, and RDS lets a role log in by either Kerberos or IAM', account),
+      HINT = 'revoke the membership';
   END IF;
   IF lockouts IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'RDS03',
-      MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s; revoke the first step', lockouts);
+      MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s', lockouts),
+      HINT = 'revoke the first step';
   END IF;
   PERFORM pg_catalog.set_config('search_path', path, true);
 END
@@ -270,16 +276,19 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
   ELSE
-    RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account);
+    RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account),
+      HINT = 'create it first, by Account.Plan';
   END IF;
   PERFORM pg_catalog.set_config('search_path', path, true);
 END
@@ -416,20 +425,23 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
     IF heir = '' AND EXISTS (
       SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
         AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
     ) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" owns something: name in DropOptions.ReassignTo who gets it', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS0A',
+        MESSAGE = format('role "%s" owns something', account),
+        HINT = 'name in DropOptions.ReassignTo who gets it';
     END IF;
     IF current_setting('server_version_num')::int >= 160000 THEN
       how := ' WITH INHERIT TRUE, SET TRUE';
@@ -440,8 +452,9 @@ BEGIN
           SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
           WHERE g.rolname = needed AND r.rolname = current_user AND m.grantor <> 10
         ) THEN
-          RAISE EXCEPTION USING ERRCODE = '42501',
-            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights: choose another runner', needed);
+          RAISE EXCEPTION USING ERRCODE = 'RDS0B',
+            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights', needed),
+            HINT = 'choose another runner';
         END IF;
         EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
         borrowed := borrowed || needed;
@@ -476,19 +489,22 @@ BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
   IF FOUND THEN
     IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" is a superuser: choose another name', account);
+      RAISE EXCEPTION USING ERRCODE = 'RDS07',
+        MESSAGE = format('role "%s" is a superuser', account),
+        HINT = 'choose another name';
     END IF;
     IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take: choose another name, or take it over with provision.Adopt', account);
+        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+        HINT = 'choose another name, or take it over with provision.Adopt';
     END IF;
     SELECT string_agg(DISTINCT format('%I', b.datname), ', ') INTO places FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
     IF places IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" has or owns something in databases: %s; in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others', account, places);
+        MESSAGE = format('role "%s" has or owns something in databases: %s', account, places),
+        HINT = 'in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others';
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;

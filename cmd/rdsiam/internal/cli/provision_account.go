@@ -110,5 +110,5 @@ func (a *accountFlags) options() []provision.Option {
 
 // isNote reports whether a drift is one that no plan changes: something to know.
 func isNote(drift provision.Drift) bool {
-	return slices.Contains([]provision.DriftKind{provision.Public, provision.Neighbour}, drift.Kind)
+	return slices.Contains([]provision.DriftKind{provision.Public, provision.Neighbor}, drift.Kind)
 }

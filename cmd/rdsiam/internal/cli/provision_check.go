@@ -19,7 +19,7 @@ func newProvisionCheck(streams Streams) *cobra.Command {
 		Short: "Compare an account with its description",
 		Long: `Compare an account with its description: what it lacks, has besides, or has
 wrong. Nothing is changed. The exit code is 5 if something differs that apply,
-or apply --exact, would change; what it would not (public, neighbour) is only
+or apply --exact, would change; what it would not (public, neighbor) is only
 told.`,
 		Example: `  RDSIAM_ADMIN_DSN=postgres://postgres@$HOST/sre \
     rdsiam provision check --user iam_sre --read-only sre`,
