@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"flag"
 	"fmt"
 	"net"
 	"net/url"
@@ -25,7 +26,14 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+// TestMain runs more parallel tests at once than there are processors, since those of this
+// package wait for pauses. The flag -parallel overrides it.
+func TestMain(m *testing.M) {
+	if err := flag.Set("test.parallel", "12"); err != nil {
+		panic(err)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const (
 	allowed   = "app"       // an IAM user whom the policy allows
