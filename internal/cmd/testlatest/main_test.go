@@ -133,6 +133,28 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// A module of the repository may need what another of them was raised to.
+func TestRaisedModuleIsRequired(t *testing.T) {
+	setUp(t)
+	dir := repositoryOf(t, wordTest("new", "got"), wordTest("new", "got"))
+	write(t, dir, map[string]string{
+		"lib/lib.go": "package lib\n\nimport \"example.com/dep\"\n\nconst Word = dep.Word\n",
+		"sub/go.mod": "module example.com/sub\n\ngo 1.25\n\nrequire example.com/main v0.0.0\n" +
+			"require example.com/dep v1.0.0 // indirect\n\nreplace example.com/main => ../\n",
+		"sub/sub_test.go": strings.NewReplacer("example.com/dep", "example.com/main/lib", "dep.Word", "lib.Word").
+			Replace(wordTest("new", "got")),
+	})
+	sum, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, dir, map[string]string{"sub/go.sum": string(sum)})
+	var out bytes.Buffer
+	if err := (runner{repository: repository{dir}, out: &out}).run(t.Context(), ""); err != nil {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+}
+
 func repositoryOf(t *testing.T, before, after string) string {
 	t.Helper()
 	dir := t.TempDir()

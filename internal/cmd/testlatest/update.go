@@ -43,7 +43,8 @@ func update(ctx context.Context, dir string, out io.Writer) error {
 // from, without those that are folders.
 func required(ctx context.Context, dir string) ([]string, error) {
 	const format = "{{with .Module}}{{if not (or .Main .Replace)}}{{.Path}}{{end}}{{end}}"
-	output, err := goCommand(ctx, dir, "list", "-deps", "-test", "-f", format, "./...")
+	// The repository's own modules, raised before, may need newer versions than this one names.
+	output, err := goCommand(ctx, dir, "list", "-mod=mod", "-deps", "-test", "-f", format, "./...")
 	if err != nil {
 		return nil, fmt.Errorf("go list: %w\n%s", err, output)
 	}
