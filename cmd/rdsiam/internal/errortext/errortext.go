@@ -16,7 +16,11 @@ import (
 // Of returns the text of err, in which each error of the library has the words of the
 // command line, and not the name of the program in front.
 func Of(err error) string {
-	text := err.Error()
+	return inWords(err.Error(), err)
+}
+
+// inWords puts words in place of the errors of the library in the tree of err.
+func inWords(text string, err error) string {
 	for _, part := range ofLibrary(err) {
 		text = strings.Replace(text, part.Error(), write(part), 1)
 	}
@@ -48,7 +52,9 @@ func write(err error) string {
 	case *rdsiam.LoginError:
 		return login(err)
 	case *provision.Error:
-		return account(err)
+		own := *err
+		_, own.Fix = words[err.Code].orLibrary("", err.Fix)
+		return inWords(withoutProgram(&own), errors.Join(err.Unwrap()...))
 	}
 	return withoutProgram(err)
 }

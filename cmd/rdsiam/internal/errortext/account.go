@@ -1,5 +1,0 @@
-package errortext
-
-import "github.com/rdsiam/rdsiam/provision"
-
-func account(err *provision.Error) string { return withoutProgram(err) }
