@@ -43,20 +43,25 @@ func parseMySQL(dsn string) (config *mysql.Config) {
 
 // verify makes a connection to an RDS endpoint verify the server.
 func verify(config *mysql.Config, options []rdsiam.EndpointOption) error {
+	if config.Net == "unix" {
+		return nil // this machine
+	}
 	host, text, err := net.SplitHostPort(config.Addr)
-	if err != nil || config.Net != "tcp" {
-		return nil // a socket of this machine
+	if err != nil {
+		return &rdsiam.ConfigError{Code: "admin-dsn-address", Setting: "DSN", Value: config.Addr,
+			Problem: "has an address that is not host:port", Fix: "write tcp(host:3306)"}
 	}
 	port, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
-		return &rdsiam.ConfigError{Setting: "DSN", Value: config.Addr, Problem: "has a port that is no number", Fix: "write tcp(host:3306)"}
+		return &rdsiam.ConfigError{Code: "admin-dsn-port", Setting: "DSN", Value: config.Addr,
+			Problem: "has a port that is no number", Fix: "write tcp(host:3306)"}
 	}
 	endpoint, ok, err := resolve(host, uint16(port), options)
 	if err != nil || !ok {
 		return err
 	}
 	if config.TLSConfig == "false" {
-		return &rdsiam.ConfigError{Setting: "tls", Value: "false", Problem: "would send the password to " + endpoint.String() + " in clear text",
+		return &rdsiam.ConfigError{Code: "admin-dsn-tls", Setting: "tls", Value: "false", Problem: "would send the password to " + endpoint.String() + " in clear text",
 			Fix: "remove tls from the DSN"}
 	}
 	config.TLSConfig, config.AllowFallbackToPlaintext = "", false

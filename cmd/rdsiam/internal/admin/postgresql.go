@@ -51,10 +51,10 @@ func configPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*pgx.ConnCon
 		return nil, &rdsiam.ConfigError{Setting: "sslmode", Problem: "would send the password to " + endpoint.String() + " in clear text",
 			Fix: "remove sslmode from the DSN and PGSSLMODE from the environment"}
 	}
+	// pgx keeps client certificates by the address of the tls.Config, which Copy carries over.
+	*config = *config.Copy()
 	// pgx verifies for sslmode=verify-ca by a callback that knows no roots of RDS.
-	given := config.TLSConfig.Clone()
-	given.VerifyPeerCertificate = nil
-	config.TLSConfig, err = endpoint.TLSConfig(given)
+	config.TLSConfig.VerifyPeerCertificate = nil
 	config.Fallbacks = nil
-	return config, err
+	return config, endpoint.SecureTLS(config.TLSConfig)
 }

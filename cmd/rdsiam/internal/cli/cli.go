@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 )
 
 // Streams is where a command reads and writes.
@@ -47,15 +47,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	}
 	var status exitStatus
 	if !errors.As(err, &status) || status.err != nil {
-		fmt.Fprintln(streams.Err, "rdsiam: "+flagwords.Replace(withoutPrefix(err.Error())))
+		fmt.Fprintln(streams.Err, "rdsiam: "+errortext.Of(err))
 	}
 	return exitCode(err)
-}
-
-// withoutPrefix takes away the prefix of the library, also where a command says before it
-// which file or flag an error is about.
-func withoutPrefix(text string) string {
-	return strings.ReplaceAll(strings.TrimPrefix(text, "rdsiam: "), ": rdsiam: ", ": ")
 }
 
 // interrupted reports whether the command was waiting for credentials when ctx ended, for

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
@@ -64,7 +65,7 @@ const anyAccount = "000000000000"
 func problemOf(err error) string {
 	var config *rdsiam.ConfigError
 	if errors.As(err, &config) {
-		return config.Value + ": " + config.Problem
+		return config.Value + ": " + errortext.Config(config).Problem
 	}
 	return err.Error()
 }

@@ -192,13 +192,13 @@ func TestCauses(t *testing.T) {
 		}, "credentials", doctor.Failed, "no EC2 IMDS role found", "aws sso login --profile prod"},
 		{"SSO session of no profile is over", postgres, nil, func(_ *testing.T, s *stage) {
 			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{}, errors.New("the SSO session has expired")
+				return aws.Credentials{}, errors.New("the SSO session has expired or is invalid")
 			})
 		}, "credentials", doctor.Failed, "the SSO session has expired", "aws sso login"},
 		{"SSO session is over", postgres, nil, func(_ *testing.T, s *stage) {
 			s.Profile = "prod"
 			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
-				return aws.Credentials{}, errors.New("the SSO session has expired")
+				return aws.Credentials{}, errors.New("the SSO session has expired or is invalid")
 			})
 		}, "credentials", doctor.Failed, "the SSO session has expired", "aws sso login --profile prod"},
 		{"expired credentials", postgres, nil, func(_ *testing.T, s *stage) { s.setCredentials(expired) },

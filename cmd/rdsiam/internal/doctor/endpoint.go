@@ -5,12 +5,11 @@ import (
 	"crypto/x509"
 	"errors"
 	"net"
-	"net/netip"
 	"strconv"
 	"strings"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 )
 
 // checkEndpoint finds out what the name addresses and whether a token can be signed for it.
@@ -62,21 +61,20 @@ func (c *chart) unsignable(ctx context.Context, err error) Result {
 		return failed("%v", err)
 	}
 	host := strings.ToLower(hostOf(c.Endpoint))
-	result := failed("%s: %s", config.Value, flagwords.Replace(config.Problem))
-	_, notAddress := netip.ParseAddr(host)
-	switch {
-	case config.Setting == "WithRegion" && c.Region != "":
+	result := failed("%s: %s", config.Value, errortext.Config(config).Problem)
+	switch config.Code {
+	case "region-form", "region-contradicts-host":
 		return result.fix("leave --region out where the host name tells it", c.withRegion(""))
-	case notAddress == nil, host == "localhost":
+	case "endpoint-ip-address":
 		return result.fix("name the database and dial the address",
 			c.commandLine().at(exampleName(c.Engine), c.dialed).String())
-	case strings.Contains(host, ".cluster-custom-"):
+	case "endpoint-custom":
 		_, rest, _ := strings.Cut(host, ".cluster-custom-")
 		return result.fix("name the cluster and dial this endpoint",
 			c.commandLine().at(withPort("CLUSTER.cluster-"+rest, c.DefaultPort), c.dialed).String())
-	case strings.Contains(host, ".global-"):
+	case "endpoint-global-writer":
 		return result.fix("say in which region the writer is now", c.withRegion("REGION"))
-	case strings.Contains(host, ".dsql"):
+	case "endpoint-dsql":
 		return result.fix("log in with a token of Aurora DSQL", "aws dsql generate-db-connect-auth-token --hostname "+host)
 	}
 	if alias := c.aliasOf(ctx, host); alias != "" {

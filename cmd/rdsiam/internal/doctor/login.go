@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 	"github.com/rdsiam/rdsiam/internal/causes"
 )
@@ -28,7 +28,7 @@ func checkToken(ctx context.Context, c *chart) Result {
 	login := rdsiam.Login{Endpoint: c.endpoint, User: c.User}
 	token, err := login.Token(ctx, c.tokens())
 	if err != nil {
-		return failed("%v", err).fix("get credentials that live longer", c.getCredentials(c.credentials.Source))
+		return failed("%s", errortext.Of(err)).fix("get credentials that live longer", c.getCredentials(c.credentials.Source, ""))
 	}
 	c.token = true
 	return found("%d bytes, good for %v", len(token.Reveal()), time.Until(token.Expires()).Round(time.Minute))
@@ -54,7 +54,7 @@ func checkLogin(ctx context.Context, c *chart) Result {
 	}
 	driver, err := c.driver()
 	if err != nil {
-		return failed("%v", err).fix("", c.commandLine().String())
+		return failed("%s", errortext.Of(err)).fix("", c.commandLine().String())
 	}
 	c.db = sql.OpenDB(rdsiam.NewConnector(driver, c.tokens()))
 	c.db.SetMaxOpenConns(1)
@@ -72,20 +72,20 @@ func checkLogin(ctx context.Context, c *chart) Result {
 // explainLogin says what a refusal means, without the causes that other checks have ruled
 // out.
 func (c *chart) explainLogin(err error) Result {
-	explanation := rdsiam.Explain(err)
+	explanation := errortext.Explanation(rdsiam.Explain(err))
 	var login *rdsiam.LoginError
 	if !errors.As(err, &login) || len(explanation.Causes) == 0 {
-		return failed("%s", strings.TrimPrefix(err.Error(), "rdsiam: ")).fix("try again; if it stays, see the log of the server", c.commandLine().String())
+		return failed("%s", errortext.Of(err)).fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
 	possible := c.possible(explanation.Causes)
-	result := failed("%s: %s", saidByServer(login), flagwords.Replace(possible[0].Text))
+	result := failed("%s: %s", saidByServer(login), possible[0].Text)
 	result.Otherwise = c.otherCauses(possible[1:])
-	return result.fix(c.fixOf(possible[0], explanation.Code), c.command(possible[0], explanation.Code))
+	return result.fix(c.fixOf(possible[0]), c.command(possible[0]))
 }
 
-// fixOf is what the library says to do, and what it brings about.
-func (c *chart) fixOf(cause rdsiam.Cause, code string) string {
-	fix := flagwords.Replace(cause.Fix)
+// fixOf is what fixes a cause, and what that brings about.
+func (c *chart) fixOf(cause rdsiam.Cause) string {
+	fix := cause.Fix
 	about := func(codes ...string) bool { return slices.Contains(codes, cause.Code) }
 	switch {
 	case about(causes.Policy, causes.ProxyPolicy) && c.isOfIdentityCenter():
@@ -94,7 +94,7 @@ func (c *chart) fixOf(cause rdsiam.Cause, code string) string {
 		return fix + "; a member takes no password any more"
 	case about(causes.NoPlugin):
 		return fix + "; with the plugin an account takes no password any more"
-	case code == "1044":
+	case about(causes.NoDatabasePrivilege):
 		return fix + ", or correct the name: the server does not tell whether there is such a database"
 	}
 	return fix
@@ -104,7 +104,7 @@ func (c *chart) fixOf(cause rdsiam.Cause, code string) string {
 func (c *chart) otherCauses(found []rdsiam.Cause) []Cause {
 	var others []Cause
 	for _, cause := range found {
-		other := Cause{Text: flagwords.Replace(cause.Text), Fix: flagwords.Replace(cause.Fix)}
+		other := Cause{Text: cause.Text, Fix: cause.Fix}
 		if cause.Code == causes.ServerLog {
 			other.Fix, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
 			if c.logsRefusals() {
@@ -169,7 +169,7 @@ func (c *chart) possible(found []rdsiam.Cause) []rdsiam.Cause {
 }
 
 // command is what fixes a cause.
-func (c *chart) command(cause rdsiam.Cause, code string) string {
+func (c *chart) command(cause rdsiam.Cause) string {
 	about := func(codes ...string) bool { return slices.Contains(codes, cause.Code) }
 	switch {
 	case about(causes.Policy, causes.ProxyPolicy):
@@ -190,7 +190,7 @@ func (c *chart) command(cause rdsiam.Cause, code string) string {
 	case about(causes.Clock):
 		return "sudo chronyc makestep"
 	case about(causes.SigningCredentials):
-		return c.getCredentials(c.credentials.Source)
+		return c.getCredentials(c.credentials.Source, "")
 	case about(causes.Identity):
 		return c.whoAmI()
 	case about(causes.GlobalRegion):
@@ -199,11 +199,11 @@ func (c *chart) command(cause rdsiam.Cause, code string) string {
 		return c.requireIAM()
 	case about(causes.ServerLog, causes.Throttled, causes.ProxyThrottled):
 		return c.refusalLog()
-	case code == "1044":
+	case about(causes.NoDatabasePrivilege):
 		return "GRANT SELECT ON " + quoteIdentifier(c.Database) + ".* TO " + quoteText(c.User) + "@'%';"
-	case code == "1130":
+	case about(causes.HostNotAllowed):
 		return "RENAME USER " + quoteText(c.User) + "@'HOST' TO " + quoteText(c.User) + "@'%';"
-	case code == "3118", code == "4151":
+	case about(causes.AccountLocked):
 		return "ALTER USER " + quoteText(c.User) + "@'%' ACCOUNT UNLOCK;"
 	}
 	return c.commandLine().String()

@@ -55,7 +55,7 @@ func (p Printer) Print(r Result) {
 		indented(wrap("fix: "+r.Fix, width-findingIndent))
 	}
 	p.command(&b, r.Command)
-	io.WriteString(p.Out, b.String())
+	fmt.Fprint(p.Out, b.String())
 }
 
 func (p Printer) command(b *strings.Builder, command string) {

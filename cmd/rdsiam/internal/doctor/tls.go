@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/flagwords"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
@@ -36,7 +36,8 @@ func checkTLS(ctx context.Context, c *chart) Result {
 	if err != nil {
 		var setting *rdsiam.ConfigError
 		if errors.As(err, &setting) {
-			return failed("%s", setting.Problem).fix(flagwords.Replace(setting.Fix), c.withRootCAs("FILE"))
+			own := errortext.Config(setting)
+			return failed("%s", own.Problem).fix(own.Fix, c.withRootCAs("FILE"))
 		}
 		return failed("%v", err)
 	}
@@ -108,10 +109,10 @@ func (c *chart) explainTLS(err error) Result {
 	if errors.As(err, &verification) && len(verification.UnverifiedCertificates) > 0 {
 		shown = verification.UnverifiedCertificates[0]
 	}
-	result := failed("the certificate is not trusted: trusted are %s", flagwords.Replace(described.Roots))
+	result := failed("the certificate is not trusted: trusted are %s", c.trustedRoots(described))
 	switch {
 	case errors.As(err, &name):
-		return c.explainName(name.Certificate, flagwords.Replace(described.Fix))
+		return c.explainName(name.Certificate)
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired && shown != nil:
 		return failed("the certificate is good from %s to %s, and it is %s by this clock", shown.NotBefore.Format(time.DateOnly),
 			shown.NotAfter.Format(time.DateOnly), time.Now().UTC().Format(time.DateOnly)).
@@ -128,13 +129,13 @@ func (c *chart) explainTLS(err error) Result {
 // knows then is where the client comes from, and how many there are.
 func (c *chart) explainGreeting(refusal mysqlwire.Error) Result {
 	result := failed("the server ends the connection before TLS: %v", refusal)
-	explanation := c.endpoint.Explain(refusal)
+	explanation := errortext.Explanation(c.endpoint.Explain(refusal))
 	if len(explanation.Causes) == 0 {
 		return result.fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
 	likeliest := explanation.Causes[0]
-	result.Found += ": " + flagwords.Replace(likeliest.Text)
-	return result.fix(flagwords.Replace(likeliest.Fix), c.command(likeliest, explanation.Code))
+	result.Found += ": " + likeliest.Text
+	return result.fix(likeliest.Fix, c.command(likeliest))
 }
 
 // trustFix tells what may be wrong with an authority from who it is.
@@ -163,12 +164,31 @@ func (c *chart) withRootCAs(file string) string {
 	return line.String()
 }
 
-func (c *chart) explainName(shown *x509.Certificate, fix string) Result {
+func (c *chart) explainName(shown *x509.Certificate) Result {
 	result := failed("the certificate is for %s and not for %s", strings.Join(shown.DNSNames, ", "), c.endpoint.Host())
 	if name := c.rdsName(shown); name != "" {
 		return result.fix("another database answers: name that one, or dial the right one", c.commandLine().at(withPort(name, c.DefaultPort), c.dialed).String())
 	}
-	return result.fix(fix, c.showCertificates())
+	return result.fix(c.nameFix(), c.showCertificates())
+}
+
+// nameFix says what to do where a server has another name than the endpoint.
+func (c *chart) nameFix() string {
+	switch {
+	case c.Dial != "":
+		return "make the tunnel or alias lead to " + c.endpoint.Host() + ", or name the endpoint that it leads to as ENDPOINT"
+	case c.endpoint.Kind() == rdsiam.KindOther:
+		return "name the RDS endpoint behind this name as ENDPOINT, and dial this one with --dial"
+	}
+	return "check where the name resolves to from here: another server answers"
+}
+
+// trustedRoots says where the trusted authorities come from.
+func (c *chart) trustedRoots(described *rdsiam.CertificateError) string {
+	if c.RootCAs != nil {
+		return "the roots given with --root-cas"
+	}
+	return described.Roots
 }
 
 func (c *chart) explainNoTLS() Result {

@@ -127,9 +127,7 @@ func followsMySQL(t *testing.T, d *database) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for rows.NextResultSet() {
-			}
-			rows.Close()
+			drainMySQL(t, rows)
 		},
 	}
 	for name, run := range statements {
@@ -161,9 +159,18 @@ func callMySQL(t *testing.T, conn *sql.Conn) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	drainMySQL(t, rows)
+}
+
+// drainMySQL reads every result set.
+func drainMySQL(t *testing.T, rows *sql.Rows) {
+	t.Helper()
+	defer rows.Close()
 	for rows.NextResultSet() {
 	}
-	rows.Close()
+	if err := rows.Err(); err != nil {
+		t.Error(err)
+	}
 }
 
 // oneMySQL is one connection.

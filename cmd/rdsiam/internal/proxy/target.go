@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 )
 
 // Target is the database, whom clients are logged in as, and where tokens come from.
@@ -41,11 +42,11 @@ func (t Target) tell(err error) told {
 	var failed *rdsiam.LoginError
 	switch {
 	case !errors.As(err, &failed): // there is no token, for instance
-		text += ": " + strings.TrimPrefix(err.Error(), "rdsiam: ")
+		text += ": " + errortext.Of(err)
 	case failed.Code == "" && failed.Unwrap() != nil: // else the server has said what
 		text += ": " + failed.Unwrap().Error()
 	}
-	return told{oneLine.Replace(text), strings.TrimSpace(rdsiam.Explain(err).String())}
+	return told{oneLine.Replace(text), strings.TrimSpace(errortext.Explanation(rdsiam.Explain(err)).String())}
 }
 
 var oneLine = strings.NewReplacer(":\n\t", ": ", "\n\t", "; ", "\n", "; ")
