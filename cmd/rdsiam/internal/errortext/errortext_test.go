@@ -139,15 +139,17 @@ func TestOfAccounts(t *testing.T) {
 		return err
 	}
 	for want, err := range map[string]error{
-		`--user "public"`:       on(provision.PostgreSQL, func(a *provision.Account) { a.Name = "public" }),
-		`--member-of "app"`:     on(provision.PostgreSQL, func(a *provision.Account) { a.MemberOf = []string{"app"} }),
-		`--host "10.%"`:         on(provision.PostgreSQL, func(a *provision.Account) { a.Host = "10.%" }),
-		`--comment "mine"`:      on(provision.MariaDB, func(a *provision.Account) { a.Comment = "mine" }),
-		"--max-connections":     on(provision.MySQL, func(a *provision.Account) { a.MaxConnections = -1 }),
-		"--allow-plaintext":     on(provision.PostgreSQL, func(a *provision.Account) { a.AllowPlaintext = true }),
-		`--reassign-to "app"`:   drop(provision.PostgreSQL, provision.DropOptions{ReassignTo: "app"}),
-		"--reassign-to, --k":    drop(provision.MySQL, provision.DropOptions{KeepRole: true}),
-		"--schema or --future-": on(provision.MySQL, func(a *provision.Account) { a.Grants = []provision.Grant{provision.ReadOnly("shop", provision.FutureTablesOf("owner"))} }),
+		`--user "public"`:     on(provision.PostgreSQL, func(a *provision.Account) { a.Name = "public" }),
+		`--member-of "app"`:   on(provision.PostgreSQL, func(a *provision.Account) { a.MemberOf = []string{"app"} }),
+		`--host "10.%"`:       on(provision.PostgreSQL, func(a *provision.Account) { a.Host = "10.%" }),
+		`--comment "mine"`:    on(provision.MariaDB, func(a *provision.Account) { a.Comment = "mine" }),
+		"--max-connections":   on(provision.MySQL, func(a *provision.Account) { a.MaxConnections = -1 }),
+		"--allow-plaintext":   on(provision.PostgreSQL, func(a *provision.Account) { a.AllowPlaintext = true }),
+		`--reassign-to "app"`: drop(provision.PostgreSQL, provision.DropOptions{ReassignTo: "app"}),
+		"--reassign-to, --k":  drop(provision.MySQL, provision.DropOptions{KeepRole: true}),
+		"--schema or --future-": on(provision.MySQL, func(a *provision.Account) {
+			a.Grants = []provision.Grant{provision.ReadOnly("shop", provision.FutureTablesOf("owner"))}
+		}),
 	} {
 		if err == nil {
 			t.Errorf("%s: accepted", want)
