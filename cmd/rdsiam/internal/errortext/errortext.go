@@ -29,7 +29,7 @@ func inWords(text string, err error) string {
 
 // ofLibrary returns the outermost errors of the library in the tree of err.
 func ofLibrary(err error) (parts []error) {
-	switch wrapped := err.(type) {
+	switch wrapped := err.(type) { //nolint:errorlint // walks the tree itself
 	case *rdsiam.ConfigError, *rdsiam.CredentialsError, *rdsiam.LoginError, *rdsiam.CertificateError, *provision.Error:
 		return []error{err}
 	case interface{ Unwrap() error }:
@@ -43,7 +43,7 @@ func ofLibrary(err error) (parts []error) {
 }
 
 func write(err error) string {
-	switch err := err.(type) {
+	switch err := err.(type) { //nolint:errorlint // of ofLibrary, which walks the tree
 	case *rdsiam.ConfigError:
 		own := Config(err)
 		return withoutProgram(&own)
