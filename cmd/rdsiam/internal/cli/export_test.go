@@ -10,6 +10,12 @@ import (
 // NewRoot returns the commands, for tests that look at them.
 var NewRoot = newRoot
 
+// How a command ends.
+var (
+	ExitCode    = exitCode
+	Interrupted = interrupted
+)
+
 // DialAWS has calls to AWS use dial, until restore is called.
 func DialAWS(dial func(ctx context.Context, network, address string) (net.Conn, error)) (restore func()) {
 	dialAWS = dial

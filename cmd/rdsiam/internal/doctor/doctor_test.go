@@ -42,6 +42,10 @@ func TestHealthy(t *testing.T) {
 	}
 }
 
+// textsAreBlank is whether errortext.TestWithoutTexts runs this with a library whose texts are
+// each an x: what doctor does is the same then, and what it says is not.
+var textsAreBlank = os.Getenv("RDSIAM_TEST_BLANK_TEXTS") != ""
+
 // Every cause of a failure is staged, named by the check that finds it, and ends with what
 // fixes it.
 func TestCauses(t *testing.T) {
@@ -462,7 +466,7 @@ func TestCauses(t *testing.T) {
 			if got.Status != test.status {
 				t.Errorf("%s is %s: %s; want %s", test.check, got.Status, got.Found, test.status)
 			}
-			if !strings.Contains(got.Found, test.found) {
+			if !strings.Contains(got.Found, test.found) && !textsAreBlank {
 				t.Errorf("found %q does not name %q", got.Found, test.found)
 			}
 			if !strings.Contains(got.Command, test.command) || (got.Fix == "" && got.Command == "") {
