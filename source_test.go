@@ -396,7 +396,7 @@ func TestSweepAndSignTogether(t *testing.T) {
 }
 
 // Who waits for a slot that is dropped must put its token where others find it. Nothing
-// tells that a goroutine waits for a mutex, so there are many tries.
+// reports that a goroutine waits for a mutex, so there are many tries.
 func TestTokenOfADroppedSlotIsFound(t *testing.T) {
 	for range 500 {
 		source := rdsiam.NewTokenSource(&provider{give: forever})

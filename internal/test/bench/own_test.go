@@ -12,7 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// maxOwnAllocations is the limit for one login, with a token that is given out again.
+// maxOwnAllocations is the limit for one login, with a reused token.
 const maxOwnAllocations = 20
 
 // BenchmarkOwnPart measures what the library adds to a login with a token that is given

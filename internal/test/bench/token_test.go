@@ -54,7 +54,7 @@ func reusing(tb testing.TB, logins ...rdsiam.Login) rdsiam.TokenSource {
 	return source
 }
 
-// BenchmarkTokenReused compares getting a token that is given out again with time.Now, for
+// BenchmarkTokenReused compares getting a reused token with time.Now, for
 // one endpoint and for many in turn.
 func BenchmarkTokenReused(b *testing.B) {
 	for _, endpoints := range []int{1, 64} {

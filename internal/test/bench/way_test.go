@@ -19,7 +19,7 @@ import (
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
 
-// account is whom the benchmarks log in as, and where.
+// account is the user and endpoint of the benchmarks.
 type account struct {
 	login       rdsiam.Login
 	roots       *x509.CertPool          // of the server

@@ -17,7 +17,7 @@ var write = flag.Bool("write", false, "simulate the fleets of docs/performance.m
 
 const figuresFile = "testdata/figures.json"
 
-// figures is what the document tells of one scenario, with reuse or without, one entry of
+// figures is what the document says about one scenario, with reuse or without, one entry of
 // each list for each seed.
 type figures struct {
 	Table, Scenario string

@@ -6,7 +6,7 @@ import (
 	"github.com/rdsiam/rdsiam/internal/test/fleet"
 )
 
-// A scenario is what a table tells of one fleet, with reuse of tokens or without.
+// A scenario is what a table says about one fleet, with reuse of tokens or without.
 type scenario struct {
 	table  string
 	name   string

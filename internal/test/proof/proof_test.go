@@ -36,8 +36,8 @@ func TestMain(m *testing.M) {
 }
 
 const (
-	allowed   = "app"       // an IAM user whom the policy allows
-	forbidden = "forbidden" // an IAM user whom it does not
+	allowed   = "app"       // an IAM user that the policy allows
+	forbidden = "forbidden" // an IAM user that it does not
 	ordinary  = "ordinary"  // a user with a password
 )
 

@@ -163,7 +163,7 @@ func checkName(name string) error {
 		Fix: "use letters, digits and any of _+=,.@-, at most 125"}
 }
 
-// errEmpty tells of an answer without what it has to have: something else than AWS answers.
+// errEmpty is returned for an answer without what it has to have: something else than AWS answers.
 var errEmpty = errors.New("the answer of AWS is empty; see what is on the way to it")
 
 func isNoSuchEntity(err error) bool { return errors.As(err, new(*types.NoSuchEntityException)) }

@@ -66,8 +66,8 @@ type part struct {
 	exists      bool
 	partOf      string           // the first policy of the set that it is in, as far as it says so
 	attachments int              // how often it is attached
-	before      []rdsiam.UserARN // whom it allows
-	after       []rdsiam.UserARN // whom it is to allow; none: it is to go
+	before      []rdsiam.UserARN // the users that it allows
+	after       []rdsiam.UserARN // the users that it is to allow; none: it is to go
 }
 
 // newPart returns the policy of a number; the first has none in its name.

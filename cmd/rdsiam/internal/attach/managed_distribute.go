@@ -9,7 +9,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// distribute says whom each policy is to allow. Where nobody comes and nobody goes, all stays
+// distribute says which users each policy is to allow. With no users added or removed, all stays
 // as it is.
 func (m *managed) distribute(ctx context.Context) error {
 	old := m.users()
@@ -36,7 +36,7 @@ func (m *managed) distribute(ctx context.Context) error {
 	return m.assign(ctx, documents)
 }
 
-// users returns everybody whom the policies allow already.
+// users returns every user that the policies allow already.
 func (m *managed) users() []rdsiam.UserARN {
 	var all []rdsiam.UserARN
 	for _, p := range m.parts {

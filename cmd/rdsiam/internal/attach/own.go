@@ -8,7 +8,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// errForeign tells of a policy that is not this program's to change.
+// errForeign is returned for a policy that is not this program's to change.
 var errForeign = errors.New("the policy that is there has more than rdsiam writes, so somebody else wrote or edited it; " +
 	"give another --name, or change it by hand")
 

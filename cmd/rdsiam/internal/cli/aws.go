@@ -21,7 +21,7 @@ func loadAWS(ctx context.Context, profile, region string) (aws.Config, error) {
 		config.WithHTTPClient(client),
 		// That of containers has a client of its own, without a time limit.
 		config.WithEndpointCredentialOptions(func(o *endpointcreds.Options) { o.HTTPClient = client }),
-		config.WithLogger(logging.Nop{}), // it tells of its own retries on standard error
+		config.WithLogger(logging.Nop{}), // it prints its own retries on standard error
 	}
 	if profile != "" {
 		options = append(options, config.WithSharedConfigProfile(profile))

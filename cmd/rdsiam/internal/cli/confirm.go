@@ -12,7 +12,7 @@ import (
 	"golang.org/x/term"
 )
 
-// errDeclined tells that the person at the terminal did not say yes.
+// errDeclined means that the person at the terminal did not say yes.
 var errDeclined = errors.New("nothing was changed: the answer was not yes")
 
 // confirm asks the person at the terminal, and returns nil for yes. Where nobody can be

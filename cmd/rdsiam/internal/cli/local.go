@@ -203,7 +203,7 @@ func localJSON(e client.Environment) any {
 	}{set, e.Unset}
 }
 
-// logInPrinter tells of logins in lines.
+// logInPrinter prints logins, one to a line.
 func logInPrinter(streams Streams) func(string, rdsiamtest.Login) {
 	var mu sync.Mutex
 	return func(engine string, try rdsiamtest.Login) {

@@ -23,7 +23,7 @@ import (
 const dsnVariable = "RDSIAM_ADMIN_DSN"
 
 // sessionFlags is the flags that say how to reach the database in which an account is set
-// up, and as whom: by a DSN, mostly with the password of the master user, or with a token.
+// up, and as which user: by a DSN, mostly with the password of the master user, or with a token.
 type sessionFlags struct {
 	dsnFile  string
 	endpoint string

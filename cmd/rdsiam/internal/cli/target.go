@@ -29,7 +29,7 @@ func (e engine) port() uint16 {
 	return 3306
 }
 
-// target is the flags that say which database, as whom, and with which AWS identity.
+// target is the flags that say which database, as which user, and with which AWS identity.
 type target struct {
 	user    string
 	region  string

@@ -84,11 +84,11 @@ func list(families []Family) string {
 	return strings.Join(names, ", ")
 }
 
-// ErrAddress tells that a client verifies the name that it dials and no other.
+// ErrAddress means that a client verifies the name that it dials and no other.
 var ErrAddress = errors.New("cannot dial one address and verify the name of another")
 
 // Arguments returns the arguments that make the program log in, the caller's after them.
-// The caller's must not say once more where to log in, as whom, or with which TLS.
+// The caller's must not say once more where to log in, as which user, or with which TLS.
 func (p Program) Arguments(l Login, callers []string) ([]string, error) {
 	if err := p.refuse(callers); err != nil {
 		return nil, err

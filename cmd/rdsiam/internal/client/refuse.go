@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// settled are the options of the programs that say where to log in, as whom and with which
+// settled are the options of the programs that say where to log in, as which user and with which
 // TLS. Given once more they would send the token elsewhere, or unverified.
 var settled = map[Family][]string{
 	Psql:  {"-h", "--host", "-p", "--port", "-U", "--username", "-W", "--password"},

@@ -18,7 +18,7 @@ var systemRoots = []string{
 	"/etc/ssl/cert.pem",                                 // Alpine, macOS
 }
 
-// ErrNoSystemRoots tells that the authorities of the system are needed and not to be found.
+// ErrNoSystemRoots means that the authorities of the system are needed and not to be found.
 var ErrNoSystemRoots = errors.New("found no file with the certificate authorities of the system, which the endpoint needs; set SSL_CERT_FILE or name one with --root-cas")
 
 // RootsPEM returns the certificate authorities that a client of the endpoint must trust.

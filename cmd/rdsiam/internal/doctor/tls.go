@@ -20,7 +20,7 @@ import (
 // authorities by itself, well before.
 const soon = 14 * 24 * time.Hour
 
-// errNoTLS tells that the server has none.
+// errNoTLS means that the server has none.
 var errNoTLS = errors.New("the server offers no TLS")
 
 // checkTLS opens TLS as the protocol of the engine does and verifies the server as a

@@ -15,7 +15,7 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// Options say which servers to start, and for whom.
+// Options say which servers to start, and for which users.
 type Options struct {
 	Users    []string // that may log in, at least one
 	Region   string
@@ -34,7 +34,7 @@ type Database struct {
 	Upstream *Upstream // nil: a few answers of rdsiamtest's own
 }
 
-// SettingsError tells that the Options or a DSN are wrong: the same again fails again.
+// SettingsError means that the Options or a DSN are wrong: the same again fails again.
 type SettingsError struct{ error }
 
 // Unwrap returns the error with the reason.

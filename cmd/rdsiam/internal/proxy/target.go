@@ -10,7 +10,7 @@ import (
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 )
 
-// Target is the database, whom clients are logged in as, and where tokens come from.
+// Target is the database, the user that clients are logged in as, and where tokens come from.
 type Target struct {
 	rdsiam.Login
 	Dialed  string                  // host:port, which Options resolve to Login.Endpoint

@@ -15,13 +15,13 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// DeniedError tells that an identity may not call an API.
+// DeniedError means that an identity may not call an API.
 type DeniedError struct {
 	Action string // as policies spell it, such as "rds:DescribeDBInstances"
 	Err    error  // of the SDK
 }
 
-// Error says which action is missing, and to whom, as far as AWS tells.
+// Error says which action is missing, and which identity lacks it, as far as AWS says.
 func (e *DeniedError) Error() string {
 	text := "AWS refused " + e.Action
 	var api smithy.APIError
@@ -34,7 +34,7 @@ func (e *DeniedError) Error() string {
 // Unwrap returns the error of the SDK.
 func (e *DeniedError) Unwrap() error { return e.Err }
 
-// CallError tells that a call to AWS failed for another reason than a missing permission.
+// CallError means that a call to AWS failed for another reason than a missing permission.
 type CallError struct {
 	Action  string // as policies spell it, such as "rds:DescribeDBInstances"
 	Problem string
@@ -47,7 +47,7 @@ func (e *CallError) Error() string { return e.Action + ": " + e.Problem }
 // Unwrap returns the error of the SDK.
 func (e *CallError) Unwrap() error { return e.Err }
 
-// Explain returns a [*DeniedError] for an error of an SDK client that tells of a missing
+// Explain returns a [*DeniedError] for an error of an SDK client that is about a missing
 // permission, a [*CallError] for other errors of calls, and the rest as it is. Those of the
 // SDK have the story of the call in them and not what it means.
 func Explain(err error) error {
@@ -127,7 +127,7 @@ func Innermost(err error) error {
 	return err
 }
 
-// NotFoundError tells that the account and region have no database with the endpoint.
+// NotFoundError means that the account and region have no database with the endpoint.
 type NotFoundError struct {
 	Type     string // such as "instance" or "proxy endpoint"
 	Name     string
@@ -144,7 +144,7 @@ func (e *NotFoundError) Error() string {
 	return text + "; check the spelling, and that the credentials are of the account that owns the database"
 }
 
-// UnsupportedError tells that the API cannot be asked what is behind the endpoint.
+// UnsupportedError means that the API cannot be asked what is behind the endpoint.
 type UnsupportedError struct{ Endpoint rdsiam.Endpoint }
 
 // Error says which endpoint to name instead.
@@ -159,7 +159,7 @@ func (e *UnsupportedError) Error() string {
 	return text + "it is no name of RDS; name the RDS endpoint behind it"
 }
 
-// AnswerError tells that the API answered what cannot be.
+// AnswerError means that the API answered what cannot be.
 type AnswerError struct {
 	Problem, Value string
 	Err            error

@@ -36,7 +36,7 @@ const (
 
 	app       = "app"
 	odd       = "Jane O'Neil+reports@example.com"
-	forbidden = "forbidden" // an IAM user whom the policy does not allow
+	forbidden = "forbidden" // an IAM user that the policy does not allow
 	ordinary  = "ordinary"  // a user with a password
 )
 
