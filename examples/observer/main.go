@@ -13,14 +13,14 @@ import (
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
 
-// logStep is called for each step. An Event never holds a token.
+// logStep is called for each step. An Event never holds a token, and says itself what a log
+// shows of it.
 func logStep(ctx context.Context, e rdsiam.Event) {
 	level := slog.LevelInfo
 	if e.Err != nil {
 		level = slog.LevelError
 	}
-	slog.Log(ctx, level, e.Kind.String(), "login", e.Login.String(), "took", e.Duration,
-		"access_key", e.AccessKeyID, "token_age", e.TokenAge, "error", e.Err)
+	slog.Log(ctx, level, "login", "event", e)
 }
 
 func main() {
