@@ -1,5 +1,5 @@
 // Package attach puts policies for database logins onto IAM roles, users and groups: inline
-// policies, or managed policies for all of them.
+// policies, or one managed policy for all of them.
 //
 // [Plan] and [PlanManaged] find out what is to be done and change nothing; [Change.Apply] does
 // it. A policy that somebody else wrote is never touched.
@@ -39,26 +39,43 @@ type Change struct {
 	Kept    []string
 	Notes   []string // what else is done, or is good to know before
 
-	// ARNs that another managed policy of the same set has had, or gets, and its name.
-	MovedIn, MovedOut []string
-
 	steps []step
 }
 
-// step is one call of the API.
-type step func(context.Context) error
+// step is one call that writes.
+type step struct {
+	done string // what it did, for people
+	do   func(context.Context) error
+}
+
+func (c *Change) add(done string, do func(context.Context) error) {
+	c.steps = append(c.steps, step{done, do})
+}
 
 // IsEmpty reports whether there is nothing to do.
 func (c Change) IsEmpty() bool { return len(c.steps) == 0 }
 
-// Apply does what is to be done. After an error, part of it may be done; another plan tells.
-func (c Change) Apply(ctx context.Context) error {
-	for _, do := range c.steps {
-		if err := do(ctx); err != nil {
-			return fmt.Errorf("%s: %w", c.Subject, explain(err))
+// Apply does what is to be done, and returns what it did, also with an error. Right before it
+// writes a policy it looks again whether that is still what the plan was made from, and stops
+// with a [*ChangedError] if it is not. IAM has no call that does both at once: what somebody
+// else writes within the same fraction of a second is lost.
+func (c Change) Apply(ctx context.Context) (done []string, err error) {
+	for _, step := range c.steps {
+		if err := step.do(ctx); err != nil {
+			return done, fmt.Errorf("%s: %w", c.Subject, explain(err))
 		}
+		done = append(done, step.done)
 	}
-	return nil
+	return done, nil
+}
+
+// ChangedError means that somebody changed a policy after the plan was made. It was not
+// written.
+type ChangedError struct{}
+
+// Error says what happened and what to do.
+func (*ChangedError) Error() string {
+	return "somebody changed it after this plan was made, so it was left as it is; run the command again"
 }
 
 // compare fills in the differences, and reports whether there are any.
@@ -89,78 +106,16 @@ func texts(users []rdsiam.UserARN) []string {
 	return slices.Compact(all)
 }
 
-// Plan finds out how the holders get an inline policy each. It changes nothing.
-//
-// It needs iam:GetRole, iam:GetRolePolicy and, to apply, iam:PutRolePolicy, or the same
-// for users and groups.
-func Plan(ctx context.Context, holders []Holder, wish Wish) ([]Change, error) {
-	if err := checkName(wish.Policy); err != nil {
-		return nil, err
-	}
-	var changes []Change
-	for _, holder := range holders {
-		if err := holder.find(ctx, wish); err != nil {
-			return nil, err
-		}
-		change, err := planInline(ctx, holder, wish)
-		if err != nil {
-			return nil, err
-		}
-		changes = append(changes, change)
-	}
-	return changes, nil
-}
-
-func planInline(ctx context.Context, holder Holder, wish Wish) (Change, error) {
-	change := Change{Subject: "inline policy " + wish.Policy + " of the " + holder.String()}
-	before, err := holder.api.inline(ctx, wish.Policy)
-	if err != nil && !isNoSuchEntity(err) {
-		return Change{}, fmt.Errorf("%s: %w", change.Subject, explain(err))
-	}
-	if err == nil && before == "" {
-		return Change{}, fmt.Errorf("%s: %w", change.Subject, errEmpty)
-	}
-	var old []rdsiam.UserARN
-	if before != "" {
-		if old, err = usersOf(before); err != nil {
-			return Change{}, fmt.Errorf("%s: %w", change.Subject, err)
-		}
-	}
-	users := wish.Users
-	if !wish.Replace {
-		users = slices.Concat(old, users)
-	}
-	change.New = before == ""
-	if !change.compare(old, users) {
-		return change, nil
-	}
-	policy, err := rdsiam.NewPolicy(users...)
-	if err != nil {
-		return Change{}, err
-	}
-	if limit := holder.api.inlineLimit(); policy.Size() > int(limit) {
-		return Change{}, tooLong(change.Subject, policy.Size(), int(limit), "use a managed policy (--managed), fewer users, or a pattern (--user-pattern)")
-	}
-	change.steps = append(change.steps, func(ctx context.Context) error { return holder.api.putInline(ctx, wish.Policy, policy.JSON()) })
-	return change, nil
-}
-
-func tooLong(subject string, size, limit int, fix string) error {
-	return &rdsiam.ConfigError{
-		Setting: subject, Problem: fmt.Sprintf("would have %d characters, and IAM allows %d", size, limit), Fix: fix,
-	}
-}
-
-// policyName is what IAM takes, with room for the number of a managed policy.
+// policyName is what IAM takes.
 // https://docs.aws.amazon.com/IAM/latest/APIReference/API_CreatePolicy.html
-var policyName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,125}$`)
+var policyName = regexp.MustCompile(`^[A-Za-z0-9_+=,.@-]{1,128}$`)
 
 func checkName(name string) error {
 	if policyName.MatchString(name) {
 		return nil
 	}
-	return &rdsiam.ConfigError{Setting: "policy name", Value: name, Problem: "not one that IAM takes",
-		Fix: "use letters, digits and any of _+=,.@-, at most 125"}
+	return &rdsiam.ConfigError{Code: "policy-name", Setting: "policy name", Value: name, Problem: "not one that IAM takes",
+		Fix: "use letters, digits and any of _+=,.@-, at most 128"}
 }
 
 // errEmpty is returned for an answer without what it has to have: something else than AWS answers.

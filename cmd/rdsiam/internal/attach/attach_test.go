@@ -52,11 +52,11 @@ func TestForeignPolicies(t *testing.T) {
 			server := fakeaws.Start()
 			defer server.Close()
 			server.AddPrincipal(fakeaws.Principal{Kind: "Role", Name: "app", Inline: map[string]string{"db": test.document}})
-			role, err := attach.Role(iam.NewFromConfig(server.Config()), "app")
+			role, err := attach.NewHolder(attach.Role, "app")
 			if err != nil {
 				t.Fatal(err)
 			}
-			changes, err := attach.Plan(t.Context(), []attach.Holder{role}, attach.Wish{Policy: "db", Users: []rdsiam.UserARN{user(t, "batch")}})
+			changes, err := attach.Plan(t.Context(), iam.NewFromConfig(server.Config()), []attach.Holder{role}, attach.Wish{Policy: "db", Users: []rdsiam.UserARN{user(t, "batch")}})
 			if (err == nil) != test.ours {
 				t.Fatalf("changes %+v, %v", changes, err)
 			}
@@ -72,7 +72,7 @@ func TestForeignPolicies(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	tests := []struct {
-		make func(*iam.Client, string) (attach.Holder, error)
+		kind attach.Kind
 		in   string
 		want string // "" for an error
 	}{
@@ -93,7 +93,7 @@ func TestNames(t *testing.T) {
 		{attach.Group, "arn:aws:iam::123456789012:policy/admins", ""},
 	}
 	for _, test := range tests {
-		holder, err := test.make(nil, test.in)
+		holder, err := attach.NewHolder(test.kind, test.in)
 		if test.want == "" {
 			if !errors.As(err, new(*rdsiam.ConfigError)) {
 				t.Errorf("%q: %v, %v", test.in, holder, err)
@@ -112,16 +112,16 @@ func TestPlanIsAllOrNothing(t *testing.T) {
 	defer server.Close()
 	server.AddPrincipal(fakeaws.Principal{Kind: "Role", Name: "app"})
 	client := iam.NewFromConfig(server.Config())
-	app, err := attach.Role(client, "app")
+	app, err := attach.NewHolder(attach.Role, "app")
 	if err != nil {
 		t.Fatal(err)
 	}
-	gone, err := attach.Role(client, "gone")
+	gone, err := attach.NewHolder(attach.Role, "gone")
 	if err != nil {
 		t.Fatal(err)
 	}
 	wish := attach.Wish{Policy: "db", Users: []rdsiam.UserARN{user(t, "app")}}
-	if changes, err := attach.Plan(t.Context(), []attach.Holder{app, gone}, wish); err == nil || !strings.Contains(err.Error(), "gone") {
+	if changes, err := attach.Plan(t.Context(), client, []attach.Holder{app, gone}, wish); err == nil || !strings.Contains(err.Error(), "gone") {
 		t.Errorf("%+v, %v", changes, err)
 	}
 	if changes, err := attach.PlanManaged(t.Context(), client, []attach.Holder{app, gone}, wish); err == nil || !strings.Contains(err.Error(), "gone") {
@@ -145,12 +145,12 @@ func TestEmptyAnswers(t *testing.T) {
 			server.AddPolicy(fakeaws.Policy{Name: "db", Versions: []fakeaws.PolicyVersion{{ID: "v1", Document: document, Default: true}}})
 			server.Fail(action, -1, fakeaws.Failure{Status: 200, Page: page})
 			client := iam.NewFromConfig(server.Config())
-			role, err := attach.Role(client, "app")
+			role, err := attach.NewHolder(attach.Role, "app")
 			if err != nil {
 				t.Fatal(err)
 			}
 			wish := attach.Wish{Policy: "db", Users: []rdsiam.UserARN{user(t, "app")}}
-			_, inline := attach.Plan(t.Context(), []attach.Holder{role}, wish)
+			_, inline := attach.Plan(t.Context(), client, []attach.Holder{role}, wish)
 			_, managed := attach.PlanManaged(t.Context(), client, []attach.Holder{role}, wish)
 			failed := []error{inline, managed}
 			switch action {

@@ -10,51 +10,38 @@ import (
 	"github.com/rdsiam/rdsiam"
 )
 
-// Holder is a role, user or group of IAM that gets a policy. [Role], [User] and [Group] make
-// them.
+// Kind is a kind of [Holder].
+type Kind string
+
+// The kinds.
+const (
+	Role  Kind = "role"
+	User  Kind = "user"
+	Group Kind = "group"
+)
+
+// Holder is a role, user or group of IAM that gets a policy.
 type Holder struct {
-	kind  string // role, user or group
+	kind  Kind
 	name  string
 	given string // as the caller named it
-	api   holderAPI
 }
 
-// holderAPI is the calls for one holder.
-type holderAPI interface {
-	arn(context.Context) (string, error)
-	inlineLimit() rdsiam.PolicyLimit
-	inline(ctx context.Context, policy string) (document string, err error)
-	putInline(ctx context.Context, policy, document string) error
-	attached(ctx context.Context) (arns []string, err error)
-	attach(ctx context.Context, policyARN string) error
-	detach(ctx context.Context, policyARN string) error
-}
-
-// Role returns the holder for a role, by its name or ARN. The ARN of a session of the role, as
+// NewHolder returns the holder with a name or ARN. The ARN of a session of a role, as
 // "aws sts get-caller-identity" tells it, names the role too.
-func Role(client *iam.Client, given string) (Holder, error) {
-	name, err := nameOf("role", given)
-	return Holder{"role", name, given, role{client, name}}, err
-}
-
-// User returns the holder for an IAM user, by its name or ARN.
-func User(client *iam.Client, given string) (Holder, error) {
-	name, err := nameOf("user", given)
-	return Holder{"user", name, given, user{client, name}}, err
-}
-
-// Group returns the holder for a group, by its name or ARN.
-func Group(client *iam.Client, given string) (Holder, error) {
-	name, err := nameOf("group", given)
-	return Holder{"group", name, given, group{client, name}}, err
+func NewHolder(kind Kind, given string) (Holder, error) {
+	name, err := nameOf(string(kind), given)
+	return Holder{kind, name, given}, err
 }
 
 // String returns such as "role app".
-func (h Holder) String() string { return h.kind + " " + h.name }
+func (h Holder) String() string { return string(h.kind) + " " + h.name }
+
+func (h Holder) calls() calls { return callsOf[h.kind] }
 
 // nameOf returns the name in an ARN, or the name itself.
 func nameOf(kind, given string) (string, error) {
-	problem := &rdsiam.ConfigError{Setting: "IAM " + kind, Value: given, Fix: "give its name or ARN"}
+	problem := &rdsiam.ConfigError{Code: "iam-name", Setting: "IAM " + kind, Value: given, Fix: "give its name or ARN"}
 	if !strings.HasPrefix(given, "arn:") {
 		if given == "" || strings.ContainsAny(given, "/: ") {
 			problem.Problem = "not a name of IAM"
@@ -81,10 +68,10 @@ func nameOf(kind, given string) (string, error) {
 // find makes sure that the holder is there, is the one that was meant, and can use what the
 // wish allows: a token has to be signed in the account of the database.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.IAMPolicy.html
-func (h Holder) find(ctx context.Context, wish Wish) error {
-	arn, err := h.api.arn(ctx)
+func (h Holder) find(ctx context.Context, client *iam.Client, wish Wish) error {
+	arn, err := h.calls().arn(ctx, client, h.name)
 	if isNoSuchEntity(err) {
-		return &rdsiam.ConfigError{Setting: "IAM " + h.kind, Value: h.name,
+		return &rdsiam.ConfigError{Code: "iam-not-found", Setting: "IAM " + string(h.kind), Value: h.name,
 			Problem: "not in the account of these credentials", Fix: "check the spelling and the profile"}
 	}
 	if err != nil {
@@ -92,18 +79,18 @@ func (h Holder) find(ctx context.Context, wish Wish) error {
 	}
 	account := accountOf(arn)
 	if meant := accountOf(h.given); meant != "" && meant != account {
-		return &rdsiam.ConfigError{Setting: "IAM " + h.kind, Value: h.given,
+		return &rdsiam.ConfigError{Code: "iam-account", Setting: "IAM " + string(h.kind), Value: h.given,
 			Problem: "in another account than these credentials, which are of " + account, Fix: "use a profile of that account"}
 	}
 	for _, user := range wish.Users {
 		if owner := user.Resource().AccountID; owner != account {
-			return &rdsiam.ConfigError{Setting: "IAM " + h.kind, Value: arn,
+			return &rdsiam.ConfigError{Code: "iam-database-account", Setting: "IAM " + string(h.kind), Value: arn,
 				Problem: "cannot log in to a database of the account " + owner + ", whose tokens must be signed in that account",
-				Fix:     "attach the policy to a role of " + owner + ", and let this " + h.kind + " assume it"}
+				Fix:     "attach the policy to a role of " + owner + ", and let this " + string(h.kind) + " assume it"}
 		}
 	}
 	if strings.Contains(arn, ":role/aws-service-role/") || strings.Contains(arn, ":role/aws-reserved/") {
-		return &rdsiam.ConfigError{Setting: "IAM role", Value: h.name,
+		return &rdsiam.ConfigError{Code: "iam-service-role", Setting: "IAM role", Value: h.name,
 			Problem: "belongs to an AWS service, which alone may change it",
 			Fix:     "for a role of IAM Identity Center, change its permission set: rdsiam policy prints the document"}
 	}

@@ -24,14 +24,15 @@ func newPolicyAttach(streams Streams) *cobra.Command {
 
 Each gets an inline policy of its own, named rdsiam-ID after the database, so
 that nobody else is affected and it goes away with its owner. With --managed all
-get one managed policy, which has room for more users; what does not fit into
-one is divided into several, which count as one: whoever has one of them gets
-all. Database users that such a policy allows already stay; --replace takes away
-those that are not named, and managed policies that are no longer needed.
+get one managed policy. Database users that such a policy allows already stay;
+--replace takes away those that are not named. What is too long for one policy
+is an error: see rdsiam policy split.
 
-What will change is shown, and asked about unless --yes is given. A second run
-changes nothing. A policy of the same name that has anything in it that rdsiam
-does not write is left alone, with an error. Nothing is changed in the database.
+What will change is shown, and asked about unless --yes is given. Before it is
+written it is read again, and left alone if somebody changed it meanwhile. A
+second run changes nothing. A policy of the same name that has anything in it
+that rdsiam does not write is left alone, with an error. Nothing is changed in
+the database.
 
 Needs iam:GetRole, GetRolePolicy and PutRolePolicy, or the same for users and
 groups; --managed others: see docs/cli.md.`,
@@ -50,7 +51,7 @@ groups; --managed others: see docs/cli.md.`,
 	flags.StringArrayVar(&a.iamUsers, "iam-user", nil, "IAM user, by name or ARN; may be repeated")
 	flags.StringArrayVar(&a.groups, "group", nil, "IAM group, by name or ARN; may be repeated")
 	flags.StringVar(&a.name, "name", "", "name of the policy (default rdsiam-ID of the database)")
-	flags.BoolVar(&a.managed, "managed", false, "one managed policy for all, or several where it gets too long")
+	flags.BoolVar(&a.managed, "managed", false, "one managed policy for all")
 	flags.BoolVar(&a.replace, "replace", false, "take away database users that are not named")
 	flags.BoolVar(&a.yes, "yes", false, "do not ask")
 	return command
@@ -94,16 +95,32 @@ func (a *policyAttach) run(ctx context.Context, streams Streams) error {
 			return err
 		}
 	}
-	for i, change := range changes {
-		if err := change.Apply(ctx); err != nil {
-			if i > 0 {
-				err = fmt.Errorf("%w; what is above that was done, and a repetition goes on from there", err)
-			}
-			return err
-		}
+	if err := applyChanges(ctx, streams.Err, changes); err != nil {
+		return err
 	}
 	_, err = fmt.Fprintln(streams.Out, "done; new logins see it within a few seconds")
 	return err
+}
+
+// applyChanges says what was done before a failure: a repetition goes on from there.
+func applyChanges(ctx context.Context, out io.Writer, changes []attach.Change) error {
+	var done []string
+	for _, change := range changes {
+		steps, err := change.Apply(ctx)
+		done = append(done, steps...)
+		if err == nil {
+			continue
+		}
+		if len(done) == 0 {
+			return fmt.Errorf("%w; nothing was changed", err)
+		}
+		fmt.Fprintln(out, "rdsiam: before it failed, rdsiam")
+		for _, step := range done {
+			fmt.Fprintln(out, "  "+step)
+		}
+		return fmt.Errorf("%w; what is listed above stays, and the same command goes on from there", err)
+	}
+	return nil
 }
 
 func (a *policyAttach) plan(ctx context.Context, users []rdsiam.UserARN) ([]attach.Change, error) {
@@ -113,7 +130,7 @@ func (a *policyAttach) plan(ctx context.Context, users []rdsiam.UserARN) ([]atta
 		return nil, err
 	}
 	client := iam.NewFromConfig(config)
-	holders, err := a.holders(client)
+	holders, err := a.holders()
 	if err != nil {
 		return nil, err
 	}
@@ -124,20 +141,20 @@ func (a *policyAttach) plan(ctx context.Context, users []rdsiam.UserARN) ([]atta
 	if a.managed {
 		return attach.PlanManaged(ctx, client, holders, wish)
 	}
-	return attach.Plan(ctx, holders, wish)
+	return attach.Plan(ctx, client, holders, wish)
 }
 
-func (a *policyAttach) holders(client *iam.Client) ([]attach.Holder, error) {
+func (a *policyAttach) holders() ([]attach.Holder, error) {
 	var (
 		holders []attach.Holder
 		errs    []error
 	)
-	for _, kind := range []struct {
+	for _, of := range []struct {
+		kind  attach.Kind
 		given []string
-		make  func(*iam.Client, string) (attach.Holder, error)
-	}{{a.roles, attach.Role}, {a.iamUsers, attach.User}, {a.groups, attach.Group}} {
-		for _, given := range kind.given {
-			holder, err := kind.make(client, given)
+	}{{attach.Role, a.roles}, {attach.User, a.iamUsers}, {attach.Group, a.groups}} {
+		for _, given := range of.given {
+			holder, err := attach.NewHolder(of.kind, given)
 			holders, errs = append(holders, holder), append(errs, err)
 		}
 	}
@@ -161,7 +178,7 @@ func printChanges(out io.Writer, changes []attach.Change) (count int, err error)
 		for _, lines := range []struct {
 			sign  string
 			texts []string
-		}{{"  ", change.Kept}, {"- ", change.Removed}, {"> ", change.MovedOut}, {"< ", change.MovedIn}, {"+ ", change.Added}, {"! ", change.Notes}} {
+		}{{"  ", change.Kept}, {"- ", change.Removed}, {"+ ", change.Added}, {"! ", change.Notes}} {
 			for _, line := range lines.texts {
 				text.WriteString("  " + lines.sign + line + "\n")
 			}

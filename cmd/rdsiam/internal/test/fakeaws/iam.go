@@ -36,9 +36,8 @@ type PolicyVersion struct {
 }
 
 type iamState struct {
-	principals    map[principalKey]*Principal
-	policies      map[string]*Policy // by ARN
-	attachedQuota int                // 0: the one that IAM has unless AWS was asked for more
+	principals map[principalKey]*Principal
+	policies   map[string]*Policy // by ARN
 }
 
 type principalKey struct{ kind, name string }
@@ -114,18 +113,13 @@ func iamActions() map[string]action {
 		"CreatePolicyVersion":   {required: []string{"PolicyArn", "PolicyDocument"}, optional: []string{"SetAsDefault"}, answer: createPolicyVersion},
 		"DeletePolicyVersion":   {required: []string{"PolicyArn", "VersionId"}, answer: deletePolicyVersion},
 		"ListEntitiesForPolicy": {required: []string{"PolicyArn"}, optional: []string{"MaxItems", "PolicyUsageFilter"}, answer: listEntitiesForPolicy},
-		"DeletePolicy":          {required: []string{"PolicyArn"}, answer: deletePolicy},
 	}
 	for _, kind := range []string{"Role", "User", "Group"} {
 		name := kind + "Name"
 		actions["Get"+kind] = action{required: []string{name}, optional: []string{"MaxItems"}, answer: of(kind, getPrincipal)}
 		actions["Get"+kind+"Policy"] = action{required: []string{name, "PolicyName"}, answer: of(kind, getInline)}
 		actions["Put"+kind+"Policy"] = action{required: []string{name, "PolicyName", "PolicyDocument"}, answer: of(kind, putInline)}
-		actions["Delete"+kind+"Policy"] = action{required: []string{name, "PolicyName"}, answer: of(kind, deleteInline)}
-		actions["List"+kind+"Policies"] = action{required: []string{name}, optional: []string{"MaxItems"}, answer: of(kind, listInline)}
 		actions["Attach"+kind+"Policy"] = action{required: []string{name, "PolicyArn"}, answer: of(kind, attachPolicy)}
-		actions["Detach"+kind+"Policy"] = action{required: []string{name, "PolicyArn"}, answer: of(kind, detachPolicy)}
-		actions["ListAttached"+kind+"Policies"] = action{required: []string{name}, optional: []string{"MaxItems"}, answer: of(kind, listAttached)}
 	}
 	return actions
 }
@@ -215,69 +209,19 @@ func putInline(_ *Server, c call, p *Principal) (any, *Failure) {
 	return nil, nil
 }
 
-func deleteInline(_ *Server, c call, p *Principal) (any, *Failure) {
-	name := c.Parameters.Get("PolicyName")
-	if _, ok := p.Inline[name]; !ok {
-		return nil, noSuchEntity("The " + strings.ToLower(p.Kind) + " policy with name " + name + " cannot be found.")
-	}
-	delete(p.Inline, name)
-	return nil, nil
-}
-
-func listInline(s *Server, c call, p *Principal) (any, *Failure) {
-	page, marker, failure := pageOf(s, c, slices.Sorted(maps.Keys(p.Inline)))
-	return struct {
-		PolicyNames []string `xml:"PolicyNames>member"`
-		IsTruncated bool
-		Marker      string `xml:",omitempty"`
-	}{page, marker != "", marker}, failure
-}
-
-// defaultAttached is the quota unless AWS was asked for more.
-const defaultAttached = 10
-
-// SetAttachedQuota says how many managed policies a principal may have.
-func (s *Server) SetAttachedQuota(n int) {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
-	s.iam.attachedQuota = n
-}
+// attachedQuota is how many managed policies a principal may have.
+const attachedQuota = 10
 
 func attachPolicy(s *Server, c call, p *Principal) (any, *Failure) {
 	arn := c.Parameters.Get("PolicyArn")
-	quota := cmp.Or(s.iam.attachedQuota, defaultAttached)
 	switch {
 	case s.iam.policies[arn] == nil:
 		return nil, noSuchEntity("Policy " + arn + " does not exist or is not attachable.")
 	case slices.Contains(p.Attached, arn):
 		return nil, nil
-	case len(p.Attached) >= quota:
-		return nil, limitExceeded("Cannot exceed quota for PoliciesPer" + p.Kind + ": " + strconv.Itoa(quota))
+	case len(p.Attached) >= attachedQuota:
+		return nil, limitExceeded("Cannot exceed quota for PoliciesPer" + p.Kind + ": " + strconv.Itoa(attachedQuota))
 	}
 	p.Attached = append(p.Attached, arn)
 	return nil, nil
-}
-
-func detachPolicy(_ *Server, c call, p *Principal) (any, *Failure) {
-	arn := c.Parameters.Get("PolicyArn")
-	i := slices.Index(p.Attached, arn)
-	if i < 0 {
-		return nil, noSuchEntity("Policy " + arn + " was not found.")
-	}
-	p.Attached = slices.Delete(p.Attached, i, i+1)
-	return nil, nil
-}
-
-func listAttached(s *Server, c call, p *Principal) (any, *Failure) {
-	type attached struct{ PolicyName, PolicyArn string }
-	var all []attached
-	for _, arn := range p.Attached {
-		all = append(all, attached{arn[strings.LastIndexByte(arn, '/')+1:], arn})
-	}
-	page, marker, failure := pageOf(s, c, all)
-	return struct {
-		AttachedPolicies []attached `xml:"AttachedPolicies>member"`
-		IsTruncated      bool
-		Marker           string `xml:",omitempty"`
-	}{page, marker != "", marker}, failure
 }

@@ -167,22 +167,6 @@ func deletePolicyVersion(s *Server, c call) (any, *Failure) {
 	return nil, nil
 }
 
-// deletePolicy refuses what is attached or has versions beside the default one, as IAM does.
-func deletePolicy(s *Server, c call) (any, *Failure) {
-	p, failure := s.ofPolicy(c)
-	if failure != nil {
-		return nil, failure
-	}
-	switch {
-	case len(s.attachedTo(p.ARN())) > 0:
-		return nil, &Failure{Status: http.StatusConflict, Code: "DeleteConflict", Message: "Cannot delete a policy attached to entities."}
-	case len(p.Versions) > 1:
-		return nil, &Failure{Status: http.StatusConflict, Code: "DeleteConflict", Message: "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. The default version is deleted with the policy."}
-	}
-	delete(s.iam.policies, p.ARN())
-	return nil, nil
-}
-
 func listEntitiesForPolicy(s *Server, c call) (any, *Failure) {
 	p, failure := s.ofPolicy(c)
 	if failure != nil {
