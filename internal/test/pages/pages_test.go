@@ -52,7 +52,7 @@ func checkBlock(t *testing.T, name, code string) string {
 		return ""
 	}
 	if difference := firstDifference(code, program); difference != "" {
-		return fmt.Sprintf("%s differs: %s\ngo test -run Pages -update ./internal/test/pages writes it", name, difference)
+		return fmt.Sprintf("%s differs: %s\ngo test ./internal/test/pages -update writes it", name, difference)
 	}
 	return ""
 }
