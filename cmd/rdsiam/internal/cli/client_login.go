@@ -27,7 +27,7 @@ type clientLogin struct {
 // prepareClient gets a token for a program of another's, and a file with the certificate
 // authorities that it must trust.
 func (t *target) prepareClient(ctx context.Context, endpoint, databaseName string) (*clientLogin, error) {
-	if err := t.requireUser(); err != nil {
+	if err := t.requireUser(endpoint); err != nil {
 		return nil, err
 	}
 	to, err := t.resolve(endpoint)

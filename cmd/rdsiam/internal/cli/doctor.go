@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/spf13/cobra"
@@ -66,7 +67,7 @@ The exit code is 5 if a check failed, and 0 if there are only warnings.`,
 // examine turns the flags into a case. What is wrong with ENDPOINT itself is for the doctor
 // to find.
 func (f *doctorFlags) examine(ctx context.Context, endpoint string) (doctor.Case, error) {
-	if err := f.at.requireUser(); err != nil {
+	if err := f.at.requireUser(endpoint); err != nil {
 		return doctor.Case{}, err
 	}
 	port, err := f.at.defaultPort(endpoint)
@@ -86,6 +87,9 @@ func (f *doctorFlags) examine(ctx context.Context, endpoint string) (doctor.Case
 	if engine != postgreSQL {
 		c.Engine = doctor.MySQL
 	}
+	if isOfLocal(endpoint) {
+		c.Local = &doctor.Local{RootCAsFile: os.Getenv("RDSIAM_ROOT_CAS")}
+	}
 	if f.at.rootCAs != "" {
 		if _, c.RootCAs, err = readRootCAsPEM(ctx, f.at.rootCAs); err != nil {
 			return doctor.Case{}, err
@@ -101,6 +105,16 @@ func (f *doctorFlags) examine(ctx context.Context, endpoint string) (doctor.Case
 		}
 	}
 	return c, nil
+}
+
+// isOfLocal reports whether rdsiam local set the variables of this endpoint.
+func isOfLocal(endpoint string) bool {
+	for _, variable := range []string{"RDSIAM_POSTGRES_ENDPOINT", "RDSIAM_MYSQL_ENDPOINT"} {
+		if local := os.Getenv(variable); local != "" && strings.EqualFold(endpoint, local) {
+			return true
+		}
+	}
+	return false
 }
 
 func (f *doctorFlags) run(ctx context.Context, streams Streams, c doctor.Case) error {

@@ -52,7 +52,7 @@ signal ends all.`,
       --listen 127.0.0.1:13306 --password-file ~/.config/proxy-password`,
 		Args: between(1, 1, "the host and port of the database"),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := at.requireUser(); err != nil {
+			if err := at.requireUser(args[0]); err != nil {
 				return err
 			}
 			if err := given.check(); err != nil {

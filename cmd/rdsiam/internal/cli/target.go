@@ -125,11 +125,27 @@ func (t *target) defaultPort(endpoint string) (uint16, error) {
 }
 
 // requireUser refuses a login without a user, in the words of the command line.
-func (t *target) requireUser() error {
+func (t *target) requireUser(endpoint string) error {
+	if user, host, ok := cutUser(endpoint); ok {
+		return usagef("the user does not go into ENDPOINT; write %s --user %s", host, shellQuote(user))
+	}
 	if t.user == "" {
 		return usagef("--user is missing: the database user to log in as")
 	}
 	return nil
+}
+
+// cutUser takes the user off user@host, as ssh and URLs have it. An @ is in no host name.
+func cutUser(endpoint string) (user, host string, ok bool) {
+	if strings.Contains(endpoint, "/") {
+		return "", "", false
+	}
+	at := strings.LastIndexByte(endpoint, '@')
+	if at <= 0 {
+		return "", "", false
+	}
+	user, _, _ = strings.Cut(endpoint[:at], ":") // never a password
+	return user, endpoint[at+1:], true
 }
 
 func readRootCAs(name string) (*x509.CertPool, error) {

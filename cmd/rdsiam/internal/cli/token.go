@@ -47,7 +47,7 @@ key.`,
 			case endpoint == "":
 				return usagef("--endpoint is missing: the host and port of the database")
 			}
-			if err := at.requireUser(); err != nil {
+			if err := at.requireUser(endpoint); err != nil {
 				return err
 			}
 			database, err := at.resolve(endpoint)

@@ -39,6 +39,17 @@ type chart struct {
 // caller is whose the credentials are.
 type caller struct{ arn, account, partition string }
 
+// noAWS says why AWS is not called, "" if it is.
+func (c *chart) noAWS() string {
+	switch {
+	case c.Local != nil:
+		return "because of rdsiam local, behind which there is no AWS"
+	case c.Offline:
+		return "because of --offline"
+	}
+	return ""
+}
+
 func (c *chart) close() {
 	if c.db != nil {
 		c.db.Close()

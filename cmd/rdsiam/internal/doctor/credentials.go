@@ -24,6 +24,10 @@ import (
 // tokenLife is how long a token lives where its credentials live longer.
 const tokenLife = 15 * time.Minute
 
+// temporaryKey is how the ids of temporary keys begin.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
+const temporaryKey = "ASIA"
+
 // checkCredentials gets credentials as a program would.
 func checkCredentials(ctx context.Context, c *chart) Result {
 	config, err := c.AWS(ctx)
@@ -41,6 +45,10 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 	if err != nil {
 		return failed("there are no AWS credentials: %s", rdsapi.CredentialsProblem(err)).
 			fix("log in, or set up a profile", c.getCredentials("", causes.OfCredentials(causes.CredentialsFailure{Err: err}).Code))
+	}
+	if strings.HasPrefix(credentials.AccessKeyID, temporaryKey) && credentials.SessionToken == "" {
+		return failed("the temporary key %s from %s has no session token, without which AWS refuses what it signs", credentials.AccessKeyID, credentials.Source).
+			fix("copy AWS_SESSION_TOKEN (aws_session_token in a file) with the two keys, or get new credentials", c.getCredentials(credentials.Source, ""))
 	}
 	kind := "long-term key"
 	if credentials.SessionToken != "" {
@@ -80,8 +88,8 @@ func (c *chart) getCredentials(source, cause string) string {
 
 // checkIdentity asks AWS whose the credentials are. Its answer, also a refusal, has the time.
 func checkIdentity(ctx context.Context, c *chart) Result {
-	if c.Offline {
-		return skipped("because of --offline")
+	if because := c.noAWS(); because != "" {
+		return skipped("%s", because)
 	}
 	if c.aws == nil {
 		return skipped("because of credentials: there is no AWS configuration")

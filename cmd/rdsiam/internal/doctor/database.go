@@ -34,13 +34,11 @@ func checkDatabase(ctx context.Context, c *chart) Result {
 
 // noAPI says why the API is not called, "" if it is.
 func (c *chart) noAPI() string {
-	switch {
-	case c.Offline:
-		return "because of --offline"
-	case c.caller.arn == "":
-		return "because of identity: it is not known whose the credentials are"
+	because := c.noAWS()
+	if because == "" && c.caller.arn == "" {
+		because = "because of identity: it is not known whose the credentials are"
 	}
-	return ""
+	return because
 }
 
 // givenResource takes --resource for what the API did not tell.

@@ -37,6 +37,8 @@ type Case struct {
 	Profile string // that AWS reads, "" for the default
 	// Offline leaves out every call to AWS.
 	Offline bool
+	// Local is nil for a database of AWS. It implies Offline.
+	Local *Local
 
 	// Network is nil for that of the machine.
 	Network Network

@@ -3,6 +3,7 @@ package doctor_test
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"os"
 	"slices"
@@ -194,6 +195,9 @@ func TestCauses(t *testing.T) {
 				return aws.Credentials{}, errors.New("no EC2 IMDS role found")
 			})
 		}, "credentials", doctor.Failed, "no EC2 IMDS role found", "aws sso login --profile prod"},
+		{"temporary key without its session token", postgres, nil, func(_ *testing.T, s *stage) {
+			s.setCredentials(aws.Credentials{AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "x", Source: "EnvConfigCredentials"})
+		}, "credentials", doctor.Failed, "the temporary key ASIAEXAMPLE from EnvConfigCredentials has no session token", "unset AWS_ACCESS_KEY_ID"},
 		{"SSO session of no profile is over", postgres, nil, func(_ *testing.T, s *stage) {
 			s.config.Credentials = aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 				return aws.Credentials{}, errors.New("the SSO session has expired or is invalid")
@@ -840,6 +844,50 @@ func TestTimeLimit(t *testing.T) {
 			t.Errorf("tcp is %s: %s", got.Status, got.Found)
 		}
 	})
+}
+
+// A server that accepts and says nothing is told from one that is not reached.
+func TestSilentServer(t *testing.T) {
+	for engine, want := range map[doctor.Engine]string{doctor.PostgreSQL: "the database hangs", doctor.MySQL: "speaks first"} {
+		synctest.Test(t, func(t *testing.T) {
+			accepts := func(context.Context, string) (net.Conn, error) {
+				ours, theirs := net.Pipe()
+				go io.Copy(io.Discard, theirs) //nolint:errcheck // ends with the connection
+				return ours, nil
+			}
+			s := &stage{network: &network{dial: accepts, lookup: func(string) ([]string, error) { return []string{"10.0.3.17"}, nil }}}
+			s.setCredentials(credentials)
+			s.Case = doctor.Case{Endpoint: ordersHost, DefaultPort: 5432, Engine: engine, User: "app", Network: s.network, Offline: true,
+				AWS: func(context.Context) (aws.Config, error) { return s.config, nil }}
+			got := result(t, s.examine(t), "tls")
+			if got.Status != doctor.Failed || got.Found != ordersHost+":5432 accepts the connection and stays silent" || !strings.Contains(got.Fix, want) {
+				t.Errorf("%s: tls is %s: %s; %s", engine, got.Status, got.Found, got.Fix)
+			}
+		})
+	}
+}
+
+// Behind rdsiam local, advice is for that.
+func TestLocal(t *testing.T) {
+	s := newStage(t, doctor.PostgreSQL)
+	s.Local = &doctor.Local{RootCAsFile: "/tmp/local/ca.pem"}
+	s.User = "stranger"
+	report := s.examine(t)
+	if got := result(t, report, "login"); got.Status != doctor.Failed || got.Command != "rdsiam local --user stranger" {
+		t.Errorf("login is %s: %s; %s", got.Status, got.Found, got.Command)
+	}
+	for _, check := range []string{"identity", "database"} {
+		if got := result(t, report, check); got.Status != doctor.Skipped || !strings.Contains(got.Found, "rdsiam local") {
+			t.Errorf("%s is %s: %s", check, got.Status, got.Found)
+		}
+	}
+	if calls := s.aws.Calls(); len(calls) > 0 {
+		t.Errorf("AWS was called: %v", calls)
+	}
+	s.RootCAs, s.RootCAsFile = nil, ""
+	if got := result(t, s.examine(t), "tls"); got.Status != doctor.Failed || !strings.HasSuffix(got.Command, " --root-cas /tmp/local/ca.pem") {
+		t.Errorf("tls is %s: %s; %s", got.Status, got.Found, got.Command)
+	}
 }
 
 // An interrupt ends everything at once.

@@ -62,6 +62,7 @@ func (c *chart) unsignable(ctx context.Context, err error) Result {
 	}
 	host := strings.ToLower(hostOf(c.Endpoint))
 	result := failed("%s: %s", config.Value, errortext.Config(config).Problem)
+	result.Code = config.Code
 	switch config.Code {
 	case "region-form", "region-contradicts-host":
 		return result.fix("leave --region out where the host name tells it", c.withRegion(""))

@@ -128,7 +128,8 @@ func TestJSON(t *testing.T) {
 			Found        *string `json:"found"`
 			Fix          string  `json:"fix"`
 			Command      string  `json:"command"`
-			Otherwise    []struct{ Cause, Fix, Command *string }
+			Code         string  `json:"code"`
+			Otherwise    []struct{ Code, Cause, Fix, Command *string }
 			Milliseconds *int64 `json:"milliseconds"`
 		} `json:"checks"`
 	}
@@ -187,6 +188,11 @@ func TestPrinter(t *testing.T) {
 			"failed  x            f\n        " + strings.Repeat("word ", 13) + "\\\n          word 'two  words'\n"},
 		{"flag and value", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: strings.Repeat("word ", 12) + "--user app --yes"},
 			"failed  x            f\n        " + strings.Repeat("word ", 12) + "\\\n          --user app --yes\n"},
+		{"each cause with its fix", doctor.Result{Check: "login", Status: doctor.Failed, Found: "refused: A", Fix: "do a", Command: "a --now",
+			Otherwise: []doctor.Cause{{Text: "B", Fix: "do b"}, {Text: "C", Fix: "do c", Command: "c;"}}},
+			"failed  login        refused: A\n                     fix: do a\n        a --now\n" +
+				"                     or B\n                     fix: do b\n" +
+				"                     or C\n                     fix: do c\n        c;\n"},
 		{"SQL", doctor.Result{Check: "x", Status: doctor.Failed, Found: "f", Command: `GRANT rds_iam TO "` + strings.Repeat("a b ", 15) + `";`},
 			"failed  x            f\n        GRANT rds_iam TO\n        \"" + strings.Repeat("a b ", 15) + "\";\n"},
 	}

@@ -77,9 +77,12 @@ func (c *chart) explainLogin(err error) Result {
 	if !errors.As(err, &login) || len(explanation.Causes) == 0 {
 		return failed("%s", errortext.Of(err)).fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
+	if c.Local != nil {
+		return c.explainLocal(saidByServer(login))
+	}
 	possible := c.possible(explanation.Causes)
 	result := failed("%s: %s", saidByServer(login), possible[0].Text)
-	result.Otherwise = c.otherCauses(possible[1:])
+	result.Code, result.Otherwise = possible[0].Code, c.otherCauses(possible[1:])
 	return result.fix(c.fixOf(possible[0]), c.command(possible[0]))
 }
 
@@ -104,7 +107,7 @@ func (c *chart) fixOf(cause rdsiam.Cause) string {
 func (c *chart) otherCauses(found []rdsiam.Cause) []Cause {
 	var others []Cause
 	for _, cause := range found {
-		other := Cause{Text: cause.Text, Fix: cause.Fix}
+		other := Cause{Code: cause.Code, Text: cause.Text, Fix: cause.Fix}
 		if cause.Code == causes.ServerLog {
 			other.Fix, other.Command = "have RDS write the log "+authLog+", which names the reason", c.refusalLog()
 			if c.logsRefusals() {

@@ -19,6 +19,8 @@ type Result struct {
 	Status Status `json:"status"`
 	// Found is what was seen, or because of what the check was skipped.
 	Found string `json:"found"`
+	// Code names the cause, or the rule that a setting breaks, where the library knows it.
+	Code string `json:"code,omitempty"`
 	// Fix says what to change where the check failed or warns, and Command is the one
 	// command, or statement if it ends in a semicolon, that does it, in so far as there is
 	// one. A word in capitals in it is to be replaced.
@@ -31,6 +33,7 @@ type Result struct {
 
 // Cause is something that a failure can mean.
 type Cause struct {
+	Code    string `json:"code,omitempty"`
 	Text    string `json:"cause"`
 	Fix     string `json:"fix"`
 	Command string `json:"command,omitempty"` // where it tells which cause it is

@@ -43,18 +43,17 @@ func (p Printer) Print(r Result) {
 		}
 	}
 	indented(lines[1:])
-	for _, other := range r.Otherwise {
-		if other.Command == "" {
-			indented(wrap("or "+other.Text, width-findingIndent))
-			continue
+	fix := func(text, command string) {
+		if text != "" {
+			indented(wrap("fix: "+text, width-findingIndent))
 		}
-		indented(wrap("or "+other.Text+": "+other.Fix, width-findingIndent))
-		p.command(&b, other.Command)
+		p.command(&b, command)
 	}
-	if r.Fix != "" {
-		indented(wrap("fix: "+r.Fix, width-findingIndent))
+	fix(r.Fix, r.Command)
+	for _, other := range r.Otherwise {
+		indented(wrap("or "+other.Text, width-findingIndent))
+		fix(other.Fix, other.Command)
 	}
-	p.command(&b, r.Command)
 	fmt.Fprint(p.Out, b.String())
 }
 

@@ -43,10 +43,23 @@ func checkTLS(ctx context.Context, c *chart) Result {
 	}
 	state, err := c.handshake(ctx, config)
 	if err != nil {
+		if ctx.Err() != nil {
+			return c.explainSilence()
+		}
 		return c.explainTLS(err)
 	}
 	c.secure = true
 	return c.describeTLS(state)
+}
+
+// explainSilence is for a server that accepts connections and says nothing on them.
+func (c *chart) explainSilence() Result {
+	result := failed("%s accepts the connection and stays silent", c.dialed)
+	if c.Engine == MySQL {
+		return result.fix("a server of MySQL speaks first and one of PostgreSQL waits: check the port and --engine; "+
+			"or a tunnel, load balancer or firewall accepts in the place of a database that it does not reach", c.dialing("HOST:PORT"))
+	}
+	return result.fix("the database hangs, or a tunnel, load balancer or firewall accepts in its place and does not reach it: dial another way", c.dialing("HOST:PORT"))
 }
 
 func (c *chart) describeTLS(state tls.ConnectionState) Result {
@@ -134,6 +147,7 @@ func (c *chart) explainGreeting(refusal mysqlwire.Error) Result {
 		return result.fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}
 	likeliest := explanation.Causes[0]
+	result.Code = likeliest.Code
 	result.Found += ": " + likeliest.Text
 	return result.fix(likeliest.Fix, c.command(likeliest))
 }
@@ -146,6 +160,8 @@ func (c *chart) trustFix(shown *x509.Certificate) (fix, command string) {
 	}
 	proxy := isProxy(c.endpoint)
 	switch {
+	case c.RootCAs == nil && c.Local != nil:
+		return "rdsiam local has an authority of its own: name its file", c.withRootCAs(c.Local.RootCAsFile)
 	case c.RootCAs != nil:
 		return c.RootCAsFile + " lacks the authority of this server: leave --root-cas out, or add it", c.withRootCAs("")
 	case strings.HasPrefix(issuer, "Amazon RDS ") && proxy:
@@ -155,7 +171,8 @@ func (c *chart) trustFix(shown *x509.Certificate) (fix, command string) {
 	case proxy:
 		return "install the CA certificates of the system; something that opens TLS on the way gives the same error", "apt-get install ca-certificates"
 	}
-	return "no authority of RDS: another server answers, or something opens TLS on the way; see who it is", c.showCertificates()
+	return "no authority of RDS: another server answers, something opens TLS on the way, or the server has an authority of its own, which --root-cas names; see who it is",
+		c.showCertificates()
 }
 
 func (c *chart) withRootCAs(file string) string {
