@@ -16,6 +16,7 @@ import (
 
 type doctorFlags struct {
 	at       target
+	endpoint endpointArgument
 	database string
 	policy   string
 	resource string
@@ -45,9 +46,13 @@ The exit code is 5 if a check failed, and 0 if there are only warnings.`,
     --policy policy.json --output json
   rdsiam doctor prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 \
     --user app --dial localhost:13306`,
-		Args: between(1, 1, "ENDPOINT"),
+		Args: between(0, 1, "one ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			examined, err := flags.examine(command.Context(), args[0])
+			endpoint, err := flags.endpoint.require(command, args)
+			if err != nil {
+				return err
+			}
+			examined, err := flags.examine(command.Context(), endpoint)
 			if err != nil {
 				return err
 			}
@@ -55,6 +60,7 @@ The exit code is 5 if a check failed, and 0 if there are only warnings.`,
 		},
 	}
 	flags.at.addTo(command)
+	flags.endpoint.addTo(command)
 	flags.output.addTo(command)
 	set := command.Flags()
 	set.StringVarP(&flags.database, "db", "d", "", "database to log in to (default: postgres, or none in MySQL)")

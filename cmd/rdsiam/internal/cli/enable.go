@@ -37,12 +37,17 @@ A proxy has no such switch: for one, the command says what to change. Needs
 rds:ModifyDBInstance or ModifyDBCluster, and the permissions of rdsiam status.`,
 		Example: `  rdsiam enable prod.cluster-abc123.eu-west-1.rds.amazonaws.com --apply now
   rdsiam enable orders.abc123.eu-west-1.rds.amazonaws.com --apply window --yes`,
-		Args: between(1, 1, "an ENDPOINT"),
+		Args: between(0, 1, "one ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			return e.run(command.Context(), streams, args[0])
+			endpoint, err := e.endpoint.require(command, args)
+			if err != nil {
+				return err
+			}
+			return e.run(command.Context(), streams, endpoint)
 		},
 	}
 	e.api.addTo(command)
+	e.endpoint.addTo(command)
 	command.Flags().StringVar(&e.apply, "apply", "", "now, or window: in the next maintenance window")
 	command.Flags().BoolVar(&e.yes, "yes", false, "do not ask")
 	// It fails only for a flag that does not exist.
@@ -52,9 +57,10 @@ rds:ModifyDBInstance or ModifyDBCluster, and the permissions of rdsiam status.`,
 
 // enable is the flags of the command.
 type enable struct {
-	api   apiFlags
-	apply string
-	yes   bool
+	api      apiFlags
+	endpoint endpointArgument
+	apply    string
+	yes      bool
 }
 
 func (e *enable) run(ctx context.Context, streams Streams, endpoint string) error {

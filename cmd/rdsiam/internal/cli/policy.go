@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -16,30 +17,29 @@ func newPolicy(streams Streams) *cobra.Command {
 		name   string
 	)
 	command := &cobra.Command{
-		Use:   "policy --endpoint HOST | --resource ID --user USER...",
+		Use:   "policy ENDPOINT | --resource ID --user USER...",
 		Short: "Print the IAM policy that lets somebody log in",
 		Long: `Print the IAM policy with which an identity may log in to a database as these
 database users, and as no others.
 
-A policy names a database by the id that AWS gave it. --endpoint asks the RDS
+A policy names a database by the id that AWS gave it. ENDPOINT asks the RDS
 API for it (rds:DescribeDBInstances, DescribeDBClusters or DescribeDBProxies).
 --resource takes the id and asks nobody: db-…, cluster-… or prx-… with --region
 and --account, or an ARN that has them.
 
 Nothing is changed. What is notable about the policy goes to standard error.`,
-		Example: `  rdsiam policy --endpoint prod.cluster-abc123.eu-west-1.rds.amazonaws.com \
-    --user app
+		Example: `  rdsiam policy prod.cluster-abc123.eu-west-1.rds.amazonaws.com --user app
   rdsiam policy --resource cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I \
     --region eu-west-1 --account 123456789012 --user app --user batch
   rdsiam policy --user app --format terraform \
     --resource arn:aws:rds:eu-west-1:123456789012:db-proxy:prx-0ab1cd2ef
-  rdsiam policy --endpoint $HOST --user-pattern '${aws:PrincipalTag/dbuser}'`,
-		Args: knownSubcommand,
-		RunE: func(command *cobra.Command, _ []string) error {
+  rdsiam policy $HOST --user-pattern '${aws:PrincipalTag/dbuser}'`,
+		Args: endpointOrSubcommand,
+		RunE: func(command *cobra.Command, args []string) error {
 			if err := checkPolicyFormat(format); err != nil {
 				return err
 			}
-			users, err := flags.databaseUsers(command.Context())
+			users, err := flags.databaseUsers(command.Context(), args)
 			if err != nil {
 				return err
 			}
@@ -63,6 +63,14 @@ Nothing is changed. What is notable about the policy goes to standard error.`,
 	command.Flags().StringVar(&name, "name", "rdsiam", "name of the data source")
 	command.AddCommand(newPolicyLint(streams), newPolicyAttach(streams))
 	return command
+}
+
+// endpointOrSubcommand tells ENDPOINT from a misspelled command: names of hosts have dots.
+func endpointOrSubcommand(command *cobra.Command, args []string) error {
+	if len(args) == 0 || !strings.ContainsAny(args[0], ".:") {
+		return knownSubcommand(command, args)
+	}
+	return between(0, 1, "one ENDPOINT")(command, args)
 }
 
 func checkPolicyFormat(format string) error {

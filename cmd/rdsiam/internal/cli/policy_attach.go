@@ -17,7 +17,7 @@ import (
 func newPolicyAttach(streams Streams) *cobra.Command {
 	var a policyAttach
 	command := &cobra.Command{
-		Use:   "attach --role ROLE... --endpoint HOST --user USER...",
+		Use:   "attach ENDPOINT --role ROLE... --user USER...",
 		Short: "Let IAM roles, users or groups log in as database users",
 		Long: `Put a policy onto IAM roles (--role), IAM users (--iam-user) and groups
 (--group), with which they may log in as the database users (--user).
@@ -36,14 +36,14 @@ the database.
 
 Needs iam:GetRole, GetRolePolicy and PutRolePolicy, or the same for users and
 groups; --managed others: see docs/cli.md.`,
-		Example: `  rdsiam policy attach --role orders-service \
-    --endpoint prod.cluster-abc123.eu-west-1.rds.amazonaws.com --user app
+		Example: `  rdsiam policy attach prod.cluster-abc123.eu-west-1.rds.amazonaws.com \
+    --role orders-service --user app
   rdsiam policy attach --role orders --role batch --iam-user sre \
     --managed --yes \
     --resource cluster-CO4FHMOYDKJ7CVBEJS2UWDQX7I --region eu-west-1 \
     --account 123456789012 --user app --user report`,
-		Args: between(0, 0, ""),
-		RunE: func(command *cobra.Command, _ []string) error { return a.run(command.Context(), streams) },
+		Args: between(0, 1, "one ENDPOINT"),
+		RunE: func(command *cobra.Command, args []string) error { return a.run(command.Context(), streams, args) },
 	}
 	a.users.addTo(command)
 	flags := command.Flags()
@@ -65,11 +65,11 @@ type policyAttach struct {
 	managed, replace, yes   bool
 }
 
-func (a *policyAttach) run(ctx context.Context, streams Streams) error {
+func (a *policyAttach) run(ctx context.Context, streams Streams, args []string) error {
 	if len(a.roles)+len(a.iamUsers)+len(a.groups) == 0 {
 		return usagef("name who may log in: --role, --iam-user or --group; --user is the database user")
 	}
-	users, err := a.users.databaseUsers(ctx)
+	users, err := a.users.databaseUsers(ctx, args)
 	if err != nil {
 		return err
 	}

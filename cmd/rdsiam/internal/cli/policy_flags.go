@@ -13,7 +13,7 @@ import (
 // policyFlags is the flags that say which database users a policy is for.
 type policyFlags struct {
 	api      apiFlags
-	endpoint string
+	endpoint endpointArgument
 	resource string
 	account  string
 	users    []string
@@ -23,7 +23,7 @@ type policyFlags struct {
 func (p *policyFlags) addTo(command *cobra.Command) {
 	flags := command.Flags()
 	p.api.addTo(command)
-	flags.StringVar(&p.endpoint, "endpoint", "", "host of the database; the RDS API is asked for its id")
+	p.endpoint.addTo(command)
 	flags.StringVar(&p.resource, "resource", "", "id of the database, db-…, cluster-… or prx-…, or an ARN with it")
 	flags.StringVar(&p.account, "account", "", "account of the database, 12 digits, with --resource ID")
 	flags.StringArrayVarP(&p.users, "user", "u", nil, "database user, spelled as the database spells it; may be repeated")
@@ -31,11 +31,11 @@ func (p *policyFlags) addTo(command *cobra.Command) {
 }
 
 // databaseUsers returns the ARNs of the users, of which there is at least one.
-func (p *policyFlags) databaseUsers(ctx context.Context) ([]rdsiam.UserARN, error) {
+func (p *policyFlags) databaseUsers(ctx context.Context, args []string) ([]rdsiam.UserARN, error) {
 	if len(p.users)+len(p.patterns) == 0 {
 		return nil, usagef("--user is missing: the database user to allow; it may be repeated")
 	}
-	resource, err := p.database(ctx)
+	resource, err := p.database(ctx, args)
 	if err != nil {
 		return nil, err
 	}
@@ -58,16 +58,20 @@ func (p *policyFlags) databaseUsers(ctx context.Context) ([]rdsiam.UserARN, erro
 }
 
 // database returns the database that the flags name.
-func (p *policyFlags) database(ctx context.Context) (rdsiam.Resource, error) {
+func (p *policyFlags) database(ctx context.Context, args []string) (rdsiam.Resource, error) {
+	endpoint, err := p.endpoint.find(args)
+	if err != nil {
+		return rdsiam.Resource{}, err
+	}
 	switch {
-	case p.endpoint != "" && p.resource != "":
-		return rdsiam.Resource{}, usagef("--endpoint and --resource name the same thing; give one of them")
-	case p.endpoint == "" && p.resource == "":
-		return rdsiam.Resource{}, usagef("give --endpoint, the host of the database, or --resource, its id")
-	case p.endpoint != "" && p.account != "":
-		return rdsiam.Resource{}, usagef("--account is for --resource; the RDS API tells the account of --endpoint")
-	case p.endpoint != "":
-		db, err := p.api.find(ctx, p.endpoint)
+	case endpoint != "" && p.resource != "":
+		return rdsiam.Resource{}, usagef("ENDPOINT and --resource name the same thing; give one of them")
+	case endpoint == "" && p.resource == "":
+		return rdsiam.Resource{}, usagef("give ENDPOINT, the host of the database, as argument or with --endpoint, or --resource, its id")
+	case endpoint != "" && p.account != "":
+		return rdsiam.Resource{}, usagef("--account is for --resource; the RDS API tells the account of ENDPOINT")
+	case endpoint != "":
+		db, err := p.api.find(ctx, endpoint)
 		if err != nil {
 			return rdsiam.Resource{}, err
 		}
@@ -95,7 +99,7 @@ func (p *policyFlags) resourceInARN() (rdsiam.Resource, error) {
 	case parsed.Service == "rds" && kind == "db-proxy":
 		resource.ID = rest
 	case parsed.Service == "rds":
-		return rdsiam.Resource{}, usagef("--resource %s has the name of the %s, and policies need its id; name its host with --endpoint, or give "+
+		return rdsiam.Resource{}, usagef("--resource %s has the name of the %s, and policies need its id; name its host as ENDPOINT, or give "+
 			"DbiResourceId or DbClusterResourceId", p.resource, kind)
 	default:
 		return rdsiam.Resource{}, usagef("--resource %s is not the ARN of a database user (arn:aws:rds-db:REGION:ACCOUNT:dbuser:ID) or of a proxy", p.resource)

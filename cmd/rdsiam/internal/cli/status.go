@@ -14,8 +14,9 @@ import (
 
 func newStatus(streams Streams) *cobra.Command {
 	var (
-		api    apiFlags
-		output outputFormat
+		api      apiFlags
+		endpoint endpointArgument
+		output   outputFormat
 	)
 	command := &cobra.Command{
 		Use:   "status ENDPOINT",
@@ -30,19 +31,24 @@ rds:DescribeDBInstances, DescribeDBClusters, DescribeDBProxies or
 DescribeDBProxyEndpoints, depending on ENDPOINT.`,
 		Example: `  rdsiam status prod.cluster-abc123.eu-west-1.rds.amazonaws.com
   rdsiam status orders.abc123.eu-west-1.rds.amazonaws.com --output json`,
-		Args: between(1, 1, "an ENDPOINT"),
+		Args: between(0, 1, "one ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			db, err := api.find(command.Context(), args[0])
+			endpoint, err := endpoint.require(command, args)
+			if err != nil {
+				return err
+			}
+			db, err := api.find(command.Context(), endpoint)
 			if err != nil {
 				return err
 			}
 			if output == outputJSON {
 				return writeJSON(streams.Out, newStatusReport(db))
 			}
-			return printStatus(streams.Out, db, args[0])
+			return printStatus(streams.Out, db, endpoint)
 		},
 	}
 	api.addTo(command)
+	endpoint.addTo(command)
 	output.addTo(command)
 	return command
 }

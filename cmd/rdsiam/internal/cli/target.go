@@ -135,19 +135,6 @@ func (t *target) requireUser(endpoint string) error {
 	return nil
 }
 
-// cutUser takes the user off user@host, as ssh and URLs have it. An @ is in no host name.
-func cutUser(endpoint string) (user, host string, ok bool) {
-	if strings.Contains(endpoint, "/") {
-		return "", "", false
-	}
-	at := strings.LastIndexByte(endpoint, '@')
-	if at <= 0 {
-		return "", "", false
-	}
-	user, _, _ = strings.Cut(endpoint[:at], ":") // never a password
-	return user, endpoint[at+1:], true
-}
-
 func readRootCAs(name string) (*x509.CertPool, error) {
 	pool, _, err := readRootCAsPEM(context.Background(), name)
 	return pool, err

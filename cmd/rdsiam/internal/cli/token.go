@@ -10,12 +10,12 @@ import (
 func newToken(streams Streams) *cobra.Command {
 	var (
 		at       target
-		endpoint string
+		endpoint endpointArgument
 		describe bool
 		output   outputFormat
 	)
 	command := &cobra.Command{
-		Use:   "token --endpoint HOST[:PORT] --user USER",
+		Use:   "token ENDPOINT --user USER",
 		Short: "Print a token to log in with, or tell what is inside one",
 		Long: `Print a token, which takes the place of a password for the next 15 minutes, or
 for as long as the credentials that sign it live. Nothing but the token goes to
@@ -27,25 +27,28 @@ verify the certificate of the server.
 
 With --describe the token is not printed, but what it says: for which endpoint
 and user, whose key signed it, until when it is good, and what is wrong with
-it. Without --endpoint and --user it reads the token from standard input, and
+it. Without ENDPOINT and --user it reads the token from standard input, and
 ends with code 5 if a server would refuse it. Signature and session token
 are never shown; that the signature is right can only be told with the secret
 key.`,
-		Example: `  rdsiam token --user app \
-    --endpoint prod.abc123.eu-west-1.rds.amazonaws.com:5432
-  rdsiam token --endpoint $HOST:5432 --user app --describe
+		Example: `  rdsiam token prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
+  rdsiam token $HOST:5432 --user app --describe
   echo "$PGPASSWORD" | rdsiam token --describe
-  PGPASSWORD="$(rdsiam token --endpoint $HOST:5432 --user app)" \
+  PGPASSWORD="$(rdsiam token $HOST:5432 --user app)" \
     psql "host=$HOST user=app sslmode=verify-full sslrootcert=rds.pem"`,
-		Args: between(0, 0, ""),
-		RunE: func(command *cobra.Command, _ []string) error {
+		Args: between(0, 1, "one ENDPOINT"),
+		RunE: func(command *cobra.Command, args []string) error {
+			endpoint, err := endpoint.find(args)
+			if err != nil {
+				return err
+			}
 			switch {
 			case describe && endpoint == "" && at.user == "":
 				return describeInput(command.Context(), streams, output)
 			case !describe && command.Flags().Changed("output"):
 				return usagef("--output is for --describe; a token is always printed as it is")
 			case endpoint == "":
-				return usagef("--endpoint is missing: the host and port of the database")
+				return usagef("ENDPOINT is missing: the host and port of the database, as argument or with --endpoint")
 			}
 			if err := at.requireUser(endpoint); err != nil {
 				return err
@@ -70,7 +73,7 @@ key.`,
 		},
 	}
 	at.addTo(command)
-	command.Flags().StringVar(&endpoint, "endpoint", "", "host or host:port of the database")
+	endpoint.addTo(command)
 	command.Flags().BoolVar(&describe, "describe", false, "tell what is inside the token, or one on standard input, in place of it")
 	output.addTo(command)
 	return command

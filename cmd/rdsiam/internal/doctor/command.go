@@ -56,7 +56,7 @@ func (c *chart) policyFlags() string {
 	if account == anyAccount {
 		account = "ACCOUNT"
 	}
-	of := "--endpoint " + c.named()
+	of := c.named()
 	if c.database == nil && c.resource.ID != "" {
 		of = "--resource " + c.resource.ID + " --region " + c.endpoint.Region() + " --account " + account
 	}
@@ -95,7 +95,7 @@ func (c *chart) attachCommand() string {
 	} else if _, path, ok := strings.Cut(c.caller.arn, ":user/"); ok {
 		principal = "--iam-user " + shellWord(path[strings.LastIndexByte(path, '/')+1:])
 	}
-	return "rdsiam policy attach " + principal + " " + c.policyFlags()
+	return "rdsiam policy attach " + c.policyFlags() + " " + principal
 }
 
 func (c *chart) profileFlag() string {

@@ -292,7 +292,7 @@ func TestCauses(t *testing.T) {
 			s.aws.AddCluster(fakeaws.Cluster{DBClusterIdentifier: "orders", DbClusterResourceId: "cluster-ABC", Engine: "aurora-postgresql", IAMDatabaseAuthenticationEnabled: true})
 			s.inRDS(func(i *fakeaws.Instance) { i.DBClusterIdentifier, i.Engine = "orders", "aurora-postgresql" })
 			s.ResourceID = resourceID
-		}, "database", doctor.Failed, "--resource says " + resourceID + ", and AWS cluster-ABC", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+		}, "database", doctor.Failed, "--resource says " + resourceID + ", and AWS cluster-ABC", "rdsiam policy " + ordersHost + " --user app"},
 		{"name for a resource id", postgres, nil, func(_ *testing.T, s *stage) { s.Offline, s.ResourceID = true, "orders" },
 			"database", doctor.Failed, "orders", "--query 'DBInstances[].[DbiResourceId,DBClusterIdentifier]'"},
 		{"name for a resource id of a cluster", postgres, nil, func(_ *testing.T, s *stage) {
@@ -308,15 +308,15 @@ func TestCauses(t *testing.T) {
 
 		// The policy given.
 		{"policy for another user", postgres, nil, withPolicy(resourceID, "App"),
-			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012:dbuser:" + resourceID + "/app", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012:dbuser:" + resourceID + "/app", "rdsiam policy " + ordersHost + " --user app"},
 		{"policy for another database", postgres, nil, withPolicy("db-RESTOREDFROM", "app"),
-			"policy", doctor.Failed, "does not allow", "rdsiam policy --endpoint"},
+			"policy", doctor.Failed, "does not allow", "rdsiam policy "},
 		{"policy for another account", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:999999999999:dbuser:"+resourceID+"/app"),
-			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012", "rdsiam policy --endpoint"},
+			"policy", doctor.Failed, "does not allow arn:aws:rds-db:eu-west-1:123456789012", "rdsiam policy "},
 		{"policy for rds instead of rds-db", postgres, nil, withPolicyText("rds:connect", "arn:aws:rds:eu-west-1:123456789012:dbuser:"+resourceID+"/app"),
-			"policy", doctor.Failed, "rds:connect", "rdsiam policy --endpoint"},
+			"policy", doctor.Failed, "rds:connect", "rdsiam policy "},
 		{"policy with a name", postgres, nil, withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser:orders/app"),
-			"policy", doctor.Failed, "orders", "rdsiam policy --endpoint"},
+			"policy", doctor.Failed, "orders", "rdsiam policy "},
 		{"policy, offline", postgres, nil, func(t *testing.T, s *stage) {
 			withPolicyText("rds-db:connect", "arn:aws:rds-db:eu-west-1:123456789012:dbuser/"+resourceID+"/app")(t, s)
 			s.Offline = true
@@ -341,39 +341,39 @@ func TestCauses(t *testing.T) {
 		{"identity without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, `refused, FATAL: PAM authentication failed for user "app" (SQLSTATE 28000)`, "rdsiam policy attach --iam-user sre --endpoint " + ordersHost + " --user app"},
+		}, "login", doctor.Failed, `refused, FATAL: PAM authentication failed for user "app" (SQLSTATE 28000)`, "rdsiam policy attach " + ordersHost + " --user app --iam-user sre"},
 		{"identity without a policy, MySQL", mysql, nil, func(t *testing.T, s *stage) {
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, "Error 1045", "rdsiam policy attach --iam-user sre --endpoint " + ordersHost},
+		}, "login", doctor.Failed, "Error 1045", "rdsiam policy attach " + ordersHost},
 		{"identity of IAM Identity Center", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
 				ARN: "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_dba_0123456789abcdef/ann"})
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy --endpoint " + ordersHost + " --user app"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy " + ordersHost + " --user app"},
 		{"identity without a policy, by id", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.Deny("rds:DescribeDBInstances")
 			s.ResourceID = resourceID
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --iam-user sre --resource " + resourceID + " --region eu-west-1 --account 123456789012 --user app"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --resource " + resourceID + " --region eu-west-1 --account 123456789012 --user app --iam-user sre"},
 		{"identity without a policy, shard group", postgres, []rdsiamtest.Option{rdsiamtest.WithEndpoint("s.shardgrp-abc123.eu-west-1.rds.amazonaws.com")}, func(t *testing.T, s *stage) {
 			s.Endpoint = "s.shardgrp-abc123.eu-west-1.rds.amazonaws.com"
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, "lacks rds-db:connect", "--endpoint CLUSTER.cluster-ID.eu-west-1.rds.amazonaws.com --user app"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach CLUSTER.cluster-ID.eu-west-1.rds.amazonaws.com --user app"},
 		{"role without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.Profile = "prod"
 			s.aws.AddIdentity(fakeaws.Identity{AccessKeyID: fakeaws.AccessKeyID, SecretAccessKey: fakeaws.SecretAccessKey,
 				ARN: "arn:aws:sts::123456789012:assumed-role/orders/i-0123"})
 			s.inRDS(nil)
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role orders --endpoint " + ordersHost + " --user app --profile prod"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach " + ordersHost + " --user app --profile prod --role orders"},
 		{"credentials that are not accepted", postgres, nil, notAccepted,
 			"login", doctor.Failed, "the token was signed by another AWS identity", "aws sts get-caller-identity"},
 		{"identity that AWS does not tell, without a policy", postgres, nil, func(t *testing.T, s *stage) {
 			s.aws.Fail("sts:GetCallerIdentity", -1, fakeaws.Failure{Status: 403, Code: "AccessDenied", Message: "explicit deny"})
 			mustDo(t, s.server.SetPolicies())
-		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE --endpoint " + ordersHost},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach " + ordersHost},
 		{"proxy without IAM, login", mysql, []rdsiamtest.Option{rdsiamtest.WithEndpoint(proxyHost)}, func(t *testing.T, s *stage) {
 			s.Endpoint = s.aws.AddProxy(fakeaws.Proxy{DBProxyName: "p", EngineFamily: "MYSQL"}).Endpoint
 			mustDo(t, s.server.SetPolicies())
@@ -393,7 +393,7 @@ func TestCauses(t *testing.T) {
 		{"credentials that are not accepted, and a policy", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "App"), "policy.json", resourceID
-		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --role ROLE"},
+		}, "login", doctor.Failed, "lacks rds-db:connect", "rdsiam policy attach --resource "},
 		{"credentials that are not accepted, and a policy that allows", postgres, nil, func(t *testing.T, s *stage) {
 			notAccepted(t, s)
 			s.Policy, s.PolicyFile, s.ResourceID = policyFor(t, resourceID, "app"), "policy.json", resourceID
