@@ -61,10 +61,13 @@ func (f Finding) String() string {
 // those that deny are left alone. No findings means that it knows of nothing wrong,
 // not that somebody may log in: see [Policy.Allows].
 func (p *Policy) Lint() []Finding {
+	if p.document == nil {
+		return nil
+	}
 	var l linter
 	for i, s := range p.document.Statement {
-		if s.Effect == "Allow" && s.isAboutConnect() {
-			l.path = s.path(i)
+		if s.Effect == "Allow" && isAboutConnect(s) {
+			l.path = pathOf(s, i)
 			l.lintStatement(s)
 		}
 	}
@@ -93,13 +96,13 @@ func (l *linter) fail(code, element, value, problem, fix string) {
 }
 
 func (l *linter) lintDocument(p *Policy) {
-	if version := p.document.Version; version != policyVersion {
+	if version := p.document.Version; version != iampolicy.Version {
 		severity := SeverityWarning
-		if strings.Contains(string(p.document.compact()), "${") {
+		if strings.Contains(string(p.document.Compact()), "${") {
 			severity = SeverityError
 		}
 		l.add(severity, "version", "Version", version,
-			"the old policy language has no variables: ${aws:username} and the escape ${*} are plain text in it", "write "+policyVersion)
+			"the old policy language has no variables: ${aws:username} and the escape ${*} are plain text in it", "write "+iampolicy.Version)
 	}
 	size := strconv.Itoa(p.Size()) + " characters"
 	switch {
@@ -110,21 +113,21 @@ func (l *linter) lintDocument(p *Policy) {
 	}
 }
 
-func (l *linter) lintStatement(s policyStatement) {
+func (l *linter) lintStatement(s *iampolicy.Statement) {
 	l.lintActions(s)
 	if s.NotResource != nil {
 		l.warn("not-resource", "NotResource", strings.Join(s.NotResource, ", "),
 			"allows every database user but these, future ones too", "list the users that are allowed in Resource")
 	}
 	for _, resource := range s.Resource {
-		if s.isOnlyConnect() || resource == "*" || namesUsers(resource) {
+		if isOnlyConnect(s) || resource == "*" || namesUsers(resource) {
 			l.lintResource(resource)
 		}
 	}
 	l.lintConditions(s)
 }
 
-func (l *linter) lintActions(s policyStatement) {
+func (l *linter) lintActions(s *iampolicy.Statement) {
 	misspelled := false
 	for _, action := range s.Action {
 		switch {
@@ -136,16 +139,16 @@ func (l *linter) lintActions(s policyStatement) {
 		}
 	}
 	switch {
-	case s.allowsConnect() && s.NotAction != nil:
+	case allowsConnect(s) && s.NotAction != nil:
 		l.warn("not-action", "NotAction", strings.Join(s.NotAction, ", "),
 			"allows every action but these, rds-db:connect among them", "write Action with rds-db:connect")
-	case !s.allowsConnect() && !misspelled:
+	case !allowsConnect(s) && !misspelled:
 		l.fail("wrong-action", "Action", strings.Join(s.Action, ", "),
 			"the resources are database users, but no action lets anybody log in", "write rds-db:connect")
 	}
 }
 
-func (l *linter) lintConditions(s policyStatement) {
+func (l *linter) lintConditions(s *iampolicy.Statement) {
 	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
 		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
 			l.lintCondition(operator, key)
@@ -166,8 +169,8 @@ func (l *linter) lintCondition(operator, key string) {
 	}
 }
 
-// path names the statement with index i.
-func (s policyStatement) path(i int) string {
+// pathOf names the statement with index i.
+func pathOf(s *iampolicy.Statement, i int) string {
 	if s.SID != "" {
 		return "Statement[" + s.SID + "]"
 	}
@@ -175,11 +178,11 @@ func (s policyStatement) path(i int) string {
 }
 
 // isAboutConnect reports whether the statement allows logins or was meant to.
-func (s policyStatement) isAboutConnect() bool {
-	return s.allowsConnect() || slices.ContainsFunc(s.Action, isMisspelled) || slices.ContainsFunc(s.Resource, namesUsers)
+func isAboutConnect(s *iampolicy.Statement) bool {
+	return allowsConnect(s) || slices.ContainsFunc(s.Action, isMisspelled) || slices.ContainsFunc(s.Resource, namesUsers)
 }
 
-func (s policyStatement) allowsConnect() bool {
+func allowsConnect(s *iampolicy.Statement) bool {
 	if s.NotAction != nil {
 		return !slices.ContainsFunc(s.NotAction, isConnect)
 	}
@@ -188,7 +191,7 @@ func (s policyStatement) allowsConnect() bool {
 
 // isOnlyConnect reports whether all resources of the statement should be database
 // users.
-func (s policyStatement) isOnlyConnect() bool {
+func isOnlyConnect(s *iampolicy.Statement) bool {
 	return s.Action != nil && !slices.ContainsFunc(s.Action, func(action string) bool {
 		return !strings.EqualFold(action, connectAction) && !isMisspelled(action)
 	})

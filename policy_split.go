@@ -7,6 +7,8 @@ import (
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/internal/iampolicy"
 )
 
 // PolicyLimit is how many characters IAM allows for a policy, depending on where it
@@ -28,10 +30,10 @@ const (
 // between the elements is free. Letters outside ASCII count as two, which is what
 // they take at most.
 func (p *Policy) Size() int {
-	if p.document.Statement == nil {
+	if p.document == nil {
 		return 0
 	}
-	return len(p.document.compact())
+	return len(p.document.Compact())
 }
 
 // Split divides a policy that is too large for one document into several that
@@ -59,10 +61,14 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 	if problem != nil {
 		return nil, problem
 	}
-	around := len(allowConnect([]string{""}).compact()) - len(`""`) // what is not a resource
+	empty, err := allowConnect([]string{"*"})
+	if err != nil {
+		return nil, err
+	}
+	around := empty.Size() - len(`"*"`) // what is not a resource
 	var parts []*Policy
 	for _, part := range divide(keyResources(resources), 0, int(limit)-around) {
-		policy, err := newPolicy(allowConnect(part))
+		policy, err := allowConnect(part)
 		if err != nil {
 			return nil, err
 		}
@@ -78,14 +84,14 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 
 // divisible returns the resources of a policy that only allows to connect to them.
 func (p *Policy) divisible() (resources []string, problem *ConfigError) {
-	if p.document.Version != policyVersion {
+	if p.document.Version != iampolicy.Version {
 		return nil, configError("policy-version", "policy", p.document.Version,
 			"of an old version of the policy language, in which ${*} means something else than in the parts",
-			"write Version "+policyVersion+" and see what Lint says")
+			"write Version "+iampolicy.Version+" and see what Lint says")
 	}
 	for i, s := range p.document.Statement {
-		if s.Effect != "Allow" || !slices.Equal(s.Action, actionList{connectAction}) || s.Resource == nil || s.Condition != nil {
-			return nil, configError("policy-indivisible", "policy", s.path(i),
+		if s.Effect != "Allow" || !slices.Equal(s.Action, []string{connectAction}) || s.Resource == nil || s.Condition != nil {
+			return nil, configError("policy-indivisible", "policy", pathOf(s, i),
 				"cannot be divided: more than an Allow of rds-db:connect on resources",
 				"put it into a policy of its own")
 		}
@@ -107,7 +113,7 @@ func keyResources(texts []string) []keyedResource {
 	keyed := make([]keyedResource, len(texts))
 	for i, text := range texts {
 		database, _, _ := strings.Cut(text, "/")
-		keyed[i] = keyedResource{text, [2]uint64{hashOf(database), hashOf(text)}, len(encodeJSON(text)) + len(",")}
+		keyed[i] = keyedResource{text, [2]uint64{hashOf(database), hashOf(text)}, len(iampolicy.Encode(text)) + len(",")}
 	}
 	slices.SortFunc(keyed, func(a, b keyedResource) int { return slices.Compare(a.key[:], b.key[:]) })
 	return keyed

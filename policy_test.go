@@ -293,7 +293,7 @@ func FuzzParsePolicy(f *testing.F) {
 		}
 		if asWritten, err := iampolicy.Parse(text); err == nil {
 			request := iampolicy.Request{Action: "rds-db:connect", Resource: app.String()}
-			if want := iampolicy.Evaluate([]*iampolicy.Policy{asWritten}, request).Allowed; policy.Allows(app) != want {
+			if want := iampolicy.Evaluate([]*iampolicy.Document{asWritten}, request).Allowed; policy.Allows(app) != want {
 				t.Fatalf("%s\nallows %t, but as\n%s\nit does not", text, want, policy.JSON())
 			}
 		}

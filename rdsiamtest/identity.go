@@ -3,7 +3,6 @@ package rdsiamtest
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -41,18 +40,22 @@ type identityTable struct {
 // identity is an Identity with its policies parsed.
 type identity struct {
 	Identity
-	policies []*iampolicy.Policy
+	policies []*iampolicy.Document
 }
 
 func (s *Server) prepareIdentities() error {
 	given := s.given
 	if len(given) == 0 {
-		given = []Identity{s.defaultIdentity()}
+		policies, err := s.defaultPolicies()
+		if err != nil {
+			return err
+		}
+		given = []Identity{s.defaultIdentity(policies)}
 	}
 	return s.SetIdentities(given...)
 }
 
-func (s *Server) defaultIdentity() Identity {
+func (s *Server) defaultIdentity(policies []string) Identity {
 	return Identity{
 		Credentials: aws.Credentials{
 			AccessKeyID:     "ASIA" + rand.Text()[:16],
@@ -61,42 +64,28 @@ func (s *Server) defaultIdentity() Identity {
 			Source:          "rdsiamtest",
 			AccountID:       s.accountID,
 		},
-		Policies: []string{s.defaultPolicy()},
+		Policies: policies,
 	}
 }
 
-// defaultPolicy allows to log in as each IAM account of the server.
-func (s *Server) defaultPolicy() string {
-	type statement struct {
-		Effect   string
-		Action   string
-		Resource []string
-	}
-	document := struct {
-		Version   string
-		Statement []statement
-	}{Version: "2012-10-17"}
-	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
-		if !s.accounts[name].iam {
-			continue
-		}
-		allow := statement{Effect: "Allow", Action: connectAction}
+// defaultPolicies allow to log in as each IAM account of the server.
+func (s *Server) defaultPolicies() ([]string, error) {
+	var resources []string
+	for name, account := range s.accounts {
 		for _, endpoint := range s.endpoints {
-			arn := s.userARN(endpoint, iampolicy.Escape(name))
-			if !slices.Contains(allow.Resource, arn) {
-				allow.Resource = append(allow.Resource, arn)
+			if account.iam {
+				resources = append(resources, s.userARN(endpoint, iampolicy.Escape(name)))
 			}
 		}
-		document.Statement = append(document.Statement, allow)
 	}
-	if document.Statement == nil {
-		document.Statement = []statement{{Effect: "Deny", Action: connectAction, Resource: []string{"*"}}}
+	if resources == nil {
+		return nil, nil
 	}
-	text, err := json.Marshal(document)
+	document, err := iampolicy.Allow(connectAction, resources)
 	if err != nil {
-		panic(err) // a struct of strings always marshals
+		return nil, err
 	}
-	return string(text)
+	return []string{string(document.Indented())}, nil
 }
 
 // SetIdentities replaces the identities that the server knows, for instance to
@@ -147,10 +136,10 @@ func (s *Server) newIdentity(given Identity) (*identity, error) {
 	given.Tags = maps.Clone(given.Tags)
 	given.Policies = slices.Clone(given.Policies)
 	i := &identity{Identity: given}
-	for _, document := range given.Policies {
+	for n, document := range given.Policies {
 		policy, err := iampolicy.Parse(document)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("policy %d: %w", n+1, err)
 		}
 		i.policies = append(i.policies, policy)
 	}

@@ -1,7 +1,6 @@
 package iampolicy
 
 import (
-	"encoding/json"
 	"slices"
 	"strconv"
 	"strings"
@@ -87,64 +86,31 @@ func supportedKey(key string) bool {
 // refusedKeys are those of which the RDS user guide says that logins do not have them.
 var refusedKeys = []string{"aws:referer", "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:useragent", "aws:vpcsourceip"}
 
-func readConditions(raw json.RawMessage, name string, variables bool) ([]condition, error) {
-	name += ": Condition"
-	byOperator, err := readMembers(raw, name)
-	if err != nil {
-		return nil, err
-	}
-	var conditions []condition
-	for operator, raw := range byOperator {
-		byKey, err := readMembers(raw, name+" "+operator)
-		if err != nil {
-			return nil, err
-		}
-		for key, raw := range byKey {
-			c, err := readCondition(operator, key, raw, name, variables)
-			if err != nil {
-				return nil, err
-			}
-			conditions = append(conditions, c)
-		}
-	}
-	slices.SortFunc(conditions, func(a, b condition) int {
-		return strings.Compare(a.operator+" "+a.key, b.operator+" "+b.key)
-	})
-	return conditions, nil
-}
-
-func readCondition(operator, key string, raw json.RawMessage, name string, variables bool) (condition, error) {
+func compileCondition(operator, key string, values []string, variables bool) (condition, error) {
 	c := condition{operator: operator, key: key}
 	compare, absent, ok := readOperator(operator)
 	if !ok || !supportedKey(key) {
 		return c, nil // never holds, whatever its values
 	}
 	c.compare, c.absent = compare, absent
-	if compare.null && (raw[0] == 't' || raw[0] == 'f') {
-		raw = json.RawMessage(`"` + string(raw) + `"`)
+	read := literalPattern
+	if compare.glob {
+		read = globPattern
 	}
-	texts, err := readStrings(raw, name+" "+operator+" "+key)
-	if err != nil {
-		return condition{}, err
-	}
-	for _, text := range texts {
-		read := literalPattern
-		if compare.glob {
-			read = globPattern
-		}
+	for _, text := range values {
 		p, err := read(text, variables)
 		if err != nil {
-			return condition{}, problem("%s %s %s %q: %s", name, operator, key, text, problemOf(err))
+			return c, problem("%q: %s", text, err)
 		}
 		c.values = append(c.values, p)
 	}
 	return c, nil
 }
 
-func (e *evaluation) conditionsMatch(s statement) bool {
+func (e *evaluation) conditionsMatch(s *Statement) bool {
 	for _, c := range s.conditions {
 		if ok, why := e.holds(c); !ok {
-			e.note(s, why)
+			e.note(why)
 			return false
 		}
 	}

@@ -3,9 +3,9 @@ package iampolicy
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -17,11 +17,10 @@ type ParseError struct {
 
 // Error returns the problem in one line.
 func (e *ParseError) Error() string {
-	text := "IAM policy: " + e.Problem
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	if e.Err == nil {
+		return e.Problem
 	}
-	return text
+	return e.Problem + ": " + e.Err.Error()
 }
 
 // Unwrap returns the error of the JSON decoder, if any.
@@ -31,19 +30,17 @@ func problem(format string, args ...any) *ParseError {
 	return &ParseError{Problem: fmt.Sprintf(format, args...)}
 }
 
-const (
-	languageVersion    = "2012-10-17"
-	oldLanguageVersion = "2008-10-17" // also of a document without Version; has no policy variables
-)
-
 // Parse reads an identity-based policy document. Its errors are [*ParseError].
-func Parse(document string) (*Policy, error) {
-	elements, err := readObject([]byte(document), "the document", "Version", "Id", "Statement")
+func Parse(text string) (*Document, error) {
+	elements, err := readObject([]byte(text), "the document", "Version", "Id", "Statement")
 	if err != nil {
 		return nil, err
 	}
-	variables, err := readVersion(elements["Version"])
-	if err != nil {
+	document := new(Document)
+	if document.Version, err = readVersion(elements["Version"]); err != nil {
+		return nil, err
+	}
+	if document.ID, err = readOptional(elements["Id"], "Id"); err != nil {
 		return nil, err
 	}
 	if _, ok := elements["Statement"]; !ok {
@@ -53,118 +50,145 @@ func Parse(document string) (*Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	policy := new(Policy)
 	for i, raw := range statements {
-		s, err := readStatement(raw, fmt.Sprintf("statement %d", i+1), variables)
+		name := fmt.Sprintf("statement %d", i+1)
+		s, err := readStatement(raw, name)
+		if err == nil {
+			err = s.compile(name, document.Version == Version)
+		}
 		if err != nil {
 			return nil, err
 		}
-		policy.statements = append(policy.statements, s)
+		document.Statement = append(document.Statement, s)
 	}
-	return policy, nil
+	return document, nil
 }
 
-// readVersion reports whether the version has policy variables.
-func readVersion(raw json.RawMessage) (variables bool, err error) {
-	if raw == nil {
-		return false, nil
+func readVersion(raw json.RawMessage) (string, error) {
+	version, err := readOptional(raw, "Version")
+	if err == nil && raw != nil && version != Version && version != oldVersion {
+		err = problem("Version %q: write %q", version, Version)
 	}
-	version, err := readString(raw, "Version")
-	if err != nil {
-		return false, err
-	}
-	if version != languageVersion && version != oldLanguageVersion {
-		return false, problem("Version %q: write %q", version, languageVersion)
-	}
-	return version == languageVersion, nil
+	return version, err
 }
 
-func readStatement(raw json.RawMessage, name string, variables bool) (statement, error) {
+func readStatement(raw json.RawMessage, name string) (*Statement, error) {
 	elements, err := readObject(raw, name,
 		"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
 	if err != nil {
-		return statement{}, err
+		return nil, err
 	}
-	s := statement{name: name}
-	if raw, ok := elements["Sid"]; ok {
-		sid, err := readString(raw, name+": Sid")
-		if err != nil {
-			return statement{}, err
-		}
-		s.name = fmt.Sprintf("statement %q", sid)
+	s := new(Statement)
+	if s.SID, err = readOptional(elements["Sid"], name+": Sid"); err != nil {
+		return nil, err
 	}
-	if s.deny, err = readEffect(elements["Effect"], name); err != nil {
-		return statement{}, err
+	if s.Effect, err = readEffect(elements["Effect"], name); err != nil {
+		return nil, err
 	}
-	// Variables are allowed in Resource and Condition only.
-	if s.actions, err = readPatterns(elements, name, "Action", false, checkAction); err != nil {
-		return statement{}, err
+	if s.Action, s.NotAction, err = readEither(elements, name, "Action"); err != nil {
+		return nil, err
 	}
-	if s.resources, err = readPatterns(elements, name, "Resource", variables, checkResource); err != nil {
-		return statement{}, err
+	if s.Resource, s.NotResource, err = readEither(elements, name, "Resource"); err != nil {
+		return nil, err
 	}
 	if raw, ok := elements["Condition"]; ok {
-		if s.conditions, err = readConditions(raw, name, variables); err != nil {
-			return statement{}, err
-		}
+		s.Condition, err = readConditions(raw, name+": Condition")
 	}
-	return s, nil
+	return s, err
 }
 
-func readEffect(raw json.RawMessage, name string) (deny bool, err error) {
+func readEffect(raw json.RawMessage, name string) (string, error) {
 	if raw == nil {
-		return false, problem("%s: no Effect", name)
+		return "", problem("%s: no Effect", name)
 	}
 	effect, err := readString(raw, name+": Effect")
-	if err != nil {
-		return false, err
+	if err == nil && effect != allow && effect != deny {
+		err = problem("%s: Effect %q: write Allow or Deny", name, effect)
 	}
-	switch effect {
-	case "Allow":
-		return false, nil
-	case "Deny":
-		return true, nil
-	}
-	return false, problem("%s: Effect %q: write Allow or Deny", name, effect)
+	return effect, err
 }
 
-// readPatterns reads an element or its negation, of which a statement has
-// exactly one.
-func readPatterns(elements map[string]json.RawMessage, name, element string, variables bool, check func(pattern) error) (patterns, error) {
-	raw, plain := elements[element]
-	rawNot, negated := elements["Not"+element]
+// readEither reads an element or its negation, of which a statement has exactly one.
+func readEither(elements map[string]json.RawMessage, name, element string) (plain, not []string, err error) {
+	raw, isPlain := elements[element]
+	rawNot, isNot := elements["Not"+element]
 	switch {
-	case plain == negated && plain:
-		return patterns{}, problem("%s: both %s and Not%s", name, element, element)
-	case plain == negated:
-		return patterns{}, problem("%s: no %s", name, element)
-	case negated:
-		raw, element = rawNot, "Not"+element
+	case isPlain && isNot:
+		return nil, nil, problem("%s: both %s and Not%s", name, element, element)
+	case isPlain:
+		plain, err = readStrings(raw, name+": "+element, readString)
+	case isNot:
+		not, err = readStrings(rawNot, name+": Not"+element, readString)
+	default:
+		return nil, nil, problem("%s: no %s", name, element)
 	}
-	texts, err := readStrings(raw, name+": "+element)
+	return plain, not, err
+}
+
+func readConditions(raw json.RawMessage, name string) (map[string]map[string][]string, error) {
+	byOperator, err := readMembers(raw, name)
 	if err != nil {
-		return patterns{}, err
+		return nil, err
 	}
-	list := patterns{negated: negated}
-	for _, text := range texts {
+	conditions := make(map[string]map[string][]string, len(byOperator))
+	for operator, raw := range byOperator {
+		byKey, err := readMembers(raw, name+" "+operator)
+		if err != nil {
+			return nil, err
+		}
+		conditions[operator] = make(map[string][]string, len(byKey))
+		for key, raw := range byKey {
+			conditions[operator][key], err = readStrings(raw, name+" "+operator+" "+key, readScalar)
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return conditions, nil
+}
+
+// compile reads the patterns of the statement. Variables are allowed in Resource and Condition
+// only.
+func (s *Statement) compile(name string, variables bool) (err error) {
+	s.actions, err = compileAll(s.Action, s.NotAction, name, "Action", false, checkAction)
+	if err != nil {
+		return err
+	}
+	s.resources, err = compileAll(s.Resource, s.NotResource, name, "Resource", variables, checkResource)
+	if err != nil {
+		return err
+	}
+	for operator, byKey := range s.Condition {
+		for key, values := range byKey {
+			c, err := compileCondition(operator, key, values, variables)
+			if err != nil {
+				return problem("%s: Condition %s %s: %s", name, operator, key, err)
+			}
+			s.conditions = append(s.conditions, c)
+		}
+	}
+	slices.SortFunc(s.conditions, func(a, b condition) int {
+		return strings.Compare(a.operator+" "+a.key, b.operator+" "+b.key)
+	})
+	return nil
+}
+
+func compileAll(plain, not []string, name, element string, variables bool, check func(pattern) error) (patterns, error) {
+	list := patterns{negated: not != nil}
+	if list.negated {
+		plain, element = not, "Not"+element
+	}
+	for _, text := range plain {
 		p, err := globPattern(text, variables)
 		if err == nil {
 			err = check(p)
 		}
 		if err != nil {
-			return patterns{}, problem("%s: %s %q: %s", name, element, text, problemOf(err))
+			return patterns{}, problem("%s: %s %q: %s", name, element, text, err)
 		}
 		list.any = append(list.any, p)
 	}
 	return list, nil
-}
-
-func problemOf(err error) string {
-	var parse *ParseError
-	if errors.As(err, &parse) {
-		return parse.Problem
-	}
-	return err.Error()
 }
 
 func checkAction(p pattern) error {
@@ -198,11 +222,7 @@ func readObject(raw []byte, name string, allowed ...string) (map[string]json.Raw
 		return nil, err
 	}
 	for key := range elements {
-		known := false
-		for _, a := range allowed {
-			known = known || key == a
-		}
-		if !known {
+		if !slices.Contains(allowed, key) {
 			return nil, problem("%s: unknown element %q", name, key)
 		}
 	}
@@ -247,7 +267,7 @@ func readMembers(raw []byte, name string) (map[string]json.RawMessage, error) {
 
 // oneOrMany returns the elements of a JSON array, or the one value.
 func oneOrMany(raw json.RawMessage) ([]json.RawMessage, error) {
-	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
+	if !bytes.HasPrefix(raw, []byte("[")) {
 		return []json.RawMessage{raw}, nil
 	}
 	var many []json.RawMessage
@@ -260,18 +280,26 @@ func oneOrMany(raw json.RawMessage) ([]json.RawMessage, error) {
 	return many, nil
 }
 
-func readStrings(raw json.RawMessage, name string) ([]string, error) {
+// readStrings reads a set of texts, or one text.
+func readStrings(raw json.RawMessage, name string, read func(json.RawMessage, string) (string, error)) ([]string, error) {
 	values, err := oneOrMany(raw)
 	if err != nil {
-		return nil, problem("%s: %s", name, problemOf(err))
+		return nil, problem("%s: %s", name, err)
 	}
 	texts := make([]string, len(values))
 	for i, value := range values {
-		if texts[i], err = readString(value, name); err != nil {
+		if texts[i], err = read(value, name); err != nil {
 			return nil, err
 		}
 	}
-	return texts, nil
+	return sortedSet(texts), nil
+}
+
+func readOptional(raw json.RawMessage, name string) (string, error) {
+	if raw == nil {
+		return "", nil
+	}
+	return readString(raw, name)
 }
 
 func readString(raw json.RawMessage, name string) (string, error) {
@@ -280,4 +308,15 @@ func readString(raw json.RawMessage, name string) (string, error) {
 		return "", problem("%s is not a string", name)
 	}
 	return *text, nil
+}
+
+// readScalar reads the value of a condition, which may be a number or a boolean too.
+func readScalar(raw json.RawMessage, name string) (string, error) {
+	switch raw[0] {
+	case '"':
+		return readString(raw, name)
+	case '{', '[', 'n':
+		return "", problem("%s is neither a text, a number, true nor false", name)
+	}
+	return string(raw), nil
 }

@@ -6,18 +6,7 @@
 // policy elements reference".
 package iampolicy
 
-// Policy is a parsed policy document. It is safe for concurrent use.
-type Policy struct {
-	statements []statement
-}
-
-type statement struct {
-	name       string // Sid, or the number of the statement
-	deny       bool
-	actions    patterns
-	resources  patterns
-	conditions []condition
-}
+import "strconv"
 
 // patterns is an element such as Action, or NotAction if negated.
 type patterns struct {
@@ -46,20 +35,21 @@ type Decision struct {
 }
 
 // Evaluate decides a request by the policies of its principal.
-func Evaluate(policies []*Policy, request Request) Decision {
+func Evaluate(documents []*Document, request Request) Decision {
 	e := evaluation{request: request, context: foldKeys(request.Context)}
 	what := request.Action + " on " + request.Resource
 	allowedBy := ""
-	for _, policy := range policies {
-		for _, s := range policy.statements {
+	for _, document := range documents {
+		for i, s := range document.Statement {
+			e.name = s.name(i)
 			if !e.matches(s) {
 				continue
 			}
-			if s.deny {
-				return Decision{Reason: s.name + " denies " + what, Notes: e.notes}
+			if s.Effect == deny {
+				return Decision{Reason: e.name + " denies " + what, Notes: e.notes}
 			}
 			if allowedBy == "" {
-				allowedBy = s.name
+				allowedBy = e.name
 			}
 		}
 	}
@@ -73,10 +63,11 @@ func Evaluate(policies []*Policy, request Request) Decision {
 type evaluation struct {
 	request Request
 	context map[string]string // keys in lower case
+	name    string            // of the statement under evaluation
 	notes   []string          // why statements that fit otherwise did not match
 }
 
-func (e *evaluation) matches(s statement) bool {
+func (e *evaluation) matches(s *Statement) bool {
 	return e.actionMatches(s.actions) && e.resourceMatches(s) && e.conditionsMatch(s)
 }
 
@@ -92,12 +83,12 @@ func (e *evaluation) actionMatches(actions patterns) bool {
 // resourceMatches leaves out a pattern with a variable that has no value. Under
 // NotResource that leaves out the statement: it must not match more because less
 // is known.
-func (e *evaluation) resourceMatches(s statement) bool {
+func (e *evaluation) resourceMatches(s *Statement) bool {
 	matched := false
 	for _, p := range s.resources.any {
 		resolved, missing := p.resolve(e.context)
 		if missing != "" {
-			e.note(s, "policy variable "+missing+" has no value for this identity")
+			e.note("policy variable " + missing + " has no value for this identity")
 			if s.resources.negated {
 				return false
 			}
@@ -108,6 +99,12 @@ func (e *evaluation) resourceMatches(s statement) bool {
 	return matched != s.resources.negated
 }
 
-func (e *evaluation) note(s statement, text string) {
-	e.notes = append(e.notes, s.name+": "+text)
+func (e *evaluation) note(text string) { e.notes = append(e.notes, e.name+": "+text) }
+
+// name is the Sid of a statement, or its number.
+func (s *Statement) name(index int) string {
+	if s.SID != "" {
+		return "statement " + strconv.Quote(s.SID)
+	}
+	return "statement " + strconv.Itoa(index+1)
 }
