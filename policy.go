@@ -90,17 +90,19 @@ func (p *Policy) JSON() string {
 	return string(p.document.Indented())
 }
 
-// Allows reports whether an identity that has this policy and no other may log in as
-// user. Deny statements and conditions count. Policy variables have no value here,
-// so what depends on one is not allowed; neither is a pattern, which names nobody.
-// IAM may still decide otherwise because of permission boundaries and service control
+// Allows reports whether every identity that has this policy and no other may log in as
+// user. Nothing is known of the identity here, so a statement that depends on it, by
+// a condition or a policy variable, does not allow the login if it is an Allow, and
+// refuses it if it is a Deny. A pattern is not allowed, since it names nobody. IAM
+// may still decide otherwise because of permission boundaries and service control
 // policies.
 func (p *Policy) Allows(user UserARN) bool {
 	name, ok := user.User()
 	if !ok || p.document == nil {
 		return false
 	}
-	request := iampolicy.Request{Action: connectAction, Resource: user.spelled(name)}
+	request := iampolicy.Request{Action: connectAction, Resource: user.spelled(name),
+		Context: map[string]string{"aws:RequestedRegion": user.resource.Region}}
 	return iampolicy.Evaluate([]*iampolicy.Document{p.document}, request).Allowed
 }
 

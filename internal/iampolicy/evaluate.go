@@ -1,9 +1,12 @@
-// Package iampolicy evaluates identity-based IAM policies for one action on one
-// resource, as IAM does for rds-db:connect: an explicit Deny wins, then an Allow,
+// Package iampolicy reads, writes and evaluates identity-based IAM policies. It evaluates them for
+// one action on one resource as IAM does for rds-db:connect: an explicit Deny wins, then an Allow,
 // and what no statement allows is denied.
 //
-// The rules come from the IAM User Guide, "Policy evaluation logic" and "IAM JSON
-// policy elements reference".
+// Not everything about a login is known. Where the outcome depends on what is not, a Deny
+// refuses and an Allow does not allow.
+//
+// The rules come from the IAM User Guide, "Policy evaluation logic" and "IAM JSON policy elements
+// reference".
 package iampolicy
 
 import "strconv"
@@ -14,13 +17,16 @@ type patterns struct {
 	any     []pattern
 }
 
-// Request is what a principal wants to do.
+// Request is what a principal wants to do. A condition key or policy variable is in Context, in
+// Absent, documented not to exist at logins, or else unknown. Keys are not case-sensitive.
 type Request struct {
 	Action   string // such as "rds-db:connect"
 	Resource string // ARN
-	// Context holds policy variables and condition keys, such as
-	// "aws:username". Keys are not case-sensitive.
+	// Context holds the values of keys, such as that of "aws:username".
 	Context map[string]string
+	// Absent has the keys without a value. One that ends in a slash is for all that begin
+	// with it.
+	Absent []string
 }
 
 // Decision is the outcome of an evaluation.
@@ -28,78 +34,110 @@ type Decision struct {
 	Allowed bool
 	// Reason says which statement decided, or that none did.
 	Reason string
-	// Notes say why statements on this action and resource did not match: a
-	// condition that does not hold or is not supported, a variable without a
-	// value.
+	// Notes say why statements that would allow the request did not match: a condition that
+	// does not hold or cannot be decided, a variable without a value.
 	Notes []string
 }
 
 // Evaluate decides a request by the policies of its principal.
 func Evaluate(documents []*Document, request Request) Decision {
-	e := evaluation{request: request, context: foldKeys(request.Context)}
-	what := request.Action + " on " + request.Resource
-	allowedBy := ""
-	for _, document := range documents {
+	e := evaluation{request, request.values()}
+	what := " " + request.Action + " on " + request.Resource
+	d := Decision{Reason: "no statement allows" + what}
+	var mayDeny string
+	for n, document := range documents {
 		for i, s := range document.Statement {
-			e.name = s.name(i)
-			if !e.matches(s) {
-				continue
+			name := s.name(i)
+			if len(documents) > 1 {
+				name = "policy " + strconv.Itoa(n+1) + ", " + name
 			}
-			if s.Effect == deny {
-				return Decision{Reason: e.name + " denies " + what, Notes: e.notes}
-			}
-			if allowedBy == "" {
-				allowedBy = e.name
+			switch outcome, why := e.matches(s); {
+			case s.Effect == deny && outcome == Yes:
+				return Decision{Reason: name + " denies" + what, Notes: d.Notes}
+			case s.Effect == deny && outcome == Undecided && mayDeny == "":
+				mayDeny = name + " may deny" + what + ", which is undecided: " + why
+			case s.Effect == deny:
+			case outcome == Yes && !d.Allowed:
+				d.Allowed, d.Reason = true, name+" allows"+what
+			case outcome == Undecided:
+				d.Notes = append(d.Notes, name+" is undecided: "+why)
+			case why != "":
+				d.Notes = append(d.Notes, name+": "+why)
 			}
 		}
 	}
-	if allowedBy == "" {
-		return Decision{Reason: "no statement allows " + what, Notes: e.notes}
+	if mayDeny != "" {
+		d.Allowed, d.Reason = false, mayDeny
 	}
-	return Decision{Allowed: true, Reason: allowedBy + " allows " + what, Notes: e.notes}
+	return d
+}
+
+// Matches reports whether a statement is about a request.
+func (s *Statement) Matches(request Request) Truth {
+	outcome, _ := evaluation{request, request.values()}.matches(s)
+	return outcome
 }
 
 // evaluation is one request under evaluation.
 type evaluation struct {
 	request Request
-	context map[string]string // keys in lower case
-	name    string            // of the statement under evaluation
-	notes   []string          // why statements that fit otherwise did not match
+	values  values
 }
 
-func (e *evaluation) matches(s *Statement) bool {
-	return e.actionMatches(s.actions) && e.resourceMatches(s) && e.conditionsMatch(s)
-}
-
-func (e *evaluation) actionMatches(actions patterns) bool {
-	for _, p := range actions.any {
-		if p.matchFold(e.request.Action) {
-			return !actions.negated
+// matches says why the statement does not match for certain, if its action does.
+func (e evaluation) matches(s *Statement) (outcome Truth, why string) {
+	if !s.actions.matchAction(e.request.Action) {
+		return No, ""
+	}
+	if outcome, why = e.matchesResource(s.resources); outcome == No {
+		return No, why
+	}
+	for _, c := range s.conditions {
+		if holds, reason := c.holds(e.values); holds < outcome {
+			outcome, why = holds, reason
 		}
 	}
-	return actions.negated
+	return outcome, why
 }
 
-// resourceMatches leaves out a pattern with a variable that has no value. Under
-// NotResource that leaves out the statement: it must not match more because less
-// is known.
-func (e *evaluation) resourceMatches(s *Statement) bool {
-	matched := false
-	for _, p := range s.resources.any {
-		resolved, missing := p.resolve(e.context)
-		if missing != "" {
-			e.note("policy variable " + missing + " has no value for this identity")
-			if s.resources.negated {
-				return false
+func (list patterns) matchAction(action string) bool {
+	for _, p := range list.any {
+		if p.matchFold(action) {
+			return !list.negated
+		}
+	}
+	return list.negated
+}
+
+func (e evaluation) matchesResource(list patterns) (outcome Truth, why string) {
+	outcome = No
+	for _, p := range list.any {
+		resolved, absent, unknown := p.resolve(e.values)
+		matched := No
+		if absent == "" {
+			matched = resolved.matchResource(e.request.Resource)
+		}
+		switch {
+		case absent != "":
+			why = "policy variable " + absent + " has no value at this login"
+			if list.negated {
+				matched = Undecided // pages differ: it matches nothing, or the statement is invalid
 			}
-			continue
+		case unknown != "" && matched != No:
+			matched, why = Undecided, "the value of policy variable "+unknown+" is not known"
+		case matched == Undecided:
+			why = "whether a * spans a colon of the ARN is not documented"
 		}
-		matched = matched || resolved.matchARN(e.request.Resource)
+		outcome = max(outcome, matched)
 	}
-	return matched != s.resources.negated
+	if list.negated {
+		outcome = -outcome
+	}
+	if outcome == Yes {
+		why = ""
+	}
+	return outcome, why
 }
-
-func (e *evaluation) note(text string) { e.notes = append(e.notes, e.name+": "+text) }
 
 // name is the Sid of a statement, or its number.
 func (s *Statement) name(index int) string {

@@ -30,9 +30,10 @@ func problem(format string, args ...any) *ParseError {
 	return &ParseError{Problem: fmt.Sprintf(format, args...)}
 }
 
-// Parse reads an identity-based policy document. Its errors are [*ParseError].
+// Parse reads an identity-based policy document, also one that begins with a byte order mark.
+// Its errors are [*ParseError].
 func Parse(text string) (*Document, error) {
-	elements, err := readObject([]byte(text), "the document", "Version", "Id", "Statement")
+	elements, err := readObject([]byte(strings.TrimPrefix(text, "\ufeff")), "the document", "Version", "Id", "Statement")
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +169,7 @@ func (s *Statement) compile(name string, variables bool) (err error) {
 		}
 	}
 	slices.SortFunc(s.conditions, func(a, b condition) int {
-		return strings.Compare(a.operator+" "+a.key, b.operator+" "+b.key)
+		return strings.Compare(a.name+" "+a.key, b.name+" "+b.key)
 	})
 	return nil
 }
@@ -208,7 +209,8 @@ func checkResource(p pattern) error {
 		return nil
 	}
 	split := p.splitARN()
-	if len(split) != arnParts || !split[0].match("arn") {
+	complete := len(split) == arnParts || len(split) > 3 && p.endsInStar()
+	if !complete || !split[0].match("arn") {
 		return problem("a resource is * or an ARN, arn:partition:service:region:account:resource")
 	}
 	return nil
