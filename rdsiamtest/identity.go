@@ -21,11 +21,17 @@ type Identity struct {
 	// once they have expired, if they can.
 	Credentials aws.Credentials
 	// ARN of the IAM user or role session. It gives the policy variables
-	// aws:PrincipalArn, aws:PrincipalAccount and, for IAM users, aws:username.
-	// The default is a role session in the account of the server.
+	// aws:PrincipalArn, which for a session is the ARN of the role,
+	// aws:PrincipalAccount and, for IAM users, aws:username. The default is a role
+	// session in the account of the server.
 	ARN string
 	// Tags are the principal's tags: the policy variables aws:PrincipalTag/….
 	Tags map[string]string
+	// Context has more condition keys and policy variables with their values, such as
+	// aws:PrincipalOrgID, aws:MultiFactorAuthPresent and aws:TokenIssueTime; "" is for
+	// a key that does not exist. What a policy needs and nobody gave is unknown: a Deny
+	// that depends on it refuses, and an Allow does not allow.
+	Context map[string]string
 	// Policies are IAM policy documents. Without one the identity is known but
 	// may not log in.
 	Policies []string
@@ -66,26 +72,6 @@ func (s *Server) defaultIdentity(policies []string) Identity {
 		},
 		Policies: policies,
 	}
-}
-
-// defaultPolicies allow to log in as each IAM account of the server.
-func (s *Server) defaultPolicies() ([]string, error) {
-	var resources []string
-	for name, account := range s.accounts {
-		for _, endpoint := range s.endpoints {
-			if account.iam {
-				resources = append(resources, s.userARN(endpoint, iampolicy.Escape(name)))
-			}
-		}
-	}
-	if resources == nil {
-		return nil, nil
-	}
-	document, err := iampolicy.Allow(connectAction, resources)
-	if err != nil {
-		return nil, err
-	}
-	return []string{string(document.Indented())}, nil
 }
 
 // SetIdentities replaces the identities that the server knows, for instance to
@@ -133,7 +119,13 @@ func (s *Server) newIdentity(given Identity) (*identity, error) {
 	if parts := strings.SplitN(given.ARN, ":", 6); len(parts) != 6 || parts[0] != "arn" {
 		return nil, fmt.Errorf("ARN %q: write arn:partition:service:region:account:resource", given.ARN)
 	}
+	for key := range given.Context {
+		if iampolicy.LacksKey(key) {
+			return nil, fmt.Errorf("context key %q: logins to databases do not have it", key)
+		}
+	}
 	given.Tags = maps.Clone(given.Tags)
+	given.Context = maps.Clone(given.Context)
 	given.Policies = slices.Clone(given.Policies)
 	i := &identity{Identity: given}
 	for n, document := range given.Policies {
@@ -155,6 +147,7 @@ func (s *Server) Identities() []Identity {
 	for i, known := range s.identities.known {
 		identities[i] = known.Identity
 		identities[i].Tags = maps.Clone(known.Tags)
+		identities[i].Context = maps.Clone(known.Context)
 		identities[i].Policies = slices.Clone(known.Policies)
 	}
 	return identities
@@ -188,20 +181,4 @@ func (p credentialsProvider) Retrieve(ctx context.Context) (aws.Credentials, err
 		return aws.Credentials{}, errors.New("rdsiamtest: the server has no identity")
 	}
 	return p.server.identities.known[0].Credentials, nil
-}
-
-// policyContext holds the policy variables and condition keys of the identity.
-func (i *identity) policyContext() map[string]string {
-	parts := strings.SplitN(i.ARN, ":", 6)
-	context := map[string]string{
-		"aws:PrincipalArn":     i.ARN,
-		"aws:PrincipalAccount": parts[4],
-	}
-	if path, ok := strings.CutPrefix(parts[5], "user/"); ok {
-		context["aws:username"] = path[strings.LastIndexByte(path, '/')+1:]
-	}
-	for key, value := range i.Tags {
-		context["aws:PrincipalTag/"+key] = value
-	}
-	return context
 }
