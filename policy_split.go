@@ -3,6 +3,7 @@ package rdsiam
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sort"
 	"strconv"
@@ -36,6 +37,17 @@ func (p *Policy) Size() int {
 	return len(p.document.Compact())
 }
 
+// PolicyPart is one of the policies that [Policy.Split] makes of another.
+type PolicyPart struct {
+	*Policy
+
+	// Key names the part for good, in small letters and digits: a part keeps it when
+	// its users change and when other parts are divided. The two parts that take the
+	// place of a divided one have new keys. "" is the key of a policy that was not
+	// divided.
+	Key string
+}
+
 // Split divides a policy that is too large for one document into several that
 // together allow the same. It returns p alone if p fits.
 //
@@ -48,9 +60,9 @@ func (p *Policy) Size() int {
 // The error is a [*ConfigError]: limit is for inline policies, where dividing would
 // not help since the limit is for all of them together, or the policy has
 // statements of other kinds than those of [NewPolicy].
-func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
+func (p *Policy) Split(limit PolicyLimit) ([]PolicyPart, error) {
 	if p.Size() <= int(limit) {
-		return []*Policy{p}, nil
+		return []PolicyPart{{Policy: p}}, nil
 	}
 	if limit != ManagedPolicyLimit {
 		return nil, configError("policy-inline-too-long", "policy", strconv.Itoa(p.Size())+" characters",
@@ -66,18 +78,19 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 		return nil, err
 	}
 	around := empty.Size() - len(`"*"`) // what is not a resource
-	var parts []*Policy
-	for _, part := range divide(keyResources(resources), 0, int(limit)-around) {
-		policy, err := allowConnect(part)
-		if err != nil {
-			return nil, err
-		}
-		if policy.Size() > int(limit) {
-			return nil, configError("policy-resource-too-long", "policy", strconv.Itoa(policy.Size())+" characters",
+	var parts []PolicyPart
+	err = divide(keyResources(resources), 0, int(limit)-around, func(key string, resources []string) error {
+		part, err := allowConnect(resources)
+		if err == nil && part.Size() > int(limit) {
+			err = configError("policy-resource-too-long", "policy", strconv.Itoa(part.Size())+" characters",
 				"one resource alone is too long for a policy",
 				"see whether it is the ARN of a database user")
 		}
-		parts = append(parts, policy)
+		parts = append(parts, PolicyPart{part, key})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return parts, nil
 }
@@ -131,8 +144,9 @@ func (r keyedResource) hasBit(bit int) bool { return r.key[bit/64]>>(63-bit%64)&
 
 // divide cuts resources, which are in the order of their keys, in two by one bit of
 // the keys after the other, until each part fits into room. Since a part is cut
-// only if it is too large, the others do not matter to it.
-func divide(resources []keyedResource, bit, room int) [][]string {
+// only if it is too large, the others do not matter to it. It gives each part and its
+// resources to add.
+func divide(resources []keyedResource, bit, room int, add func(key string, resources []string) error) error {
 	if len(resources) == 0 {
 		return nil
 	}
@@ -143,8 +157,28 @@ func divide(resources []keyedResource, bit, room int) [][]string {
 		size += r.size
 	}
 	if size <= room || bit == keyBits {
-		return [][]string{part}
+		return add(resources[0].beginning(bit), part)
 	}
 	half := sort.Search(len(resources), func(i int) bool { return resources[i].hasBit(bit) })
-	return append(divide(resources[:half], bit+1, room), divide(resources[half:], bit+1, room)...)
+	if err := divide(resources[:half], bit+1, room, add); err != nil {
+		return err
+	}
+	return divide(resources[half:], bit+1, room, add)
+}
+
+// beginning spells the first bits of the key: a hexadecimal digit for each four, and one of the
+// letters from g to t for one, two or three that are left.
+func (r keyedResource) beginning(bits int) string {
+	digits := fmt.Sprintf("%016x%016x", r.key[0], r.key[1])[:bits/4]
+	left := 1
+	for bit := bits - bits%4; bit < bits; bit++ {
+		left *= 2
+		if r.hasBit(bit) {
+			left++
+		}
+	}
+	if left == 1 {
+		return digits
+	}
+	return digits + string(rune('g'+left-2))
 }
