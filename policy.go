@@ -3,7 +3,6 @@ package rdsiam
 import (
 	"fmt"
 	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,13 +62,6 @@ func allowConnect(resources []string) (*Policy, error) {
 // trust policy of a role, is a [*ConfigError]. What is one and still not what its
 // author meant, [Policy.Lint] finds.
 func ParsePolicy(text string) (*Policy, error) {
-	if trimmed := strings.TrimSpace(text); strings.HasPrefix(strings.ToUpper(trimmed), "%7B") {
-		decoded, err := url.PathUnescape(trimmed)
-		if err != nil {
-			return nil, policyError("the percent-encoding is damaged: " + err.Error())
-		}
-		text = decoded
-	}
 	document, err := iampolicy.Parse(text)
 	if err != nil {
 		return nil, policyError(err.Error())

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -12,7 +13,7 @@ import (
 // ParseError says what makes a document no IAM policy.
 type ParseError struct {
 	Problem string
-	Err     error // of the JSON decoder; nil if the JSON is fine
+	Err     error // of the decoder; nil if the JSON is fine
 }
 
 // Error returns the problem in one line.
@@ -23,17 +24,25 @@ func (e *ParseError) Error() string {
 	return e.Problem + ": " + e.Err.Error()
 }
 
-// Unwrap returns the error of the JSON decoder, if any.
+// Unwrap returns the error of the decoder, if any.
 func (e *ParseError) Unwrap() error { return e.Err }
 
 func problem(format string, args ...any) *ParseError {
 	return &ParseError{Problem: fmt.Sprintf(format, args...)}
 }
 
-// Parse reads an identity-based policy document, also one that begins with a byte order mark.
-// Its errors are [*ParseError].
+// Parse reads an identity-based policy document, also one that is percent-encoded as the API
+// returns it or begins with a byte order mark. Its errors are [*ParseError].
 func Parse(text string) (*Document, error) {
-	elements, err := readObject([]byte(strings.TrimPrefix(text, "\ufeff")), "the document", "Version", "Id", "Statement")
+	text = strings.TrimPrefix(text, "\ufeff")
+	if trimmed := strings.TrimSpace(text); strings.HasPrefix(strings.ToUpper(trimmed), "%7B") {
+		decoded, err := url.PathUnescape(trimmed)
+		if err != nil {
+			return nil, &ParseError{Problem: "the percent-encoding is damaged", Err: err}
+		}
+		text = decoded
+	}
+	elements, err := readObject([]byte(text), "the document", "Version", "Id", "Statement")
 	if err != nil {
 		return nil, err
 	}
