@@ -310,6 +310,7 @@ func FuzzPolicy(f *testing.F) {
 	f.Add(allow(`"Resource":"arn:aws:rds-db:*:*:dbuser:*/${aws:username}"`), "app", "a*p")
 	f.Add(allow(`"NotResource":["arn:a:b:c:d:e${*}${?}${$}","arn:::::${aws:username, 'x'}"]`), "${aws:username}", "")
 	f.Add(`{"Statement":[{"Sid":"x","Effect":"Deny","NotAction":["a:b"],"Resource":"arn:*:*:*:*:*"}]}`, "*", "?")
+	f.Add(allow(`"Resource":"arn:aws:rds-db:*","Condition":{"ForAllValues:ArnNotLikeIfExists":{"aws:username":"arn:*"},"DateLessThan":{"aws:username":1}}`), "a", "1")
 	f.Add(allow(`"Resource":"*","Condition":{"StringLike":{"aws:username":["*","${aws:username}"]},"Null":{"x":[1]}}`), "a", "b")
 	f.Fuzz(func(t *testing.T, document, user, name string) {
 		policy, err := iampolicy.Parse(document)
@@ -326,6 +327,18 @@ func FuzzPolicy(f *testing.F) {
 			Context:  map[string]string{"aws:username": name},
 		}
 		first := iampolicy.Evaluate([]*iampolicy.Document{policy}, request)
+		unknown := request
+		unknown.Context = nil
+		if iampolicy.Evaluate([]*iampolicy.Document{policy}, unknown).Allowed {
+			absent := unknown
+			absent.Absent = []string{"aws:username"}
+			if !first.Allowed || !iampolicy.Evaluate([]*iampolicy.Document{policy}, absent).Allowed {
+				t.Error("allowed with less known")
+			}
+		}
+		if again, err := iampolicy.Parse(string(policy.Indented())); err != nil || iampolicy.Evaluate([]*iampolicy.Document{again}, request).Allowed != first.Allowed {
+			t.Errorf("written and read: %v\n%s", err, policy.Indented())
+		}
 		if again := iampolicy.Evaluate([]*iampolicy.Document{policy}, request); again.Allowed != first.Allowed {
 			t.Error("two evaluations differ")
 		}
