@@ -2,7 +2,6 @@ package rdsiam
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -145,16 +144,14 @@ func writeStatement(b *strings.Builder, s *iampolicy.Statement) {
 	})
 	writeList(b, indent, "resources", s.Resource)
 	writeList(b, indent, "not_resources", s.NotResource)
-	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
-		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
-			b.WriteString("\n" + indent + "condition {\n")
-			writeAttributes(b, indent+"  ", [][2]string{
-				{"test", quoteHCL(operator)},
-				{"variable", quoteHCL(key)},
-				{"values", quoteList(s.Condition[operator][key])},
-			})
-			b.WriteString(indent + "}\n")
-		}
+	for _, c := range s.Conditions() {
+		b.WriteString("\n" + indent + "condition {\n")
+		writeAttributes(b, indent+"  ", [][2]string{
+			{"test", quoteHCL(c.Operator)},
+			{"variable", quoteHCL(c.Key)},
+			{"values", quoteList(c.Values)},
+		})
+		b.WriteString(indent + "}\n")
 	}
 }
 

@@ -1,7 +1,6 @@
 package rdsiam
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -193,7 +192,9 @@ func (l *linter) lintStatement(s *iampolicy.Statement) {
 			l.lintResource(resource)
 		}
 	}
-	l.lintConditions(s)
+	for _, c := range s.Conditions() {
+		l.lintCondition(c)
+	}
 }
 
 func (l *linter) lintActions(s *iampolicy.Statement) {
@@ -217,24 +218,15 @@ func (l *linter) lintActions(s *iampolicy.Statement) {
 	}
 }
 
-func (l *linter) lintConditions(s *iampolicy.Statement) {
-	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
-		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
-			l.lintCondition(operator, key, s.Condition[operator][key])
-		}
-	}
-}
-
-func (l *linter) lintCondition(operator, key string, values []string) {
+func (l *linter) lintCondition(c iampolicy.Condition) {
 	const fix = "leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses"
-	element := "Condition." + operator
-	holds := iampolicy.ConditionAtLogin(operator, key, values)
+	element, key := "Condition."+c.Operator, c.Key
 	switch {
-	case !iampolicy.KnowsOperator(operator):
+	case !c.KnowsOperator():
 		l.fail("condition", element, key, "IAM has no such operator and refuses the policy", "correct the operator, such as StringEquals or StringLike")
-	case iampolicy.LacksKey(key) && holds == iampolicy.Yes:
+	case iampolicy.LacksKey(key) && c.AtLogin() == iampolicy.Yes:
 		l.warn("condition", element, key, "logins to databases do not have this key, so the condition always holds and restricts nothing", fix)
-	case iampolicy.LacksKey(key) && holds == iampolicy.No:
+	case iampolicy.LacksKey(key) && c.AtLogin() == iampolicy.No:
 		l.fail("condition", element, key, "logins to databases do not have this key, so the condition never holds", fix)
 	case !iampolicy.KnowsKey(key):
 		l.warn("condition", element, key, "AWS does not say for certain that logins to databases have this key", "try it in your account; certain are keys of the principal such as aws:PrincipalTag/team")

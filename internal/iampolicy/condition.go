@@ -2,54 +2,50 @@ package iampolicy
 
 import "strconv"
 
-// condition is one operator on one key. A statement matches if all of its conditions hold.
-type condition struct {
-	name     string // of the operator, as written
-	key      string // as written
+// Condition is one operator on one key. A statement matches if all of its conditions hold.
+type Condition struct {
+	Operator, Key string
+	Values        []string
+
 	operator operator
 	of       quantifier
 	ifExists bool
-	values   []pattern // any of them; nil if IAM has no such operator
+	known    bool      // to IAM: the operator
+	values   []pattern // any of them
 }
 
-func compileCondition(name, key string, texts []string, variables bool) (condition, error) {
-	c := condition{name: name, key: key}
-	var ok bool
-	if c.operator, c.of, c.ifExists, ok = readOperator(name); !ok {
-		return c, nil
-	}
-	read := literalPattern
-	if c.operator.glob {
-		read = globPattern
-	}
-	for _, text := range texts {
-		p, err := read(text, variables)
+// Conditions returns the conditions of a statement in the order of their operators and keys.
+func (s *Statement) Conditions() []Condition { return s.conditions }
+
+func (c *Condition) compile(variables bool) error {
+	c.operator, c.of, c.ifExists, c.known = readOperator(c.Operator)
+	for _, text := range c.Values {
+		p, err := compile(text, c.operator.glob, variables)
 		if err != nil {
-			return c, problem("%q: %s", text, err)
+			return problem("%q: %s", text, err)
 		}
 		c.values = append(c.values, p)
 	}
-	return c, nil
+	return nil
 }
 
-// ConditionAtLogin returns what a condition comes to at every login, as far as that does not
-// depend on the identity.
-func ConditionAtLogin(operator, key string, texts []string) Truth {
-	c, err := compileCondition(operator, key, texts, true)
-	if err != nil {
-		return Undecided
-	}
+// KnowsOperator reports whether IAM has the operator.
+func (c Condition) KnowsOperator() bool { return c.known }
+
+// AtLogin returns what the condition comes to at every login, as far as that does not depend on
+// the identity.
+func (c Condition) AtLogin() Truth {
 	holds, _ := c.holds(values{})
 	return holds
 }
 
 // holds decides a condition, and says why it does not hold.
-func (c condition) holds(v values) (Truth, string) {
-	name := "condition " + c.name + " " + c.key
-	if c.values == nil {
+func (c Condition) holds(v values) (Truth, string) {
+	name := "condition " + c.Operator + " " + c.Key
+	if !c.known {
 		return Undecided, name + ": IAM has no such operator"
 	}
-	value, exists := v.lookUp(c.key)
+	value, exists := v.lookUp(c.Key)
 	if c.of != single && exists == Yes && value == "" {
 		exists = No // "a null dataset" to ForAnyValue and ForAllValues
 	}
@@ -59,7 +55,7 @@ func (c condition) holds(v values) (Truth, string) {
 	case c.operator.matches == nil:
 		value = strconv.FormatBool(exists == No)
 	case exists == No:
-		return c.holdsWithoutKey(), "condition key " + c.key + " has no value at this login"
+		return c.holdsWithoutKey(), "condition key " + c.Key + " has no value at this login"
 	}
 	matched := No
 	for _, wanted := range c.values {
@@ -76,7 +72,7 @@ func (c condition) holds(v values) (Truth, string) {
 
 // holdsWithoutKey follows the rule of each kind of operator for a key that does not exist.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
-func (c condition) holdsWithoutKey() Truth {
+func (c Condition) holdsWithoutKey() Truth {
 	switch {
 	case c.of == allValues:
 		return Yes
@@ -89,17 +85,16 @@ func (c condition) holdsWithoutKey() Truth {
 }
 
 // matches compares one value of the policy. A variable without a value equals nothing.
-func (c condition) matches(v values, wanted pattern, value string) Truth {
+func (c Condition) matches(v values, wanted pattern, value string) Truth {
 	resolved, absent, unknown := wanted.resolve(v)
 	if absent != "" {
 		return No
 	}
-	match := matchBool // of Null
-	if c.operator.matches != nil {
-		match = c.operator.matches
+	switch {
+	case unknown != "":
+		return min(truthOf(resolved.matchFold(value)), Undecided)
+	case c.operator.matches == nil: // Null
+		return matchBool(resolved, value)
 	}
-	if matched := match(resolved, value); matched == No || unknown == "" {
-		return matched
-	}
-	return Undecided
+	return c.operator.matches(resolved, value)
 }

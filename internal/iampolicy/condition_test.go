@@ -153,6 +153,8 @@ var conditionRows = []struct {
 	{`{"StringNotEquals":{"aws:username":"${aws:PrincipalOrgID}"}}`, iampolicy.Undecided, "cannot be decided"},
 	{`{"StringEquals":{"aws:username":["${aws:PrincipalOrgID}","app"]}}`, iampolicy.Yes, ""},
 	{`{"StringEquals":{"aws:username":"x${aws:PrincipalOrgID}"}}`, iampolicy.No, "does not hold"},
+	{`{"ArnEquals":{"aws:PrincipalArn":"arn:aws:iam:${aws:PrincipalOrgID}"}}`, iampolicy.Undecided, "cannot be decided"},
+	{`{"ArnEquals":{"aws:PrincipalArn":"arn:aws:sts:${aws:PrincipalOrgID}"}}`, iampolicy.No, "does not hold"},
 }
 
 // What holds allows and denies, what does not hold neither, and what is undecided refuses
@@ -180,6 +182,22 @@ func TestConditions(t *testing.T) {
 				t.Errorf("Deny: reason = %q", got.Reason)
 			}
 		})
+	}
+}
+
+func TestKnowsOperator(t *testing.T) {
+	for name, want := range map[string]bool{
+		"StringEquals": true, "NumericLessThanEqualsIfExists": true, "ForAllValues:StringLike": true, "ForAnyValue:ArnLikeIfExists": true, "Null": true,
+		"NullIfExists": false, "ForAllValues:Null": false, "ForAnyValue:ForAllValues:StringLike": false, "stringequals": false, "StringDiffers": false,
+		"NumericNotLessThan": false, "DateLike": false, "": false,
+	} {
+		policy, err := iampolicy.Parse(allow(`"Resource":"*","Condition":{"` + name + `":{"aws:username":"x"}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := policy.Statement[0].Conditions()[0].KnowsOperator(); got != want {
+			t.Errorf("%q: got %t", name, got)
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ type Statement struct {
 
 	actions    patterns
 	resources  patterns
-	conditions []condition
+	conditions []Condition
 }
 
 const (

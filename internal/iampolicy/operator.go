@@ -76,12 +76,6 @@ func readOperator(name string) (o operator, q quantifier, ifExists, ok bool) {
 	return o, q, ifExists, ok && (o.matches != nil || base == name)
 }
 
-// KnowsOperator reports whether IAM has an operator.
-func KnowsOperator(name string) bool {
-	_, _, _, ok := readOperator(name)
-	return ok
-}
-
 func matchText(wanted pattern, value string) Truth { return truthOf(wanted.match(value)) }
 
 func matchFolded(wanted pattern, value string) Truth { return truthOf(wanted.matchFold(value)) }

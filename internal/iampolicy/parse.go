@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -168,18 +169,15 @@ func (s *Statement) compile(name string, variables bool) (err error) {
 	if err != nil {
 		return err
 	}
-	for operator, byKey := range s.Condition {
-		for key, values := range byKey {
-			c, err := compileCondition(operator, key, values, variables)
-			if err != nil {
+	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+			c := Condition{Operator: operator, Key: key, Values: s.Condition[operator][key]}
+			if err := c.compile(variables); err != nil {
 				return problem("%s: Condition %s %s: %s", name, operator, key, err)
 			}
 			s.conditions = append(s.conditions, c)
 		}
 	}
-	slices.SortFunc(s.conditions, func(a, b condition) int {
-		return strings.Compare(a.name+" "+a.key, b.name+" "+b.key)
-	})
 	return nil
 }
 
@@ -189,7 +187,7 @@ func compileAll(plain, not []string, name, element string, variables bool, check
 		plain, element = not, "Not"+element
 	}
 	for _, text := range plain {
-		p, err := globPattern(text, variables)
+		p, err := compile(text, true, variables)
 		if err == nil {
 			err = check(p)
 		}

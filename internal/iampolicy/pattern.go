@@ -26,19 +26,16 @@ const (
 	variable          // ${key}
 )
 
-// literalPattern reads text without wildcards, for operators that have none.
-func literalPattern(text string, variables bool) (pattern, error) {
-	return compile(text, false, variables)
-}
-
-// globPattern reads text with the wildcards * and ?. Policy variables are read
-// only where variables is set: before version 2012-10-17 of the policy language
-// they are plain text.
-func globPattern(text string, variables bool) (pattern, error) {
-	return compile(text, true, variables)
-}
-
+// compile reads text, * and ? in it as wildcards or as they are. Policy variables are plain text
+// before version 2012-10-17 of the policy language.
 func compile(text string, wildcards, variables bool) (pattern, error) {
+	var stops string // where something else than a literal may begin
+	if wildcards {
+		stops += "*?"
+	}
+	if variables {
+		stops += "$"
+	}
 	var p pattern
 	for text != "" {
 		switch {
@@ -53,27 +50,14 @@ func compile(text string, wildcards, variables bool) (pattern, error) {
 			}
 			p, text = append(p, v), rest
 		default:
-			end := 1 + literalLength(text[1:], wildcards, variables)
+			end := len(text)
+			if stop := strings.IndexAny(text[1:], stops); stop >= 0 {
+				end = 1 + stop
+			}
 			p, text = append(p, part{text: text[:end]}), text[end:]
 		}
 	}
 	return p, nil
-}
-
-// literalLength returns how far text goes before something else than a literal
-// may begin.
-func literalLength(text string, wildcards, variables bool) int {
-	stops := ""
-	if wildcards {
-		stops += "*?"
-	}
-	if variables {
-		stops += "$"
-	}
-	if end := strings.IndexAny(text, stops); end >= 0 {
-		return end
-	}
-	return len(text)
 }
 
 // readVariable reads ${key}, ${key, 'fallback'} or one of the escapes ${*}, ${?}

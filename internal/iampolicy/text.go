@@ -17,7 +17,7 @@ func (t Text) IsLiteral() bool { return !t.Wildcard && !t.Variable }
 
 // ReadText reads a pattern. Its errors are [*ParseError].
 func ReadText(text string) (Text, error) {
-	p, err := globPattern(text, true)
+	p, err := compile(text, true, true)
 	if err != nil {
 		return Text{}, err
 	}
@@ -49,6 +49,6 @@ func Escape(text string) string { return escaper.Replace(text) }
 
 // ActionMatches reports whether the pattern of an Action element matches an action.
 func ActionMatches(text, action string) bool {
-	p, err := globPattern(text, false)
+	p, err := compile(text, true, false)
 	return err == nil && p.matchFold(action)
 }

@@ -81,14 +81,3 @@ func TestLacksKey(t *testing.T) {
 		}
 	}
 }
-
-func TestKnowsOperator(t *testing.T) {
-	for name, want := range map[string]bool{
-		"StringEquals": true, "NumericLessThanEqualsIfExists": true, "ForAllValues:StringLike": true, "ForAnyValue:ArnLikeIfExists": true, "Null": true,
-		"NullIfExists": false, "ForAllValues:Null": false, "ForAnyValue:ForAllValues:StringLike": false, "stringequals": false, "StringDiffers": false, "": false,
-	} {
-		if got := iampolicy.KnowsOperator(name); got != want {
-			t.Errorf("%q: got %t", name, got)
-		}
-	}
-}
