@@ -281,6 +281,11 @@ func TestParseErrors(t *testing.T) {
 		{"operator is text", allow(`"Resource":"*","Condition":{"StringEquals":"x"}`), "not a JSON object"},
 		{"condition value", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":null}}`), "statement 1: Condition StringEquals aws:username is neither a text"},
 		{"condition value is an object", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":[{}]}}`), "is neither a text"},
+		{"key given twice in a condition", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":"a","aws:username":"b"}}`), `"aws:username" is given twice`},
+		{"comma at the end", `{"Statement":{"Effect":"Allow","Action":"*","Resource":["*",]}}`, "not JSON"},
+		{"no comma", `{"Statement":{"Effect":"Allow" "Action":"*","Resource":"*"}}`, "not JSON"},
+		{"number for a key", `{1:2}`, "not JSON"},
+		{"deep", `{"Statement":` + strings.Repeat("[", 1_000_000), "brackets"},
 		{"condition variable", allow(`"Resource":"*","Condition":{"StringEquals":{"aws:username":"${"}}`), "not closed"},
 	}
 	for _, test := range tests {
@@ -320,6 +325,10 @@ func FuzzPolicy(f *testing.F) {
 				t.Fatalf("error of type %T", err)
 			}
 			return
+		}
+		plain := strings.TrimPrefix(document, "\ufeff")
+		if !strings.HasPrefix(strings.ToUpper(strings.TrimSpace(plain)), "%7B") && !json.Valid([]byte(plain)) {
+			t.Error("read, and is not JSON")
 		}
 		request := iampolicy.Request{
 			Action:   connect,

@@ -1,10 +1,8 @@
 package iampolicy
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
 	"slices"
@@ -43,119 +41,138 @@ func Parse(text string) (*Document, error) {
 		}
 		text = decoded
 	}
-	elements, err := readObject([]byte(text), "the document", "Version", "Id", "Statement")
+	tree, err := decode(text)
 	if err != nil {
 		return nil, err
 	}
-	document := new(Document)
-	if document.Version, err = readVersion(elements["Version"]); err != nil {
-		return nil, err
+	var r reader
+	elements := r.object(tree, "the document", "Version", "Id", "Statement")
+	document := &Document{Version: r.text(elements, "Version", "Version"), ID: r.text(elements, "Id", "Id")}
+	if _, ok := elements["Version"]; ok && document.Version != Version && document.Version != oldVersion {
+		r.fail("Version %q: write %q", document.Version, Version)
 	}
-	if document.ID, err = readOptional(elements["Id"], "Id"); err != nil {
-		return nil, err
-	}
-	if _, ok := elements["Statement"]; !ok {
-		return nil, problem("no Statement")
-	}
-	statements, err := oneOrMany(elements["Statement"])
-	if err != nil {
-		return nil, err
-	}
-	for i, raw := range statements {
-		name := fmt.Sprintf("statement %d", i+1)
-		s, err := readStatement(raw, name)
-		if err == nil {
-			err = s.compile(name, document.Version == Version)
-		}
-		if err != nil {
-			return nil, err
+	for i, element := range r.list(elements, "Statement", "the document") {
+		s, name := new(Statement), fmt.Sprintf("statement %d", i+1)
+		if r.statement(s, element, name); r.err == nil {
+			r.err = s.compile(name, document.Version == Version)
 		}
 		document.Statement = append(document.Statement, s)
+	}
+	if r.err != nil {
+		return nil, r.err
 	}
 	return document, nil
 }
 
-func readVersion(raw json.RawMessage) (string, error) {
-	version, err := readOptional(raw, "Version")
-	if err == nil && raw != nil && version != Version && version != oldVersion {
-		err = problem("Version %q: write %q", version, Version)
+// reader takes a decoded document apart until the first error, which it keeps.
+type reader struct{ err error }
+
+func (r *reader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = problem(format, args...)
 	}
-	return version, err
 }
 
-func readStatement(raw json.RawMessage, name string) (*Statement, error) {
-	elements, err := readObject(raw, name,
-		"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
-	if err != nil {
-		return nil, err
+func (r *reader) statement(s *Statement, element any, name string) {
+	elements := r.object(element, name, "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+	s.SID = r.text(elements, "Sid", name+": Sid")
+	s.Effect = r.text(elements, "Effect", name+": Effect")
+	if s.Effect == "" {
+		r.fail("%s: no Effect", name)
+	} else if s.Effect != allow && s.Effect != deny {
+		r.fail("%s: Effect %q: write Allow or Deny", name, s.Effect)
 	}
-	s := new(Statement)
-	if s.SID, err = readOptional(elements["Sid"], name+": Sid"); err != nil {
-		return nil, err
-	}
-	if s.Effect, err = readEffect(elements["Effect"], name); err != nil {
-		return nil, err
-	}
-	if s.Action, s.NotAction, err = readEither(elements, name, "Action"); err != nil {
-		return nil, err
-	}
-	if s.Resource, s.NotResource, err = readEither(elements, name, "Resource"); err != nil {
-		return nil, err
-	}
-	if raw, ok := elements["Condition"]; ok {
-		s.Condition, err = readConditions(raw, name+": Condition")
-	}
-	return s, err
-}
-
-func readEffect(raw json.RawMessage, name string) (string, error) {
-	if raw == nil {
-		return "", problem("%s: no Effect", name)
-	}
-	effect, err := readString(raw, name+": Effect")
-	if err == nil && effect != allow && effect != deny {
-		err = problem("%s: Effect %q: write Allow or Deny", name, effect)
-	}
-	return effect, err
-}
-
-// readEither reads an element or its negation, of which a statement has exactly one.
-func readEither(elements map[string]json.RawMessage, name, element string) (plain, not []string, err error) {
-	raw, isPlain := elements[element]
-	rawNot, isNot := elements["Not"+element]
-	switch {
-	case isPlain && isNot:
-		return nil, nil, problem("%s: both %s and Not%s", name, element, element)
-	case isPlain:
-		plain, err = readStrings(raw, name+": "+element, readString)
-	case isNot:
-		not, err = readStrings(rawNot, name+": Not"+element, readString)
-	default:
-		return nil, nil, problem("%s: no %s", name, element)
-	}
-	return plain, not, err
-}
-
-func readConditions(raw json.RawMessage, name string) (map[string]map[string][]string, error) {
-	byOperator, err := readMembers(raw, name)
-	if err != nil {
-		return nil, err
-	}
-	conditions := make(map[string]map[string][]string, len(byOperator))
-	for operator, raw := range byOperator {
-		byKey, err := readMembers(raw, name+" "+operator)
-		if err != nil {
-			return nil, err
-		}
-		conditions[operator] = make(map[string][]string, len(byKey))
-		for key, raw := range byKey {
-			conditions[operator][key], err = readStrings(raw, name+" "+operator+" "+key, readScalar)
-			if err != nil {
-				return nil, err
+	s.Action, s.NotAction = r.either(elements, "Action", name)
+	s.Resource, s.NotResource = r.either(elements, "Resource", name)
+	if condition, ok := elements["Condition"]; ok {
+		s.Condition = make(map[string]map[string][]string)
+		name += ": Condition"
+		operators := r.object(condition, name)
+		for _, operator := range slices.Sorted(maps.Keys(operators)) {
+			s.Condition[operator] = make(map[string][]string)
+			name := name + " " + operator
+			keys := r.object(operators[operator], name)
+			for _, key := range slices.Sorted(maps.Keys(keys)) {
+				s.Condition[operator][key] = r.texts(keys, key, name, true)
 			}
 		}
 	}
-	return conditions, nil
+}
+
+// either reads an element or its negation, of which a statement has exactly one.
+func (r *reader) either(elements map[string]any, element, name string) (plain, not []string) {
+	_, isPlain := elements[element]
+	_, isNot := elements["Not"+element]
+	switch {
+	case isPlain && isNot:
+		r.fail("%s: both %s and Not%s", name, element, element)
+	case isNot:
+		return nil, r.texts(elements, "Not"+element, name+":", false)
+	case isPlain:
+		return r.texts(elements, element, name+":", false), nil
+	}
+	r.fail("%s: no %s", name, element)
+	return nil, nil
+}
+
+// object takes an object that may have the given keys, or any. Unlike encoding/json it takes no
+// other spelling of a key.
+func (r *reader) object(value any, name string, allowed ...string) map[string]any {
+	members, ok := value.(map[string]any)
+	if !ok {
+		r.fail("%s is not a JSON object", name)
+	}
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		if allowed != nil && !slices.Contains(allowed, key) {
+			r.fail("%s: unknown element %q", name, key)
+		}
+	}
+	return members
+}
+
+// list returns the elements of a list, or the one value.
+func (r *reader) list(members map[string]any, key, name string) []any {
+	value, ok := members[key]
+	list, isList := value.([]any)
+	switch {
+	case !ok:
+		r.fail("%s: no %s", name, key)
+		return nil
+	case !isList:
+		return []any{value}
+	case len(list) == 0:
+		r.fail("%s %s: an empty list", name, key)
+	}
+	return list
+}
+
+// texts reads a set of texts, or one text. The values of a condition may be numbers and
+// booleans too.
+func (r *reader) texts(members map[string]any, key, name string, scalars bool) (texts []string) {
+	for _, value := range r.list(members, key, name) {
+		text, ok := value.(string)
+		switch value.(type) {
+		case json.Number, bool:
+			text, ok = fmt.Sprint(value), scalars
+		}
+		if !ok && scalars {
+			r.fail("%s %s is neither a text, a number, true nor false", name, key)
+		} else if !ok {
+			r.fail("%s %s is not a string", name, key)
+		}
+		texts = append(texts, text)
+	}
+	return sortedSet(texts)
+}
+
+// text reads an element that may be left out.
+func (r *reader) text(members map[string]any, key, name string) string {
+	value, ok := members[key]
+	text, isText := value.(string)
+	if ok && !isText {
+		r.fail("%s is not a string", name)
+	}
+	return text
 }
 
 // compile reads the patterns of the statement. Variables are allowed in Resource and Condition
@@ -221,111 +238,4 @@ func checkResource(p pattern) error {
 		return problem("a resource is * or an ARN, arn:partition:service:region:account:resource")
 	}
 	return nil
-}
-
-// readObject reads a JSON object that may have the given keys, each once. Unlike
-// encoding/json it takes no other spelling of a key.
-func readObject(raw []byte, name string, allowed ...string) (map[string]json.RawMessage, error) {
-	elements, err := readMembers(raw, name)
-	if err != nil {
-		return nil, err
-	}
-	for key := range elements {
-		if !slices.Contains(allowed, key) {
-			return nil, problem("%s: unknown element %q", name, key)
-		}
-	}
-	return elements, nil
-}
-
-func readMembers(raw []byte, name string) (map[string]json.RawMessage, error) {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, problem("%s is empty", name)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	start, err := decoder.Token()
-	if err != nil {
-		return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-	}
-	if start != json.Delim('{') {
-		return nil, problem("%s is not a JSON object", name)
-	}
-	members := make(map[string]json.RawMessage)
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-		}
-		if _, ok := members[key.(string)]; ok {
-			return nil, problem("%s: %q is given twice", name, key)
-		}
-		members[key.(string)] = value
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, problem("%s: text after the JSON object", name)
-	}
-	return members, nil
-}
-
-// oneOrMany returns the elements of a JSON array, or the one value.
-func oneOrMany(raw json.RawMessage) ([]json.RawMessage, error) {
-	if !bytes.HasPrefix(raw, []byte("[")) {
-		return []json.RawMessage{raw}, nil
-	}
-	var many []json.RawMessage
-	if err := json.Unmarshal(raw, &many); err != nil {
-		return nil, &ParseError{Problem: "not a JSON array", Err: err}
-	}
-	if len(many) == 0 {
-		return nil, problem("an empty list")
-	}
-	return many, nil
-}
-
-// readStrings reads a set of texts, or one text.
-func readStrings(raw json.RawMessage, name string, read func(json.RawMessage, string) (string, error)) ([]string, error) {
-	values, err := oneOrMany(raw)
-	if err != nil {
-		return nil, problem("%s: %s", name, err)
-	}
-	texts := make([]string, len(values))
-	for i, value := range values {
-		if texts[i], err = read(value, name); err != nil {
-			return nil, err
-		}
-	}
-	return sortedSet(texts), nil
-}
-
-func readOptional(raw json.RawMessage, name string) (string, error) {
-	if raw == nil {
-		return "", nil
-	}
-	return readString(raw, name)
-}
-
-func readString(raw json.RawMessage, name string) (string, error) {
-	var text *string
-	if err := json.Unmarshal(raw, &text); err != nil || text == nil {
-		return "", problem("%s is not a string", name)
-	}
-	return *text, nil
-}
-
-// readScalar reads the value of a condition, which may be a number or a boolean too.
-func readScalar(raw json.RawMessage, name string) (string, error) {
-	switch raw[0] {
-	case '"':
-		return readString(raw, name)
-	case '{', '[', 'n':
-		return "", problem("%s is neither a text, a number, true nor false", name)
-	}
-	return string(raw), nil
 }
