@@ -214,6 +214,9 @@ func TestAllowsAgreesWithServers(t *testing.T) {
 	for _, user := range users {
 		documents = append(documents, mustPolicy(t, mustUser(t, database(nil), user)).JSON())
 	}
+	for _, condition := range denials {
+		documents = append(documents, denying(condition))
+	}
 	allowed := 0
 	for _, document := range documents {
 		policy := mustParse(t, document)
