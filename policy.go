@@ -1,10 +1,7 @@
 package rdsiam
 
 import (
-	"encoding/json"
 	"fmt"
-	"maps"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,20 +9,13 @@ import (
 	"github.com/rdsiam/rdsiam/internal/iampolicy"
 )
 
-const (
-	connectAction = service + ":connect"
-
-	// policyVersion is the only version of the policy language with variables, which
-	// escaped user names need.
-	policyVersion = "2012-10-17"
-)
+const connectAction = service + ":connect"
 
 // Policy is an identity-based IAM policy: what the IAM user or role it is attached
 // to may do. A Policy never changes and is safe for concurrent use. The zero Policy
 // allows nothing and is no document; [NewPolicy] and [ParsePolicy] make others.
 type Policy struct {
-	document policyDocument
-	rules    []*iampolicy.Policy // for Allows: the document, read
+	document *iampolicy.Document // nil for the zero Policy
 }
 
 // NewPolicy returns the policy that allows logging in as these users and nothing
@@ -53,22 +43,15 @@ func NewPolicy(users ...UserARN) (*Policy, error) {
 		}
 		resources[i] = user.String()
 	}
-	return newPolicy(allowConnect(resources))
+	return allowConnect(resources)
 }
 
-func allowConnect(resources []string) policyDocument {
-	slices.Sort(resources)
-	return policyDocument{Version: policyVersion, Statement: []policyStatement{
-		{Effect: "Allow", Action: actionList{connectAction}, Resource: slices.Compact(resources)},
-	}}
-}
-
-func newPolicy(document policyDocument) (*Policy, error) {
-	rules, err := iampolicy.Parse(string(document.compact()))
+func allowConnect(resources []string) (*Policy, error) {
+	document, err := iampolicy.Allow(connectAction, resources)
 	if err != nil {
-		return nil, err
+		return nil, policyError(err.Error())
 	}
-	return &Policy{document, []*iampolicy.Policy{rules}}, nil
+	return &Policy{document}, nil
 }
 
 // ParsePolicy reads a policy document as people have it: written by hand, or
@@ -78,22 +61,11 @@ func newPolicy(document policyDocument) (*Policy, error) {
 // trust policy of a role, is a [*ConfigError]. What is one and still not what its
 // author meant, [Policy.Lint] finds.
 func ParsePolicy(text string) (*Policy, error) {
-	if trimmed := strings.TrimSpace(text); strings.HasPrefix(strings.ToUpper(trimmed), "%7B") {
-		decoded, err := url.PathUnescape(trimmed)
-		if err != nil {
-			return nil, policyError("the percent-encoding is damaged: " + err.Error())
-		}
-		text = decoded
-	}
-	if _, err := iampolicy.Parse(text); err != nil {
-		return nil, policyError(strings.TrimPrefix(err.Error(), "IAM policy: "))
-	}
-	// What iampolicy.Parse took has every element once, spelled exactly.
-	var document policyDocument
-	if err := json.Unmarshal([]byte(text), &document); err != nil {
+	document, err := iampolicy.Parse(text)
+	if err != nil {
 		return nil, policyError(err.Error())
 	}
-	return newPolicy(document)
+	return &Policy{document}, nil
 }
 
 func policyError(problem string) *ConfigError {
@@ -103,24 +75,26 @@ func policyError(problem string) *ConfigError {
 // JSON returns the policy as indented JSON text that ends with a line feed. The same
 // policy always gives the same text.
 func (p *Policy) JSON() string {
-	if p.document.Statement == nil {
+	if p.document == nil {
 		return ""
 	}
-	return string(p.document.indented())
+	return string(p.document.Indented())
 }
 
-// Allows reports whether an identity that has this policy and no other may log in as
-// user. Deny statements and conditions count. Policy variables have no value here,
-// so what depends on one is not allowed; neither is a pattern, which names nobody.
-// IAM may still decide otherwise because of permission boundaries and service control
+// Allows reports whether every identity that has this policy and no other may log in as
+// user. Nothing is known of the identity here, so a statement that depends on it, by
+// a condition or a policy variable, does not allow the login if it is an Allow, and
+// refuses it if it is a Deny. A pattern is not allowed, since it names nobody. IAM
+// may still decide otherwise because of permission boundaries and service control
 // policies.
 func (p *Policy) Allows(user UserARN) bool {
 	name, ok := user.User()
-	if !ok {
+	if !ok || p.document == nil {
 		return false
 	}
-	request := iampolicy.Request{Action: connectAction, Resource: user.spelled(name)}
-	return iampolicy.Evaluate(p.rules, request).Allowed
+	request := iampolicy.Request{Action: connectAction, Resource: user.spelled(name),
+		Context: map[string]string{"aws:RequestedRegion": user.resource.Region}}
+	return iampolicy.Evaluate([]*iampolicy.Document{p.document}, request).Allowed
 }
 
 // Terraform returns the policy as a data source "aws_iam_policy_document" of
@@ -134,12 +108,12 @@ func (p *Policy) Terraform(name string) (string, error) {
 			"not an identifier of Terraform: letters, digits, _ and -, with a letter or _ first",
 			"correct it")
 	}
-	if p.document.Statement == nil {
+	if p.document == nil {
 		return "", configError("policy-zero", "policy", "",
 			"the zero Policy is no document",
 			"make it with NewPolicy")
 	}
-	if strings.Contains(string(p.document.compact()), "&{") {
+	if strings.Contains(string(p.document.Compact()), "&{") {
 		return "", configError("terraform-escape", "policy", "",
 			"has the characters &{, which Terraform's AWS provider turns into ${",
 			"use the JSON text")
@@ -160,7 +134,7 @@ func (p *Policy) Terraform(name string) (string, error) {
 	return b.String(), nil
 }
 
-func writeStatement(b *strings.Builder, s policyStatement) {
+func writeStatement(b *strings.Builder, s *iampolicy.Statement) {
 	const indent = "    "
 	writeAttributes(b, indent, [][2]string{
 		{"sid", quoteNonEmpty(s.SID)},
@@ -170,16 +144,14 @@ func writeStatement(b *strings.Builder, s policyStatement) {
 	})
 	writeList(b, indent, "resources", s.Resource)
 	writeList(b, indent, "not_resources", s.NotResource)
-	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
-		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
-			b.WriteString("\n" + indent + "condition {\n")
-			writeAttributes(b, indent+"  ", [][2]string{
-				{"test", quoteHCL(operator)},
-				{"variable", quoteHCL(key)},
-				{"values", quoteList(s.Condition[operator][key])},
-			})
-			b.WriteString(indent + "}\n")
-		}
+	for _, c := range s.Conditions() {
+		b.WriteString("\n" + indent + "condition {\n")
+		writeAttributes(b, indent+"  ", [][2]string{
+			{"test", quoteHCL(c.Operator)},
+			{"variable", quoteHCL(c.Key)},
+			{"values", quoteList(c.Values)},
+		})
+		b.WriteString(indent + "}\n")
 	}
 }
 

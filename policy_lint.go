@@ -1,7 +1,6 @@
 package rdsiam
 
 import (
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -56,19 +55,31 @@ func (f Finding) String() string {
 	return strings.TrimSuffix(text, " ") + ": " + f.Problem + "; " + f.Fix
 }
 
-// Lint looks for the mistakes that are made in policies for database logins. It
-// looks only at what allows or means to allow rds-db:connect; other statements and
-// those that deny are left alone. No findings means that it knows of nothing wrong,
-// not that somebody may log in: see [Policy.Allows].
+// Lint looks for the mistakes that are made in policies for database logins: in what
+// allows or means to allow rds-db:connect, and in what denies every login. Other
+// statements are left alone. No findings means that it knows of nothing wrong, not
+// that somebody may log in: see [Policy.Allows].
 func (p *Policy) Lint() []Finding {
+	if p.document == nil {
+		return nil
+	}
 	var l linter
+	l.lintSIDs(p.document.Statement)
+	about := slices.DeleteFunc(slices.Clone(p.document.Statement), func(s *iampolicy.Statement) bool { return !isAboutConnect(s) })
 	for i, s := range p.document.Statement {
-		if s.Effect == "Allow" && s.isAboutConnect() {
-			l.path = s.path(i)
+		l.path = pathOf(s, i)
+		switch {
+		case !slices.Contains(about, s):
+		case s.Effect == "Allow":
 			l.lintStatement(s)
+		default:
+			l.lintDeny(s, loginsOf(about))
 		}
 	}
-	if l.path != "" {
+	if len(about) == 0 {
+		l.add(SeverityError, "no-login", "", actionsOf(p.document.Statement),
+			"no statement is about rds-db:connect, so the policy allows no login", "see whether it is the right policy")
+	} else {
 		l.lintDocument(p)
 	}
 	return l.findings
@@ -93,13 +104,13 @@ func (l *linter) fail(code, element, value, problem, fix string) {
 }
 
 func (l *linter) lintDocument(p *Policy) {
-	if version := p.document.Version; version != policyVersion {
+	if version := p.document.Version; version != iampolicy.Version {
 		severity := SeverityWarning
-		if strings.Contains(string(p.document.compact()), "${") {
+		if strings.Contains(string(p.document.Compact()), "${") {
 			severity = SeverityError
 		}
 		l.add(severity, "version", "Version", version,
-			"the old policy language has no variables: ${aws:username} and the escape ${*} are plain text in it", "write "+policyVersion)
+			"the old policy language has no variables: ${aws:username} and the escape ${*} are plain text in it", "write "+iampolicy.Version)
 	}
 	size := strconv.Itoa(p.Size()) + " characters"
 	switch {
@@ -110,21 +121,83 @@ func (l *linter) lintDocument(p *Policy) {
 	}
 }
 
-func (l *linter) lintStatement(s policyStatement) {
+// lintSIDs looks for what IAM refuses a policy for.
+func (l *linter) lintSIDs(statements []*iampolicy.Statement) {
+	seen := make(map[string]bool)
+	for i, s := range statements {
+		l.path = "Statement[" + strconv.Itoa(i) + "]"
+		switch {
+		case s.SID == "":
+		case !consistsOf(s.SID, alphanumeric):
+			l.fail("sid", "Sid", s.SID, "has a character other than letters and digits, so IAM refuses the policy", "leave the character out")
+		case seen[s.SID]:
+			l.fail("sid", "Sid", s.SID, "is the Sid of another statement too, so IAM refuses the policy", "give each statement a Sid of its own, or none")
+		}
+		seen[s.SID] = true
+	}
+}
+
+// everyLogin stands for the users of every database.
+const everyLogin = "arn:aws:" + service + ":*:*:" + dbuser + ":*/*"
+
+// loginsOf returns the resources that statements mean to allow logins to.
+func loginsOf(statements []*iampolicy.Statement) (logins []string) {
+	for _, s := range statements {
+		switch {
+		case s.Effect != "Allow":
+		case s.NotResource != nil || slices.Contains(s.Resource, "*"):
+			logins = append(logins, everyLogin)
+		default:
+			logins = append(logins, slices.DeleteFunc(slices.Clone(s.Resource), func(r string) bool { return !namesUsers(r) })...)
+		}
+	}
+	return logins
+}
+
+// lintDeny looks for a statement that refuses every login, whoever asks. A pattern that covers
+// another one matches its text.
+func (l *linter) lintDeny(s *iampolicy.Statement, allowed []string) {
+	denies := func(resource string) bool {
+		return s.Matches(iampolicy.Request{Action: connectAction, Resource: resource}) == iampolicy.Yes
+	}
+	if slices.ContainsFunc(s.NotResource, namesUsers) {
+		return // it spares some
+	}
+	const fix = "take rds-db:connect out of it by NotAction, or deny by a key of the principal such as aws:PrincipalTag/team"
+	switch {
+	case len(allowed) > 0 && !slices.ContainsFunc(allowed, func(login string) bool { return !denies(login) }):
+		l.fail("deny-all", "Effect", s.Effect, "denies every login that the policy allows, whoever asks", fix)
+	case len(allowed) == 0 && denies(everyLogin):
+		l.warn("deny-all", "Effect", s.Effect, "denies every login, whoever asks", fix)
+	}
+}
+
+// actionsOf lists the actions of statements.
+func actionsOf(statements []*iampolicy.Statement) string {
+	var actions []string
+	for _, s := range statements {
+		actions = slices.Concat(actions, s.Action, s.NotAction)
+	}
+	return strings.Join(actions, ", ")
+}
+
+func (l *linter) lintStatement(s *iampolicy.Statement) {
 	l.lintActions(s)
 	if s.NotResource != nil {
 		l.warn("not-resource", "NotResource", strings.Join(s.NotResource, ", "),
 			"allows every database user but these, future ones too", "list the users that are allowed in Resource")
 	}
 	for _, resource := range s.Resource {
-		if s.isOnlyConnect() || resource == "*" || namesUsers(resource) {
+		if isOnlyConnect(s) || resource == "*" || namesUsers(resource) {
 			l.lintResource(resource)
 		}
 	}
-	l.lintConditions(s)
+	for _, c := range s.Conditions() {
+		l.lintCondition(c)
+	}
 }
 
-func (l *linter) lintActions(s policyStatement) {
+func (l *linter) lintActions(s *iampolicy.Statement) {
 	misspelled := false
 	for _, action := range s.Action {
 		switch {
@@ -136,50 +209,49 @@ func (l *linter) lintActions(s policyStatement) {
 		}
 	}
 	switch {
-	case s.allowsConnect() && s.NotAction != nil:
+	case allowsConnect(s) && s.NotAction != nil:
 		l.warn("not-action", "NotAction", strings.Join(s.NotAction, ", "),
 			"allows every action but these, rds-db:connect among them", "write Action with rds-db:connect")
-	case !s.allowsConnect() && !misspelled:
+	case !allowsConnect(s) && !misspelled:
 		l.fail("wrong-action", "Action", strings.Join(s.Action, ", "),
 			"the resources are database users, but no action lets anybody log in", "write rds-db:connect")
 	}
 }
 
-func (l *linter) lintConditions(s policyStatement) {
-	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
-		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
-			l.lintCondition(operator, key)
-		}
-	}
-}
-
-func (l *linter) lintCondition(operator, key string) {
+func (l *linter) lintCondition(c iampolicy.Condition) {
 	const fix = "leave it out; use a key of the principal such as aws:PrincipalTag/team, and security groups against addresses"
-	element := "Condition." + operator
+	element, key := "Condition."+c.Operator, c.Key
 	switch {
-	case iampolicy.RefusesKey(key):
-		l.fail("condition", element, key, "logins to databases do not have this key, so the condition does not do what it says", fix)
+	case !c.KnowsOperator():
+		l.fail("condition", element, key, "IAM has no such operator and refuses the policy", "correct the operator, such as StringEquals or StringLike")
+	case iampolicy.LacksKey(key) && c.AtLogin() == iampolicy.Yes:
+		l.warn("condition", element, key, "logins to databases do not have this key, so the condition always holds and restricts nothing", fix)
+	case iampolicy.LacksKey(key) && c.AtLogin() == iampolicy.No:
+		l.fail("condition", element, key, "logins to databases do not have this key, so the condition never holds", fix)
 	case !iampolicy.KnowsKey(key):
-		l.warn("condition", element, key, "AWS does not say whether logins to databases have this key; Allows takes it that they do not", fix)
-	case !iampolicy.KnowsOperator(operator):
-		l.warn("condition", element, key, "Allows does not know this operator, and takes it that the condition never holds", "use StringEquals, StringLike, ArnLike, their negations, or Null")
+		l.warn("condition", element, key, "AWS does not say for certain that logins to databases have this key", "try it in your account; certain are keys of the principal such as aws:PrincipalTag/team")
 	}
 }
 
-// path names the statement with index i.
-func (s policyStatement) path(i int) string {
+// pathOf names the statement with index i.
+func pathOf(s *iampolicy.Statement, i int) string {
 	if s.SID != "" {
 		return "Statement[" + s.SID + "]"
 	}
 	return "Statement[" + strconv.Itoa(i) + "]"
 }
 
-// isAboutConnect reports whether the statement allows logins or was meant to.
-func (s policyStatement) isAboutConnect() bool {
-	return s.allowsConnect() || slices.ContainsFunc(s.Action, isMisspelled) || slices.ContainsFunc(s.Resource, namesUsers)
+// isAboutConnect reports whether the statement allows or denies logins or was meant to.
+func isAboutConnect(s *iampolicy.Statement) bool {
+	if slices.ContainsFunc(s.Action, isMisspelled) || slices.ContainsFunc(s.Resource, namesUsers) {
+		return true
+	}
+	return allowsConnect(s) && (s.NotResource != nil || isOnlyConnect(s) || slices.ContainsFunc(s.Resource, func(resource string) bool {
+		return resource == "*" || endsInWildcard(cutARN(resource))
+	}))
 }
 
-func (s policyStatement) allowsConnect() bool {
+func allowsConnect(s *iampolicy.Statement) bool {
 	if s.NotAction != nil {
 		return !slices.ContainsFunc(s.NotAction, isConnect)
 	}
@@ -188,7 +260,7 @@ func (s policyStatement) allowsConnect() bool {
 
 // isOnlyConnect reports whether all resources of the statement should be database
 // users.
-func (s policyStatement) isOnlyConnect() bool {
+func isOnlyConnect(s *iampolicy.Statement) bool {
 	return s.Action != nil && !slices.ContainsFunc(s.Action, func(action string) bool {
 		return !strings.EqualFold(action, connectAction) && !isMisspelled(action)
 	})
@@ -249,10 +321,14 @@ func (l *linter) lintShape(text string, problem *ConfigError) {
 
 // endsInWildcard reports ARNs that are cut short before the user by a wildcard.
 func endsInWildcard(parts []string) bool {
-	if len(parts) != arnParts || parts[2] != service && !hasWildcard(parts[2]) {
+	if len(parts) <= 3 || parts[2] != service && !hasWildcard(parts[2]) {
 		return false
 	}
-	beginning, ok := strings.CutSuffix(parts[5], "*")
+	last := parts[len(parts)-1]
+	if len(parts) < arnParts {
+		return strings.HasSuffix(last, "*")
+	}
+	beginning, ok := strings.CutSuffix(last, "*")
 	return ok && (strings.HasPrefix(dbuser+":", beginning) || strings.HasPrefix(beginning, dbuser+":"))
 }
 
@@ -329,9 +405,15 @@ func (l *linter) lintVariables(code, text, part string) {
 		return // reported where the part is looked at
 	}
 	for _, key := range read.Undefined {
-		if !iampolicy.KnowsKey(key) {
+		switch {
+		case strings.EqualFold(key, "aws:userid"):
+			l.warn(code, resourceElement, text, "aws:userid is an id that AWS gave, such as AROA…:session for a role, and no name of a database user", "use aws:username or aws:PrincipalTag/…")
+		case iampolicy.LacksKey(key):
 			l.fail(code, resourceElement, text, "logins to databases do not have the variable "+key+", so it matches no user",
 				"use aws:username or aws:PrincipalTag/…, or fill the template in")
+		case !iampolicy.KnowsKey(key):
+			l.warn(code, resourceElement, text, "AWS does not say for certain that logins to databases have the variable "+key,
+				"try it in your account; certain are aws:username and aws:PrincipalTag/…")
 		}
 	}
 }

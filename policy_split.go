@@ -3,10 +3,13 @@ package rdsiam
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"sort"
 	"strconv"
 	"strings"
+
+	"github.com/rdsiam/rdsiam/internal/iampolicy"
 )
 
 // PolicyLimit is how many characters IAM allows for a policy, depending on where it
@@ -28,10 +31,21 @@ const (
 // between the elements is free. Letters outside ASCII count as two, which is what
 // they take at most.
 func (p *Policy) Size() int {
-	if p.document.Statement == nil {
+	if p.document == nil {
 		return 0
 	}
-	return len(p.document.compact())
+	return len(p.document.Compact())
+}
+
+// PolicyPart is one of the policies that [Policy.Split] makes of another.
+type PolicyPart struct {
+	*Policy
+
+	// Key names the part for good, in small letters and digits: a part keeps it when
+	// its users change and when other parts are divided. The two parts that take the
+	// place of a divided one have new keys. "" is the key of a policy that was not
+	// divided.
+	Key string
 }
 
 // Split divides a policy that is too large for one document into several that
@@ -46,9 +60,9 @@ func (p *Policy) Size() int {
 // The error is a [*ConfigError]: limit is for inline policies, where dividing would
 // not help since the limit is for all of them together, or the policy has
 // statements of other kinds than those of [NewPolicy].
-func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
+func (p *Policy) Split(limit PolicyLimit) ([]PolicyPart, error) {
 	if p.Size() <= int(limit) {
-		return []*Policy{p}, nil
+		return []PolicyPart{{Policy: p}}, nil
 	}
 	if limit != ManagedPolicyLimit {
 		return nil, configError("policy-inline-too-long", "policy", strconv.Itoa(p.Size())+" characters",
@@ -59,33 +73,38 @@ func (p *Policy) Split(limit PolicyLimit) ([]*Policy, error) {
 	if problem != nil {
 		return nil, problem
 	}
-	around := len(allowConnect([]string{""}).compact()) - len(`""`) // what is not a resource
-	var parts []*Policy
-	for _, part := range divide(keyResources(resources), 0, int(limit)-around) {
-		policy, err := newPolicy(allowConnect(part))
-		if err != nil {
-			return nil, err
-		}
-		if policy.Size() > int(limit) {
-			return nil, configError("policy-resource-too-long", "policy", strconv.Itoa(policy.Size())+" characters",
+	empty, err := allowConnect([]string{"*"})
+	if err != nil {
+		return nil, err
+	}
+	around := empty.Size() - len(`"*"`) // what is not a resource
+	var parts []PolicyPart
+	err = divide(keyResources(resources), 0, int(limit)-around, func(key string, resources []string) error {
+		part, err := allowConnect(resources)
+		if err == nil && part.Size() > int(limit) {
+			err = configError("policy-resource-too-long", "policy", strconv.Itoa(part.Size())+" characters",
 				"one resource alone is too long for a policy",
 				"see whether it is the ARN of a database user")
 		}
-		parts = append(parts, policy)
+		parts = append(parts, PolicyPart{part, key})
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	return parts, nil
 }
 
 // divisible returns the resources of a policy that only allows to connect to them.
 func (p *Policy) divisible() (resources []string, problem *ConfigError) {
-	if p.document.Version != policyVersion {
+	if p.document.Version != iampolicy.Version {
 		return nil, configError("policy-version", "policy", p.document.Version,
 			"of an old version of the policy language, in which ${*} means something else than in the parts",
-			"write Version "+policyVersion+" and see what Lint says")
+			"write Version "+iampolicy.Version+" and see what Lint says")
 	}
 	for i, s := range p.document.Statement {
-		if s.Effect != "Allow" || !slices.Equal(s.Action, actionList{connectAction}) || s.Resource == nil || s.Condition != nil {
-			return nil, configError("policy-indivisible", "policy", s.path(i),
+		if s.Effect != "Allow" || !slices.Equal(s.Action, []string{connectAction}) || s.Resource == nil || s.Condition != nil {
+			return nil, configError("policy-indivisible", "policy", pathOf(s, i),
 				"cannot be divided: more than an Allow of rds-db:connect on resources",
 				"put it into a policy of its own")
 		}
@@ -107,7 +126,7 @@ func keyResources(texts []string) []keyedResource {
 	keyed := make([]keyedResource, len(texts))
 	for i, text := range texts {
 		database, _, _ := strings.Cut(text, "/")
-		keyed[i] = keyedResource{text, [2]uint64{hashOf(database), hashOf(text)}, len(encodeJSON(text)) + len(",")}
+		keyed[i] = keyedResource{text, [2]uint64{hashOf(database), hashOf(text)}, len(iampolicy.Encode(text)) + len(",")}
 	}
 	slices.SortFunc(keyed, func(a, b keyedResource) int { return slices.Compare(a.key[:], b.key[:]) })
 	return keyed
@@ -125,8 +144,9 @@ func (r keyedResource) hasBit(bit int) bool { return r.key[bit/64]>>(63-bit%64)&
 
 // divide cuts resources, which are in the order of their keys, in two by one bit of
 // the keys after the other, until each part fits into room. Since a part is cut
-// only if it is too large, the others do not matter to it.
-func divide(resources []keyedResource, bit, room int) [][]string {
+// only if it is too large, the others do not matter to it. It gives each part and its
+// resources to add.
+func divide(resources []keyedResource, bit, room int, add func(key string, resources []string) error) error {
 	if len(resources) == 0 {
 		return nil
 	}
@@ -137,8 +157,28 @@ func divide(resources []keyedResource, bit, room int) [][]string {
 		size += r.size
 	}
 	if size <= room || bit == keyBits {
-		return [][]string{part}
+		return add(resources[0].beginning(bit), part)
 	}
 	half := sort.Search(len(resources), func(i int) bool { return resources[i].hasBit(bit) })
-	return append(divide(resources[:half], bit+1, room), divide(resources[half:], bit+1, room)...)
+	if err := divide(resources[:half], bit+1, room, add); err != nil {
+		return err
+	}
+	return divide(resources[half:], bit+1, room, add)
+}
+
+// beginning spells the first bits of the key: a hexadecimal digit for each four, and one of the
+// letters from g to t for one, two or three that are left.
+func (r keyedResource) beginning(bits int) string {
+	digits := fmt.Sprintf("%016x%016x", r.key[0], r.key[1])[:bits/4]
+	left := 1
+	for bit := bits - bits%4; bit < bits; bit++ {
+		left *= 2
+		if r.hasBit(bit) {
+			left++
+		}
+	}
+	if left == 1 {
+		return digits
+	}
+	return digits + string(rune('g'+left-2))
 }

@@ -3,7 +3,9 @@ package rdsiam_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +33,7 @@ func manyUsers(t testing.TB, databases, n int) []rdsiam.UserARN {
 	return users
 }
 
-func split(t testing.TB, users []rdsiam.UserARN) []*rdsiam.Policy {
+func split(t testing.TB, users []rdsiam.UserARN) []rdsiam.PolicyPart {
 	t.Helper()
 	parts, err := mustPolicy(t, users...).Split(rdsiam.ManagedPolicyLimit)
 	if err != nil {
@@ -74,14 +76,14 @@ func TestSizeIsThatOfTheText(t *testing.T) {
 func TestSplitOfWhatFits(t *testing.T) {
 	policy := mustPolicy(t, manyUsers(t, 8, 64)...)
 	for _, limit := range []rdsiam.PolicyLimit{rdsiam.ManagedPolicyLimit, rdsiam.InlineRoleLimit} {
-		if parts, err := policy.Split(limit); err != nil || len(parts) != 1 || parts[0] != policy {
+		if parts, err := policy.Split(limit); err != nil || len(parts) != 1 || parts[0] != (rdsiam.PolicyPart{Policy: policy}) {
 			t.Errorf("limit %d: %d parts, %v", limit, len(parts), err)
 		}
 	}
 	users := manyUsers(t, 1, 63)
 	room := int(rdsiam.ManagedPolicyLimit) - mustPolicy(t, append(users, mustUser(t, users[0].Resource(), "x"))...).Size()
 	full := mustPolicy(t, append(users, mustUser(t, users[0].Resource(), strings.Repeat("x", 1+room)))...)
-	if parts, err := full.Split(rdsiam.ManagedPolicyLimit); err != nil || full.Size() != int(rdsiam.ManagedPolicyLimit) || len(parts) != 1 || parts[0] != full {
+	if parts, err := full.Split(rdsiam.ManagedPolicyLimit); err != nil || full.Size() != int(rdsiam.ManagedPolicyLimit) || len(parts) != 1 || parts[0] != (rdsiam.PolicyPart{Policy: full}) {
 		t.Errorf("a policy of size %d became %d, %v", full.Size(), len(parts), err)
 	}
 	// Users who are in two statements count once.
@@ -115,7 +117,7 @@ func TestSplit(t *testing.T) {
 				if part.Size() > int(rdsiam.ManagedPolicyLimit) {
 					t.Errorf("part %d has size %d", i, part.Size())
 				}
-				for _, resource := range resourcesOf(t, part) {
+				for _, resource := range resourcesOf(t, part.Policy) {
 					together = append(together, resource)
 					id, _, _ := strings.Cut(resource, "/")
 					if homes[id] == nil {
@@ -147,23 +149,40 @@ func TestSplitIsStable(t *testing.T) {
 	users := manyUsers(t, 7, 490)
 	random := rand.New(rand.NewPCG(1, 2))
 	random.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
-	sizes := func(parts []*rdsiam.Policy) map[string]int {
+	keys := make(map[string]string) // by document
+	sizes := func(parts []rdsiam.PolicyPart) map[string]int {
 		sizes := make(map[string]int)
+		clear(keys)
 		for _, part := range parts {
 			sizes[part.JSON()] = part.Size()
+			keys[part.JSON()] = part.Key
 		}
 		return sizes
 	}
 	divided := 0
 	before := sizes(split(t, users[:420]))
 	for n := 421; n <= len(users); n++ {
+		old := maps.Clone(keys)
 		after := sizes(split(t, users[:n]))
 		gone, added := missing(before, after), missing(after, before)
 		if len(gone) != 1 || len(added) == 0 {
 			t.Fatalf("user %d: %d documents are gone, %d are new", n, len(gone), len(added))
 		}
+		for document := range after {
+			if key, ok := old[document]; ok && keys[document] != key {
+				t.Errorf("user %d: the part %s is called %s now", n, key, keys[document])
+			}
+		}
+		if len(added) == 1 && keys[added[0]] != old[gone[0]] {
+			t.Errorf("user %d: the part %s is called %s with one user more", n, old[gone[0]], keys[added[0]])
+		}
 		if len(added) > 1 {
 			divided++
+			for _, part := range added {
+				if slices.Contains(slices.Collect(maps.Values(old)), keys[part]) {
+					t.Errorf("user %d: half of a part has the key %s that was there", n, keys[part])
+				}
+			}
 			if grown := before[gone[0]] + len(`,""`) + len(users[n-1].String()); grown <= int(rdsiam.ManagedPolicyLimit) {
 				t.Errorf("user %d: a document was divided that would have had size %d", n, grown)
 			}
@@ -172,6 +191,20 @@ func TestSplitIsStable(t *testing.T) {
 	}
 	if divided == 0 || divided > 10 {
 		t.Errorf("%d of 70 users divided a document", divided)
+	}
+}
+
+// Keys are different, short, and of letters and digits.
+func TestSplitKeys(t *testing.T) {
+	for _, databases := range []int{1, 3, 100, 2000} {
+		seen := make(map[string]bool)
+		for _, part := range split(t, manyUsers(t, databases, 2000)) {
+			if seen[part.Key] || !regexp.MustCompile(`^[0-9a-t]{1,24}$`).MatchString(part.Key) {
+				t.Errorf("%d databases: the key is %q, given before: %t", databases, part.Key, seen[part.Key])
+			}
+			seen[part.Key] = true
+		}
+		t.Logf("%d databases: %s", databases, slices.Sorted(maps.Keys(seen))[:2])
 	}
 }
 

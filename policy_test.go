@@ -214,6 +214,9 @@ func TestAllowsAgreesWithServers(t *testing.T) {
 	for _, user := range users {
 		documents = append(documents, mustPolicy(t, mustUser(t, database(nil), user)).JSON())
 	}
+	for _, condition := range denials {
+		documents = append(documents, denying(condition))
+	}
 	allowed := 0
 	for _, document := range documents {
 		policy := mustParse(t, document)
@@ -293,7 +296,7 @@ func FuzzParsePolicy(f *testing.F) {
 		}
 		if asWritten, err := iampolicy.Parse(text); err == nil {
 			request := iampolicy.Request{Action: "rds-db:connect", Resource: app.String()}
-			if want := iampolicy.Evaluate([]*iampolicy.Policy{asWritten}, request).Allowed; policy.Allows(app) != want {
+			if want := iampolicy.Evaluate([]*iampolicy.Document{asWritten}, request).Allowed; policy.Allows(app) != want {
 				t.Fatalf("%s\nallows %t, but as\n%s\nit does not", text, want, policy.JSON())
 			}
 		}

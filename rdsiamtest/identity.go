@@ -3,7 +3,6 @@ package rdsiamtest
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -22,11 +21,17 @@ type Identity struct {
 	// once they have expired, if they can.
 	Credentials aws.Credentials
 	// ARN of the IAM user or role session. It gives the policy variables
-	// aws:PrincipalArn, aws:PrincipalAccount and, for IAM users, aws:username.
-	// The default is a role session in the account of the server.
+	// aws:PrincipalArn, which for a session is the ARN of the role,
+	// aws:PrincipalAccount and, for IAM users, aws:username. The default is a role
+	// session in the account of the server.
 	ARN string
 	// Tags are the principal's tags: the policy variables aws:PrincipalTag/….
 	Tags map[string]string
+	// Context has more condition keys and policy variables with their values, such as
+	// aws:PrincipalOrgID, aws:MultiFactorAuthPresent and aws:TokenIssueTime; "" is for
+	// a key that does not exist. What a policy needs and nobody gave is unknown: a Deny
+	// that depends on it refuses, and an Allow does not allow.
+	Context map[string]string
 	// Policies are IAM policy documents. Without one the identity is known but
 	// may not log in.
 	Policies []string
@@ -41,18 +46,22 @@ type identityTable struct {
 // identity is an Identity with its policies parsed.
 type identity struct {
 	Identity
-	policies []*iampolicy.Policy
+	policies []*iampolicy.Document
 }
 
 func (s *Server) prepareIdentities() error {
 	given := s.given
 	if len(given) == 0 {
-		given = []Identity{s.defaultIdentity()}
+		policies, err := s.defaultPolicies()
+		if err != nil {
+			return err
+		}
+		given = []Identity{s.defaultIdentity(policies)}
 	}
 	return s.SetIdentities(given...)
 }
 
-func (s *Server) defaultIdentity() Identity {
+func (s *Server) defaultIdentity(policies []string) Identity {
 	return Identity{
 		Credentials: aws.Credentials{
 			AccessKeyID:     "ASIA" + rand.Text()[:16],
@@ -61,42 +70,8 @@ func (s *Server) defaultIdentity() Identity {
 			Source:          "rdsiamtest",
 			AccountID:       s.accountID,
 		},
-		Policies: []string{s.defaultPolicy()},
+		Policies: policies,
 	}
-}
-
-// defaultPolicy allows to log in as each IAM account of the server.
-func (s *Server) defaultPolicy() string {
-	type statement struct {
-		Effect   string
-		Action   string
-		Resource []string
-	}
-	document := struct {
-		Version   string
-		Statement []statement
-	}{Version: "2012-10-17"}
-	for _, name := range slices.Sorted(maps.Keys(s.accounts)) {
-		if !s.accounts[name].iam {
-			continue
-		}
-		allow := statement{Effect: "Allow", Action: connectAction}
-		for _, endpoint := range s.endpoints {
-			arn := s.userARN(endpoint, iampolicy.Escape(name))
-			if !slices.Contains(allow.Resource, arn) {
-				allow.Resource = append(allow.Resource, arn)
-			}
-		}
-		document.Statement = append(document.Statement, allow)
-	}
-	if document.Statement == nil {
-		document.Statement = []statement{{Effect: "Deny", Action: connectAction, Resource: []string{"*"}}}
-	}
-	text, err := json.Marshal(document)
-	if err != nil {
-		panic(err) // a struct of strings always marshals
-	}
-	return string(text)
 }
 
 // SetIdentities replaces the identities that the server knows, for instance to
@@ -144,13 +119,19 @@ func (s *Server) newIdentity(given Identity) (*identity, error) {
 	if parts := strings.SplitN(given.ARN, ":", 6); len(parts) != 6 || parts[0] != "arn" {
 		return nil, fmt.Errorf("ARN %q: write arn:partition:service:region:account:resource", given.ARN)
 	}
+	for key := range given.Context {
+		if iampolicy.LacksKey(key) {
+			return nil, fmt.Errorf("context key %q: logins to databases do not have it", key)
+		}
+	}
 	given.Tags = maps.Clone(given.Tags)
+	given.Context = maps.Clone(given.Context)
 	given.Policies = slices.Clone(given.Policies)
 	i := &identity{Identity: given}
-	for _, document := range given.Policies {
+	for n, document := range given.Policies {
 		policy, err := iampolicy.Parse(document)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("policy %d: %w", n+1, err)
 		}
 		i.policies = append(i.policies, policy)
 	}
@@ -166,6 +147,7 @@ func (s *Server) Identities() []Identity {
 	for i, known := range s.identities.known {
 		identities[i] = known.Identity
 		identities[i].Tags = maps.Clone(known.Tags)
+		identities[i].Context = maps.Clone(known.Context)
 		identities[i].Policies = slices.Clone(known.Policies)
 	}
 	return identities
@@ -199,20 +181,4 @@ func (p credentialsProvider) Retrieve(ctx context.Context) (aws.Credentials, err
 		return aws.Credentials{}, errors.New("rdsiamtest: the server has no identity")
 	}
 	return p.server.identities.known[0].Credentials, nil
-}
-
-// policyContext holds the policy variables and condition keys of the identity.
-func (i *identity) policyContext() map[string]string {
-	parts := strings.SplitN(i.ARN, ":", 6)
-	context := map[string]string{
-		"aws:PrincipalArn":     i.ARN,
-		"aws:PrincipalAccount": parts[4],
-	}
-	if path, ok := strings.CutPrefix(parts[5], "user/"); ok {
-		context["aws:username"] = path[strings.LastIndexByte(path, '/')+1:]
-	}
-	for key, value := range i.Tags {
-		context["aws:PrincipalTag/"+key] = value
-	}
-	return context
 }

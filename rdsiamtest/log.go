@@ -67,7 +67,7 @@ type Login struct {
 	PasswordReceived bool   // a token, a password or a proof made of one arrived
 	Accepted         bool
 	Reason           Reason // ReasonAccepted if Accepted
-	Detail           string // never a token or a password
+	Detail           string // which statement of a policy decided, or what was wrong; never a token or a password
 	AccessKeyID      string // of the token, where it could be read
 	TokenAge         time.Duration
 }
@@ -135,6 +135,7 @@ func (s *Server) newLogin(r loginRequest, v verified, refusal *Refusal) Login {
 		Accepted:         refusal == nil,
 		Reason:           ReasonAccepted,
 		AccessKeyID:      brief.Name(v.accessKeyID),
+		Detail:           v.decision,
 		TokenAge:         v.age,
 	}
 	if refusal != nil {

@@ -69,6 +69,7 @@ func TestBadOptions(t *testing.T) {
 		{"user twice", rdsiamtest.WithIAMUser("app", "app"), `user "app" is given twice`},
 		{"identity without secret", rdsiamtest.WithIdentity(rdsiamtest.Identity{Credentials: aws.Credentials{AccessKeyID: "A"}}), "secret access key"},
 		{"ARN", rdsiamtest.WithIdentity(rdsiamtest.Identity{ARN: "x", Credentials: aws.Credentials{AccessKeyID: "A", SecretAccessKey: "s"}}), `ARN "x"`},
+		{"context", rdsiamtest.WithIdentity(rdsiamtest.Identity{Context: map[string]string{"aws:SourceIp": "10.0.0.1"}, Credentials: aws.Credentials{AccessKeyID: "A", SecretAccessKey: "s"}}), "do not have it"},
 		{"policy", rdsiamtest.WithIdentity(rdsiamtest.Identity{Policies: []string{"{}"}, Credentials: aws.Credentials{AccessKeyID: "A", SecretAccessKey: "s"}}), "no Statement"},
 		{"resource id", rdsiamtest.WithResourceID(""), "empty resource id"},
 		{"account id", rdsiamtest.WithAccountID(""), "empty account id"},

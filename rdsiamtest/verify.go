@@ -33,6 +33,7 @@ type loginRequest struct {
 type verified struct {
 	accessKeyID string
 	age         time.Duration
+	decision    string // which statement allows the login
 }
 
 // Verify checks the token of a user as the server does at a login, and adds the
@@ -118,7 +119,12 @@ func (s *Server) verify(r loginRequest) (verified, *Refusal) {
 	if c := identity.Credentials; c.CanExpire && !now.Before(c.Expires) {
 		return v, &Refusal{ReasonCredentialsExpired, fmt.Sprintf("the credentials expired at %s", c.Expires.UTC().Format(time.RFC3339))}
 	}
-	return v, identity.checkPolicy(s.userARN(endpoint, r.user))
+	decision := iampolicy.Evaluate(identity.policies, identity.request(s.userARN(endpoint, r.user), endpoint.Region(), now))
+	if !decision.Allowed {
+		return v, &Refusal{ReasonPolicy, strings.Join(append([]string{decision.Reason}, decision.Notes...), "; ")}
+	}
+	v.decision = decision.Reason
+	return v, nil
 }
 
 func (s *Server) checkAccount(user string) *Refusal {
@@ -174,16 +180,4 @@ func checkAge(age time.Duration) *Refusal {
 		return &Refusal{ReasonNotYetValid, fmt.Sprintf("the token is dated %s in the future, %s are tolerated", -age, clockTolerance)}
 	}
 	return nil
-}
-
-func (i *identity) checkPolicy(arn string) *Refusal {
-	decision := iampolicy.Evaluate(i.policies, iampolicy.Request{
-		Action:   connectAction,
-		Resource: arn,
-		Context:  i.policyContext(),
-	})
-	if decision.Allowed {
-		return nil
-	}
-	return &Refusal{ReasonPolicy, strings.Join(append([]string{decision.Reason}, decision.Notes...), "; ")}
 }

@@ -25,7 +25,7 @@ func printPolicy() error {
 }
 
 // patternPolicies lets identities log in as the user of their tag, or of a pattern.
-func patternPolicies(orders rdsiam.Resource) ([]*rdsiam.Policy, error) {
+func patternPolicies(orders rdsiam.Resource) ([]rdsiam.PolicyPart, error) {
 	own, err := orders.UserPattern("${aws:PrincipalTag/dbuser}") // what the identity's tag says
 	if err != nil {
 		return nil, err

@@ -1,193 +1,100 @@
 package iampolicy
 
-import (
-	"encoding/json"
-	"slices"
-	"strconv"
-	"strings"
-)
+import "strconv"
 
-// condition is one operator on one key. A statement matches if all of its
-// conditions hold.
-type condition struct {
-	operator string // as written
-	key      string // as written
-	compare  comparison
-	absent   ifAbsent
+// Condition is one operator on one key. A statement matches if all of its conditions hold.
+type Condition struct {
+	Operator, Key string
+	Values        []string
+
+	operator operator
+	of       quantifier
+	ifExists bool
+	known    bool      // to IAM: the operator
 	values   []pattern // any of them
 }
 
-// comparison is an operator without its prefix and IfExists.
-type comparison struct {
-	null    bool // whether there is a value at all
-	negated bool
-	glob    bool // * and ? are wildcards
-	fold    bool // case is ignored
-}
+// Conditions returns the conditions of a statement in the order of their operators and keys.
+func (s *Statement) Conditions() []Condition { return s.conditions }
 
-// ifAbsent is what a condition comes to where its key has no value.
-type ifAbsent uint8
-
-const (
-	absentAsCompared ifAbsent = iota // a negated comparison holds, others do not
-	absentHolds                      // …IfExists, ForAllValues:…
-	absentFails                      // ForAnyValue:…
-)
-
-// readOperator takes an operator apart. The keys of a login have one value each, so that
-// ForAnyValue and ForAllValues only tell what becomes of those that have none.
-func readOperator(name string) (c comparison, absent ifAbsent, ok bool) {
-	base, ifExists := strings.CutSuffix(name, "IfExists")
-	base, anyValue := strings.CutPrefix(base, "ForAnyValue:")
-	base, allValues := strings.CutPrefix(base, "ForAllValues:")
-	if ifExists || allValues {
-		absent = absentHolds
-	} else if anyValue {
-		absent = absentFails
-	}
-	if base == "Null" {
-		return comparison{null: true}, absent, base == name
-	}
-	c, ok = operators(base)
-	return c, absent, ok && !(anyValue && allValues)
-}
-
-// operators are those that make sense for what is known at a login. A policy
-// with another one is parsed, but its statement never matches.
-func operators(name string) (c comparison, ok bool) {
-	switch name {
-	case "StringEquals":
-		return comparison{}, true
-	case "StringNotEquals":
-		return comparison{negated: true}, true
-	case "StringEqualsIgnoreCase":
-		return comparison{fold: true}, true
-	case "StringNotEqualsIgnoreCase":
-		return comparison{fold: true, negated: true}, true
-	case "StringLike", "ArnLike", "ArnEquals":
-		return comparison{glob: true}, true
-	case "StringNotLike", "ArnNotLike", "ArnNotEquals":
-		return comparison{glob: true, negated: true}, true
-	}
-	return comparison{}, false
-}
-
-// supportedKey reports whether a condition key can be known when a database
-// user logs in. The RDS User Guide lists aws:SourceIp, aws:SourceVpc,
-// aws:SourceVpce, aws:VpcSourceIp, aws:UserAgent and aws:Referer as unsupported.
-func supportedKey(key string) bool {
-	key = strings.ToLower(key)
-	switch key {
-	case "aws:username", "aws:userid", "aws:principalarn", "aws:principalaccount":
-		return true
-	}
-	return strings.HasPrefix(key, "aws:principaltag/") || strings.HasPrefix(key, "aws:resourcetag/")
-}
-
-// refusedKeys are those of which the RDS user guide says that logins do not have them.
-var refusedKeys = []string{"aws:referer", "aws:sourceip", "aws:sourcevpc", "aws:sourcevpce", "aws:useragent", "aws:vpcsourceip"}
-
-func readConditions(raw json.RawMessage, name string, variables bool) ([]condition, error) {
-	name += ": Condition"
-	byOperator, err := readMembers(raw, name)
-	if err != nil {
-		return nil, err
-	}
-	var conditions []condition
-	for operator, raw := range byOperator {
-		byKey, err := readMembers(raw, name+" "+operator)
+func (c *Condition) compile(variables bool) error {
+	c.operator, c.of, c.ifExists, c.known = readOperator(c.Operator)
+	for _, text := range c.Values {
+		p, err := compile(text, c.operator.glob, variables)
 		if err != nil {
-			return nil, err
-		}
-		for key, raw := range byKey {
-			c, err := readCondition(operator, key, raw, name, variables)
-			if err != nil {
-				return nil, err
-			}
-			conditions = append(conditions, c)
-		}
-	}
-	slices.SortFunc(conditions, func(a, b condition) int {
-		return strings.Compare(a.operator+" "+a.key, b.operator+" "+b.key)
-	})
-	return conditions, nil
-}
-
-func readCondition(operator, key string, raw json.RawMessage, name string, variables bool) (condition, error) {
-	c := condition{operator: operator, key: key}
-	compare, absent, ok := readOperator(operator)
-	if !ok || !supportedKey(key) {
-		return c, nil // never holds, whatever its values
-	}
-	c.compare, c.absent = compare, absent
-	if compare.null && (raw[0] == 't' || raw[0] == 'f') {
-		raw = json.RawMessage(`"` + string(raw) + `"`)
-	}
-	texts, err := readStrings(raw, name+" "+operator+" "+key)
-	if err != nil {
-		return condition{}, err
-	}
-	for _, text := range texts {
-		read := literalPattern
-		if compare.glob {
-			read = globPattern
-		}
-		p, err := read(text, variables)
-		if err != nil {
-			return condition{}, problem("%s %s %s %q: %s", name, operator, key, text, problemOf(err))
+			return problem("%q: %s", text, err)
 		}
 		c.values = append(c.values, p)
 	}
-	return c, nil
+	return nil
 }
 
-func (e *evaluation) conditionsMatch(s statement) bool {
-	for _, c := range s.conditions {
-		if ok, why := e.holds(c); !ok {
-			e.note(s, why)
-			return false
-		}
-	}
-	return true
+// KnowsOperator reports whether IAM has the operator.
+func (c Condition) KnowsOperator() bool { return c.known }
+
+// AtLogin returns what the condition comes to at every login, as far as that does not depend on
+// the identity.
+func (c Condition) AtLogin() Truth {
+	holds, _ := c.holds(values{})
+	return holds
 }
 
-func (e *evaluation) holds(c condition) (ok bool, why string) {
-	if !supportedKey(c.key) {
-		return false, "rds-db:connect has no condition key " + c.key + ", so the statement never matches"
+// holds decides a condition, and says why it does not hold.
+func (c Condition) holds(v values) (Truth, string) {
+	name := "condition " + c.Operator + " " + c.Key
+	if !c.known {
+		return Undecided, name + ": IAM has no such operator"
 	}
-	if c.values == nil {
-		return false, "condition operator " + c.operator + " is not supported here, so the statement never matches"
+	value, exists := v.lookUp(c.Key)
+	if c.of != single && exists == Yes && value == "" {
+		exists = No // "a null dataset" to ForAnyValue and ForAllValues
 	}
-	value, present := e.context[strings.ToLower(c.key)]
 	switch {
-	case c.compare.null:
-		value = strconv.FormatBool(!present)
-	case !present && (c.absent == absentHolds || c.absent == absentAsCompared && c.compare.negated):
-		return true, ""
-	case !present:
-		return false, "condition key " + c.key + " has no value for this identity"
+	case exists == Undecided:
+		return Undecided, name + ": the value of the key is not known"
+	case c.operator.matches == nil:
+		value = strconv.FormatBool(exists == No)
+	case exists == No:
+		return c.holdsWithoutKey(), "condition key " + c.Key + " has no value at this login"
 	}
-	matched := slices.ContainsFunc(c.values, func(p pattern) bool {
-		resolved, missing := p.resolve(e.context)
-		switch {
-		case missing != "":
-			return false
-		case c.compare.fold:
-			return resolved.matchFold(value)
-		default:
-			return resolved.match(value)
-		}
-	})
-	if matched == c.compare.negated {
-		return false, "condition " + c.operator + " " + c.key + " does not hold"
+	matched := No
+	for _, wanted := range c.values {
+		matched = max(matched, c.matches(v, wanted, value))
 	}
-	return true, ""
+	if c.operator.negated {
+		matched = -matched
+	}
+	if matched == Undecided {
+		return Undecided, name + " cannot be decided"
+	}
+	return matched, name + " does not hold"
 }
 
-func foldKeys(context map[string]string) map[string]string {
-	folded := make(map[string]string, len(context))
-	for key, value := range context {
-		folded[strings.ToLower(key)] = value
+// holdsWithoutKey follows the rule of each kind of operator for a key that does not exist.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-single-vs-multi-valued-context-keys.html
+func (c Condition) holdsWithoutKey() Truth {
+	switch {
+	case c.of == allValues:
+		return Yes
+	case c.of == anyValue && c.ifExists:
+		return Undecided // the rules of its two parts contradict each other
+	case c.of == anyValue:
+		return No
 	}
-	return folded
+	return truthOf(c.ifExists || c.operator.negated)
+}
+
+// matches compares one value of the policy. A variable without a value equals nothing.
+func (c Condition) matches(v values, wanted pattern, value string) Truth {
+	resolved, absent, unknown := wanted.resolve(v)
+	if absent != "" {
+		return No
+	}
+	switch {
+	case unknown != "":
+		return min(truthOf(resolved.matchFold(value)), Undecided)
+	case c.operator.matches == nil: // Null
+		return matchBool(resolved, value)
+	}
+	return c.operator.matches(resolved, value)
 }

@@ -1,170 +1,219 @@
 package iampolicy
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
+	"maps"
+	"net/url"
+	"slices"
 	"strings"
 )
 
 // ParseError says what makes a document no IAM policy.
 type ParseError struct {
 	Problem string
-	Err     error // of the JSON decoder; nil if the JSON is fine
+	Err     error // of the decoder; nil if the JSON is fine
 }
 
 // Error returns the problem in one line.
 func (e *ParseError) Error() string {
-	text := "IAM policy: " + e.Problem
-	if e.Err != nil {
-		text += ": " + e.Err.Error()
+	if e.Err == nil {
+		return e.Problem
 	}
-	return text
+	return e.Problem + ": " + e.Err.Error()
 }
 
-// Unwrap returns the error of the JSON decoder, if any.
+// Unwrap returns the error of the decoder, if any.
 func (e *ParseError) Unwrap() error { return e.Err }
 
 func problem(format string, args ...any) *ParseError {
 	return &ParseError{Problem: fmt.Sprintf(format, args...)}
 }
 
-const (
-	languageVersion    = "2012-10-17"
-	oldLanguageVersion = "2008-10-17" // also of a document without Version; has no policy variables
-)
-
-// Parse reads an identity-based policy document. Its errors are [*ParseError].
-func Parse(document string) (*Policy, error) {
-	elements, err := readObject([]byte(document), "the document", "Version", "Id", "Statement")
-	if err != nil {
-		return nil, err
-	}
-	variables, err := readVersion(elements["Version"])
-	if err != nil {
-		return nil, err
-	}
-	if _, ok := elements["Statement"]; !ok {
-		return nil, problem("no Statement")
-	}
-	statements, err := oneOrMany(elements["Statement"])
-	if err != nil {
-		return nil, err
-	}
-	policy := new(Policy)
-	for i, raw := range statements {
-		s, err := readStatement(raw, fmt.Sprintf("statement %d", i+1), variables)
+// Parse reads an identity-based policy document, also one that is percent-encoded as the API
+// returns it or begins with a byte order mark. Its errors are [*ParseError].
+func Parse(text string) (*Document, error) {
+	text = strings.TrimPrefix(text, "\ufeff")
+	if trimmed := strings.TrimSpace(text); strings.HasPrefix(strings.ToUpper(trimmed), "%7B") {
+		decoded, err := url.PathUnescape(trimmed)
 		if err != nil {
-			return nil, err
+			return nil, &ParseError{Problem: "the percent-encoding is damaged", Err: err}
 		}
-		policy.statements = append(policy.statements, s)
+		text = decoded
 	}
-	return policy, nil
-}
-
-// readVersion reports whether the version has policy variables.
-func readVersion(raw json.RawMessage) (variables bool, err error) {
-	if raw == nil {
-		return false, nil
-	}
-	version, err := readString(raw, "Version")
+	tree, err := decode(text)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	if version != languageVersion && version != oldLanguageVersion {
-		return false, problem("Version %q: write %q", version, languageVersion)
+	var r reader
+	elements := r.object(tree, "the document", "Version", "Id", "Statement")
+	document := &Document{Version: r.text(elements, "Version", "Version"), ID: r.text(elements, "Id", "Id")}
+	if _, ok := elements["Version"]; ok && document.Version != Version && document.Version != oldVersion {
+		r.fail("Version %q: write %q", document.Version, Version)
 	}
-	return version == languageVersion, nil
-}
-
-func readStatement(raw json.RawMessage, name string, variables bool) (statement, error) {
-	elements, err := readObject(raw, name,
-		"Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
-	if err != nil {
-		return statement{}, err
-	}
-	s := statement{name: name}
-	if raw, ok := elements["Sid"]; ok {
-		sid, err := readString(raw, name+": Sid")
-		if err != nil {
-			return statement{}, err
+	for i, element := range r.list(elements, "Statement", "the document") {
+		s, name := new(Statement), fmt.Sprintf("statement %d", i+1)
+		if r.statement(s, element, name); r.err == nil {
+			r.err = s.compile(name, document.Version == Version)
 		}
-		s.name = fmt.Sprintf("statement %q", sid)
+		document.Statement = append(document.Statement, s)
 	}
-	if s.deny, err = readEffect(elements["Effect"], name); err != nil {
-		return statement{}, err
+	if r.err != nil {
+		return nil, r.err
 	}
-	// Variables are allowed in Resource and Condition only.
-	if s.actions, err = readPatterns(elements, name, "Action", false, checkAction); err != nil {
-		return statement{}, err
+	return document, nil
+}
+
+// reader takes a decoded document apart until the first error, which it keeps.
+type reader struct{ err error }
+
+func (r *reader) fail(format string, args ...any) {
+	if r.err == nil {
+		r.err = problem(format, args...)
 	}
-	if s.resources, err = readPatterns(elements, name, "Resource", variables, checkResource); err != nil {
-		return statement{}, err
+}
+
+func (r *reader) statement(s *Statement, element any, name string) {
+	elements := r.object(element, name, "Sid", "Effect", "Action", "NotAction", "Resource", "NotResource", "Condition")
+	s.SID = r.text(elements, "Sid", name+": Sid")
+	s.Effect = r.text(elements, "Effect", name+": Effect")
+	if s.Effect == "" {
+		r.fail("%s: no Effect", name)
+	} else if s.Effect != allow && s.Effect != deny {
+		r.fail("%s: Effect %q: write Allow or Deny", name, s.Effect)
 	}
-	if raw, ok := elements["Condition"]; ok {
-		if s.conditions, err = readConditions(raw, name, variables); err != nil {
-			return statement{}, err
+	s.Action, s.NotAction = r.either(elements, "Action", name)
+	s.Resource, s.NotResource = r.either(elements, "Resource", name)
+	if condition, ok := elements["Condition"]; ok {
+		s.Condition = make(map[string]map[string][]string)
+		name += ": Condition"
+		operators := r.object(condition, name)
+		for _, operator := range slices.Sorted(maps.Keys(operators)) {
+			s.Condition[operator] = make(map[string][]string)
+			name := name + " " + operator
+			keys := r.object(operators[operator], name)
+			for _, key := range slices.Sorted(maps.Keys(keys)) {
+				s.Condition[operator][key] = r.texts(keys, key, name, true)
+			}
 		}
 	}
-	return s, nil
 }
 
-func readEffect(raw json.RawMessage, name string) (deny bool, err error) {
-	if raw == nil {
-		return false, problem("%s: no Effect", name)
-	}
-	effect, err := readString(raw, name+": Effect")
-	if err != nil {
-		return false, err
-	}
-	switch effect {
-	case "Allow":
-		return false, nil
-	case "Deny":
-		return true, nil
-	}
-	return false, problem("%s: Effect %q: write Allow or Deny", name, effect)
-}
-
-// readPatterns reads an element or its negation, of which a statement has
-// exactly one.
-func readPatterns(elements map[string]json.RawMessage, name, element string, variables bool, check func(pattern) error) (patterns, error) {
-	raw, plain := elements[element]
-	rawNot, negated := elements["Not"+element]
+// either reads an element or its negation, of which a statement has exactly one.
+func (r *reader) either(elements map[string]any, element, name string) (plain, not []string) {
+	_, isPlain := elements[element]
+	_, isNot := elements["Not"+element]
 	switch {
-	case plain == negated && plain:
-		return patterns{}, problem("%s: both %s and Not%s", name, element, element)
-	case plain == negated:
-		return patterns{}, problem("%s: no %s", name, element)
-	case negated:
-		raw, element = rawNot, "Not"+element
+	case isPlain && isNot:
+		r.fail("%s: both %s and Not%s", name, element, element)
+	case isNot:
+		return nil, r.texts(elements, "Not"+element, name+":", false)
+	case isPlain:
+		return r.texts(elements, element, name+":", false), nil
 	}
-	texts, err := readStrings(raw, name+": "+element)
+	r.fail("%s: no %s", name, element)
+	return nil, nil
+}
+
+// object takes an object that may have the given keys, or any. Unlike encoding/json it takes no
+// other spelling of a key.
+func (r *reader) object(value any, name string, allowed ...string) map[string]any {
+	members, ok := value.(map[string]any)
+	if !ok {
+		r.fail("%s is not a JSON object", name)
+	}
+	for _, key := range slices.Sorted(maps.Keys(members)) {
+		if allowed != nil && !slices.Contains(allowed, key) {
+			r.fail("%s: unknown element %q", name, key)
+		}
+	}
+	return members
+}
+
+// list returns the elements of a list, or the one value.
+func (r *reader) list(members map[string]any, key, name string) []any {
+	value, ok := members[key]
+	list, isList := value.([]any)
+	switch {
+	case !ok:
+		r.fail("%s: no %s", name, key)
+		return nil
+	case !isList:
+		return []any{value}
+	case len(list) == 0:
+		r.fail("%s %s: an empty list", name, key)
+	}
+	return list
+}
+
+// texts reads a set of texts, or one text. The values of a condition may be numbers and
+// booleans too.
+func (r *reader) texts(members map[string]any, key, name string, scalars bool) (texts []string) {
+	for _, value := range r.list(members, key, name) {
+		text, ok := value.(string)
+		switch value.(type) {
+		case json.Number, bool:
+			text, ok = fmt.Sprint(value), scalars
+		}
+		if !ok && scalars {
+			r.fail("%s %s is neither a text, a number, true nor false", name, key)
+		} else if !ok {
+			r.fail("%s %s is not a string", name, key)
+		}
+		texts = append(texts, text)
+	}
+	return sortedSet(texts)
+}
+
+// text reads an element that may be left out.
+func (r *reader) text(members map[string]any, key, name string) string {
+	value, ok := members[key]
+	text, isText := value.(string)
+	if ok && !isText {
+		r.fail("%s is not a string", name)
+	}
+	return text
+}
+
+// compile reads the patterns of the statement. Variables are allowed in Resource and Condition
+// only.
+func (s *Statement) compile(name string, variables bool) (err error) {
+	s.actions, err = compileAll(s.Action, s.NotAction, name, "Action", false, checkAction)
 	if err != nil {
-		return patterns{}, err
+		return err
 	}
-	list := patterns{negated: negated}
-	for _, text := range texts {
-		p, err := globPattern(text, variables)
+	s.resources, err = compileAll(s.Resource, s.NotResource, name, "Resource", variables, checkResource)
+	if err != nil {
+		return err
+	}
+	for _, operator := range slices.Sorted(maps.Keys(s.Condition)) {
+		for _, key := range slices.Sorted(maps.Keys(s.Condition[operator])) {
+			c := Condition{Operator: operator, Key: key, Values: s.Condition[operator][key]}
+			if err := c.compile(variables); err != nil {
+				return problem("%s: Condition %s %s: %s", name, operator, key, err)
+			}
+			s.conditions = append(s.conditions, c)
+		}
+	}
+	return nil
+}
+
+func compileAll(plain, not []string, name, element string, variables bool, check func(pattern) error) (patterns, error) {
+	list := patterns{negated: not != nil}
+	if list.negated {
+		plain, element = not, "Not"+element
+	}
+	for _, text := range plain {
+		p, err := compile(text, true, variables)
 		if err == nil {
 			err = check(p)
 		}
 		if err != nil {
-			return patterns{}, problem("%s: %s %q: %s", name, element, text, problemOf(err))
+			return patterns{}, problem("%s: %s %q: %s", name, element, text, err)
 		}
 		list.any = append(list.any, p)
 	}
 	return list, nil
-}
-
-func problemOf(err error) string {
-	var parse *ParseError
-	if errors.As(err, &parse) {
-		return parse.Problem
-	}
-	return err.Error()
 }
 
 func checkAction(p pattern) error {
@@ -184,100 +233,9 @@ func checkResource(p pattern) error {
 		return nil
 	}
 	split := p.splitARN()
-	if len(split) != arnParts || !split[0].match("arn") {
+	complete := len(split) == arnParts || len(split) > 3 && p.endsInStar()
+	if !complete || !split[0].match("arn") {
 		return problem("a resource is * or an ARN, arn:partition:service:region:account:resource")
 	}
 	return nil
-}
-
-// readObject reads a JSON object that may have the given keys, each once. Unlike
-// encoding/json it takes no other spelling of a key.
-func readObject(raw []byte, name string, allowed ...string) (map[string]json.RawMessage, error) {
-	elements, err := readMembers(raw, name)
-	if err != nil {
-		return nil, err
-	}
-	for key := range elements {
-		known := false
-		for _, a := range allowed {
-			known = known || key == a
-		}
-		if !known {
-			return nil, problem("%s: unknown element %q", name, key)
-		}
-	}
-	return elements, nil
-}
-
-func readMembers(raw []byte, name string) (map[string]json.RawMessage, error) {
-	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, problem("%s is empty", name)
-	}
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	start, err := decoder.Token()
-	if err != nil {
-		return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-	}
-	if start != json.Delim('{') {
-		return nil, problem("%s is not a JSON object", name)
-	}
-	members := make(map[string]json.RawMessage)
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-		}
-		if _, ok := members[key.(string)]; ok {
-			return nil, problem("%s: %q is given twice", name, key)
-		}
-		members[key.(string)] = value
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, &ParseError{Problem: name + " is not JSON", Err: err}
-	}
-	if _, err := decoder.Token(); err != io.EOF {
-		return nil, problem("%s: text after the JSON object", name)
-	}
-	return members, nil
-}
-
-// oneOrMany returns the elements of a JSON array, or the one value.
-func oneOrMany(raw json.RawMessage) ([]json.RawMessage, error) {
-	if !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("[")) {
-		return []json.RawMessage{raw}, nil
-	}
-	var many []json.RawMessage
-	if err := json.Unmarshal(raw, &many); err != nil {
-		return nil, &ParseError{Problem: "not a JSON array", Err: err}
-	}
-	if len(many) == 0 {
-		return nil, problem("an empty list")
-	}
-	return many, nil
-}
-
-func readStrings(raw json.RawMessage, name string) ([]string, error) {
-	values, err := oneOrMany(raw)
-	if err != nil {
-		return nil, problem("%s: %s", name, problemOf(err))
-	}
-	texts := make([]string, len(values))
-	for i, value := range values {
-		if texts[i], err = readString(value, name); err != nil {
-			return nil, err
-		}
-	}
-	return texts, nil
-}
-
-func readString(raw json.RawMessage, name string) (string, error) {
-	var text *string
-	if err := json.Unmarshal(raw, &text); err != nil || text == nil {
-		return "", problem("%s is not a string", name)
-	}
-	return *text, nil
 }

@@ -26,19 +26,16 @@ const (
 	variable          // ${key}
 )
 
-// literalPattern reads text without wildcards, for operators that have none.
-func literalPattern(text string, variables bool) (pattern, error) {
-	return compile(text, false, variables)
-}
-
-// globPattern reads text with the wildcards * and ?. Policy variables are read
-// only where variables is set: before version 2012-10-17 of the policy language
-// they are plain text.
-func globPattern(text string, variables bool) (pattern, error) {
-	return compile(text, true, variables)
-}
-
+// compile reads text, * and ? in it as wildcards or as they are. Policy variables are plain text
+// before version 2012-10-17 of the policy language.
 func compile(text string, wildcards, variables bool) (pattern, error) {
+	var stops string // where something else than a literal may begin
+	if wildcards {
+		stops += "*?"
+	}
+	if variables {
+		stops += "$"
+	}
 	var p pattern
 	for text != "" {
 		switch {
@@ -53,27 +50,14 @@ func compile(text string, wildcards, variables bool) (pattern, error) {
 			}
 			p, text = append(p, v), rest
 		default:
-			end := 1 + literalLength(text[1:], wildcards, variables)
+			end := len(text)
+			if stop := strings.IndexAny(text[1:], stops); stop >= 0 {
+				end = 1 + stop
+			}
 			p, text = append(p, part{text: text[:end]}), text[end:]
 		}
 	}
 	return p, nil
-}
-
-// literalLength returns how far text goes before something else than a literal
-// may begin.
-func literalLength(text string, wildcards, variables bool) int {
-	stops := ""
-	if wildcards {
-		stops += "*?"
-	}
-	if variables {
-		stops += "$"
-	}
-	if end := strings.IndexAny(text, stops); end >= 0 {
-		return end
-	}
-	return len(text)
 }
 
 // readVariable reads ${key}, ${key, 'fallback'} or one of the escapes ${*}, ${?}
@@ -102,25 +86,37 @@ func readVariable(text string) (v part, rest string, err error) {
 	return part{kind: variable, text: key, fallback: fallback[1 : len(fallback)-1], hasFallback: true}, rest, nil
 }
 
-// resolve puts the values of variables in as plain text, in which * and ? are no
-// wildcards. It returns the first key that has no value.
-func (p pattern) resolve(context map[string]string) (resolved pattern, missing string) {
-	resolved = make(pattern, 0, len(p))
-	for _, t := range p {
+// resolve puts the values of variables in as plain text, in which * and ? are no wildcards, and
+// * for those whose value is not known. It returns one key each that has no value and that is
+// not known.
+func (p pattern) resolve(v values) (resolved pattern, absent, unknown string) {
+	resolved = make(pattern, len(p))
+	for i, t := range p {
 		if t.kind == variable {
-			value, ok := context[strings.ToLower(t.text)]
-			switch {
-			case ok:
+			switch value, exists := v.lookUp(t.text); {
+			case exists == Yes:
+				t = part{text: value}
+			case exists == Undecided:
+				unknown = t.text
+				t = part{kind: anyMany}
 			case t.hasFallback:
-				value = t.fallback
+				t = part{text: t.fallback}
 			default:
-				return nil, t.text
+				absent = t.text
 			}
-			t = part{text: value}
 		}
-		resolved = append(resolved, t)
+		resolved[i] = t
 	}
-	return resolved, ""
+	return resolved, absent, unknown
+}
+
+// text is that of a pattern without wildcards.
+func (p pattern) text() string {
+	var text strings.Builder
+	for _, t := range p {
+		text.WriteString(t.text)
+	}
+	return text.String()
 }
 
 // match compares a resolved pattern with text.
@@ -177,24 +173,44 @@ func (p pattern) matchFold(text string) bool {
 // contain colons itself.
 const arnParts = 6
 
-// matchARN compares part by part: a wildcard never spans the colon between two
-// parts of an ARN. The pattern * alone matches everything.
-func (p pattern) matchARN(arn string) bool {
+// matchARN compares part by part: a wildcard never spans the colon between two parts of an ARN.
+// The pattern * alone matches everything. Whether a * at the end covers parts that are not
+// there cannot be decided.
+func (p pattern) matchARN(arn string) Truth {
 	if p.isStar() {
-		return true
+		return Yes
 	}
-	wanted := p.splitARN()
-	seen := strings.SplitN(arn, ":", arnParts)
+	wanted, seen := p.splitARN(), strings.SplitN(arn, ":", arnParts)
+	if len(wanted) < arnParts && p.endsInStar() && p.match(arn) {
+		return Undecided
+	}
 	if len(wanted) != len(seen) {
-		return false
+		return No
 	}
 	for i := range wanted {
 		if !wanted[i].match(seen[i]) {
-			return false
+			return No
 		}
 	}
-	return true
+	return Yes
 }
+
+// matchResource compares as an element Resource does, in which a * at the end of the ARN covers
+// the parts that are not there. A * at the end of another part "can expand to match beyond the
+// colon boundaries", and other pages contradict that.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
+func (p pattern) matchResource(arn string) Truth {
+	matched := p.matchARN(arn)
+	switch {
+	case matched == Undecided:
+		return Yes
+	case matched == No && p.match(arn):
+		return Undecided
+	}
+	return matched
+}
+
+func (p pattern) endsInStar() bool { return len(p) > 0 && p[len(p)-1].kind == anyMany }
 
 func (p pattern) isStar() bool { return len(p) == 1 && p[0].kind == anyMany }
 

@@ -1,9 +1,6 @@
 package iampolicy
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // Text is what a pattern of version 2012-10-17 says.
 type Text struct {
@@ -20,7 +17,7 @@ func (t Text) IsLiteral() bool { return !t.Wildcard && !t.Variable }
 
 // ReadText reads a pattern. Its errors are [*ParseError].
 func ReadText(text string) (Text, error) {
-	p, err := globPattern(text, true)
+	p, err := compile(text, true, true)
 	if err != nil {
 		return Text{}, err
 	}
@@ -52,25 +49,6 @@ func Escape(text string) string { return escaper.Replace(text) }
 
 // ActionMatches reports whether the pattern of an Action element matches an action.
 func ActionMatches(text, action string) bool {
-	p, err := globPattern(text, false)
+	p, err := compile(text, true, false)
 	return err == nil && p.matchFold(action)
 }
-
-// KnowsOperator reports whether conditions with an operator are evaluated. Others never
-// hold.
-func KnowsOperator(name string) bool {
-	_, _, ok := readOperator(name)
-	return ok
-}
-
-// RefusesKey reports whether it is documented that a condition key has no value when a
-// database user logs in, or the key is one of another service. Of keys that are neither refused
-// nor known, the documentation says nothing.
-func RefusesKey(key string) bool {
-	key = strings.ToLower(key)
-	return !strings.HasPrefix(key, "aws:") || slices.Contains(refusedKeys, key)
-}
-
-// KnowsKey reports whether a condition key or policy variable can have a value when
-// a database user logs in.
-func KnowsKey(key string) bool { return supportedKey(key) }

@@ -59,7 +59,7 @@ func TestActionMatches(t *testing.T) {
 func TestKnowsKey(t *testing.T) {
 	for key, want := range map[string]bool{
 		"aws:username": true, "AWS:PrincipalTag/Team": true, "aws:SourceIp": false, "": false,
-		"aws:userid": true, "aws:PrincipalArn": true, "aws:PrincipalAccount": true, "aws:ResourceTag/team": true, "aws:PrincipalTagging": false,
+		"aws:userid": true, "aws:PrincipalArn": true, "aws:PrincipalAccount": true, "aws:ResourceTag/team": false, "aws:PrincipalTagging": false,
 	} {
 		if got := iampolicy.KnowsKey(key); got != want {
 			t.Errorf("%q: got %t", key, got)
@@ -67,14 +67,16 @@ func TestKnowsKey(t *testing.T) {
 	}
 }
 
-// The keys of which the RDS user guide says that logins do not have them, and those of
-// other services.
-func TestRefusesKey(t *testing.T) {
+// The keys of which the RDS user guide says that logins do not have them, those of other
+// services and those of templates; not those that identity providers put into a session.
+func TestLacksKey(t *testing.T) {
 	for key, want := range map[string]bool{
 		"aws:SourceIp": true, "aws:SourceVpc": true, "aws:SourceVpce": true, "aws:VpcSourceIp": true, "aws:UserAgent": true, "aws:Referer": true, "AWS:REFERER": true,
-		"ec2:ResourceTag/a": true, "rds:db-tag/a": true, "": true, "aws:username": false, "aws:CurrentTime": false, "aws:MultiFactorAuthPresent": false,
+		"ec2:ResourceTag/a": true, "rds:db-tag/a": true, "AWS::Region": true, "var.region": true, "": true,
+		"aws:username": false, "aws:CurrentTime": false, "aws:MultiFactorAuthPresent": false, "aws:ResourceTag/a": false,
+		"saml:sub": false, "identitystore:UserId": false, "cognito-identity.amazonaws.com:sub": false,
 	} {
-		if got := iampolicy.RefusesKey(key); got != want {
+		if got := iampolicy.LacksKey(key); got != want {
 			t.Errorf("%q: got %t", key, got)
 		}
 	}

@@ -1,11 +1,11 @@
 package attach
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/iampolicy"
 )
 
 // errForeign is returned for a policy that is not this program's to change.
@@ -16,16 +16,15 @@ var errForeign = errors.New("the policy that is there has more than rdsiam write
 // policy with anything else in it, such as a condition, another action or a Sid, is an error:
 // rewriting it would lose that.
 func usersOf(document string) ([]rdsiam.UserARN, error) {
-	policy, err := rdsiam.ParsePolicy(document)
+	policy, err := iampolicy.Parse(document)
 	if err != nil {
 		return nil, fmt.Errorf("%w (%w)", errForeign, err)
 	}
-	var shape struct{ Statement []struct{ Resource []string } }
-	if err := json.Unmarshal([]byte(policy.JSON()), &shape); err != nil || len(shape.Statement) != 1 {
+	if len(policy.Statement) != 1 {
 		return nil, errForeign
 	}
 	var users []rdsiam.UserARN
-	for _, text := range shape.Statement[0].Resource {
+	for _, text := range policy.Statement[0].Resource {
 		user, err := rdsiam.ParseUserARN(text)
 		if err != nil {
 			return nil, errForeign
@@ -33,7 +32,7 @@ func usersOf(document string) ([]rdsiam.UserARN, error) {
 		users = append(users, user)
 	}
 	again, err := rdsiam.NewPolicy(users...)
-	if err != nil || again.JSON() != policy.JSON() {
+	if err != nil || again.JSON() != string(policy.Indented()) {
 		return nil, errForeign
 	}
 	return users, nil

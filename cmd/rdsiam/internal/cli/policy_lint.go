@@ -19,7 +19,8 @@ func newPolicyLint(streams Streams) *cobra.Command {
 		Short: "Find the mistakes that are made in policies for logins",
 		Long: `Look for what is wrong with the statements of an IAM policy that are about
 rds-db:connect: errors, because of which a login is refused, and warnings,
-where it allows more than it seems to. Other statements are left alone.
+where it allows more than it seems to. Other statements are left alone, but
+a policy that has no such statement is an error: another file was meant.
 
 The policy is read from FILE, or with - from standard input, as JSON. AWS is not
 asked. Ends with code 5 if something was found, and with 2 if it is no policy.
