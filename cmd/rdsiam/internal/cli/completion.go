@@ -75,7 +75,7 @@ var (
 	fileFlags = []string{"root-cas", "password-file", "dsn-file", "policy"}
 	// fileArguments are the commands whose arguments can be files. Those with a program
 	// have an endpoint before it.
-	fileArguments = map[string]int{"rdsiam policy lint": 0, "rdsiam connect": 1, "rdsiam exec": 1, "rdsiam local": 0}
+	fileArguments = map[string]int{"rdsiam policy lint": 0, "rdsiam policy split": 0, "rdsiam connect": 1, "rdsiam exec": 1, "rdsiam local": 0}
 )
 
 // addCompletions tells shells what the flags and arguments of the commands take, but for

@@ -61,7 +61,7 @@ Nothing is changed. What is notable about the policy goes to standard error.`,
 	flags.addTo(command)
 	command.Flags().StringVar(&format, "format", format, "json or terraform, which is a data source aws_iam_policy_document")
 	command.Flags().StringVar(&name, "name", "rdsiam", "name of the data source")
-	command.AddCommand(newPolicyLint(streams), newPolicyAttach(streams))
+	command.AddCommand(newPolicyLint(streams), newPolicySplit(streams), newPolicyAttach(streams))
 	return command
 }
 
