@@ -7,6 +7,7 @@ import (
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/causes"
 	"github.com/rdsiam/rdsiam/internal/test/codelist"
+	iamtoken "github.com/rdsiam/rdsiam/internal/token"
 )
 
 // The command line has words for each code of the list, and users read the doc comment:
@@ -16,6 +17,9 @@ func TestConfigCodes(t *testing.T) {
 	used := source.Used("configError", 0)
 	for _, maker := range []string{"refuse", "sourceReturned"} {
 		maps.Copy(used, source.Used(maker, 0))
+	}
+	for _, damage := range iamtoken.Damages() {
+		used["token-"+string(damage)] = true
 	}
 	codelist.Equal(t, "the source", used, causes.ConfigCodes())
 	codelist.Equal(t, "the doc comment", source.Documented(t, "The codes of this package are:"), causes.ConfigCodes())

@@ -291,7 +291,7 @@ func (l Login) wrongToken(token Token) *ConfigError {
 	}
 	parts := iamtoken.Read(text)
 	for _, damage := range parts.Damage {
-		return damages[damage]()
+		return sourceReturned("token-"+string(damage), "a token that "+damage.Problem(), damage.Fix())
 	}
 	missing := parts.Missing()
 	switch {
@@ -308,32 +308,6 @@ func (l Login) wrongToken(token Token) *ConfigError {
 }
 
 const fixCut = "look for a field or buffer on its way that is too short; tokens have up to 5,000 characters"
-
-// damages says what happened to a token between its signer and the source.
-var damages = map[iamtoken.Damage]func() *ConfigError{
-	iamtoken.Quoted: func() *ConfigError {
-		return sourceReturned("token-quoted", "a token in quotes", "leave them out")
-	},
-	iamtoken.InJSON: func() *ConfigError {
-		return sourceReturned("token-json", "a JSON document", "return only the token in it")
-	},
-	iamtoken.WithScheme: func() *ConfigError {
-		return sourceReturned("token-scheme", "a token with a scheme such as https:// in front",
-			"cut that off: a token has none")
-	},
-	iamtoken.WhiteSpace: func() *ConfigError {
-		return sourceReturned("token-white-space", "a token with white space inside",
-			"look for a line break that a copy or a file put in")
-	},
-	iamtoken.PercentEncoded: func() *ConfigError {
-		return sourceReturned("token-percent-encoded", "a token that is percent-encoded as a whole",
-			"return it as it was signed")
-	},
-	iamtoken.HTMLEncoded: func() *ConfigError {
-		return sourceReturned("token-html-encoded", "a token that was encoded for HTML (&amp; in place of &)",
-			"return it as it was signed")
-	},
-}
 
 func sourceReturned(code, what, fix string) *ConfigError {
 	return configError(code, "token source", "", "returned "+what, fix)

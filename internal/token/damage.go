@@ -3,7 +3,9 @@ package token
 import (
 	"encoding/json"
 	"html"
+	"maps"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +21,25 @@ const (
 	PercentEncoded Damage = "percent-encoded" // encoded as a whole
 	HTMLEncoded    Damage = "html-encoded"    // &amp; in place of &
 )
+
+// damages are what is said of them in a sentence about "the token", and what to do.
+var damages = map[Damage]struct{ problem, fix string }{
+	Quoted:         {"is in quotes", "leave them out"},
+	InJSON:         {"is inside a JSON document", "pass on the token alone"},
+	WithScheme:     {"begins with https:// or another scheme", "cut that off: a token has none"},
+	WhiteSpace:     {"has white space inside", "look for a line break that a copy or a file put in"},
+	PercentEncoded: {"is percent-encoded as a whole", "pass it on as it was signed; that is right inside a URL only"},
+	HTMLEncoded:    {"is encoded for HTML, with &amp; in place of &", "pass it on as it was signed"},
+}
+
+// Problem says what was done, for a sentence that begins with the token.
+func (d Damage) Problem() string { return damages[d].problem }
+
+// Fix says what to change.
+func (d Damage) Fix() string { return damages[d].fix }
+
+// Damages lists all of them.
+func Damages() []Damage { return slices.Sorted(maps.Keys(damages)) }
 
 // unwrap undoes what damaged a text, as far as that is possible.
 func unwrap(text string) (string, []Damage) {

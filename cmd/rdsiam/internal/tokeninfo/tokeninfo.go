@@ -84,7 +84,7 @@ func (r *reader) read(text string) {
 	}
 	r.parts = token.Read(text)
 	for _, damage := range r.parts.Damage {
-		r.fail(damages[damage].problem, damages[damage].fix)
+		r.fail("the token "+damage.Problem(), damage.Fix())
 	}
 	r.info.Characters = len(text)
 	if r.parts.Address == "" || len(r.parts.Missing()) == len(token.Names) {
@@ -110,16 +110,6 @@ func (r *reader) read(text string) {
 // unknownToTokens reports whether c is neither printable ASCII nor white space, which can
 // have got into a token.
 func unknownToTokens(c rune) bool { return (c < ' ' || c > '~') && !strings.ContainsRune("\t\r\n", c) }
-
-// damages says what happened to a token on its way.
-var damages = map[token.Damage]struct{ problem, fix string }{
-	token.Quoted:         {"there are quotes around the token", "leave them out"},
-	token.InJSON:         {"this is a JSON document", "pass on only the token in it"},
-	token.WithScheme:     {"the token begins with https:// or another scheme", "cut that off: a token has no scheme"},
-	token.WhiteSpace:     {"there is white space inside the token", "look for a line break that a copy or a file put in"},
-	token.PercentEncoded: {"the token is percent-encoded once more", "that is right inside a URL only; elsewhere " + asPrinted},
-	token.HTMLEncoded:    {"the token was encoded for HTML, with &amp; in place of &", asPrinted},
-}
 
 func (r *reader) value(name string) string { return r.parts.Get(name).Value }
 
