@@ -251,9 +251,8 @@ func checkUserText(setting, text string) *ConfigError {
 	return nil
 }
 
-// isOutsidePolicies reports characters that a policy may not have (invalid UTF-8
-// among them, which ranges as U+FFFD), and of the control characters that it may
-// have but no name in it should.
+// isOutsidePolicies reports characters that no policy should have: control characters and
+// those outside Latin-1. Invalid UTF-8 ranges as U+FFFD.
 // https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 func isOutsidePolicies(r rune) bool {
 	return r < ' ' || 0x7f <= r && r < 0xa0 || r > 0xff

@@ -97,8 +97,8 @@ func (k *keeper) remember(credentials aws.Credentials) {
 	}
 }
 
-// lateAnswer returns the last good credentials if they need not be renewed yet, which no
-// cache asks for that has them.
+// lateAnswer returns the last good credentials if they need not be renewed yet: they came after
+// their caller had given up.
 func (k *keeper) lateAnswer() (aws.Credentials, bool) {
 	k.mutex.Lock()
 	defer k.mutex.Unlock()

@@ -211,8 +211,7 @@ func (e *LoginError) details() string {
 
 func (e *LoginError) login() Login { return Login{Endpoint: e.Endpoint, User: e.User} }
 
-// oneLine undoes the layout with which pgx writes several addresses, and programs that
-// print credentials what went wrong.
+// oneLine puts on one line what pgx and credential programs print on several.
 var oneLine = strings.NewReplacer(":\n\t", ": ", "\r\n", "; ", "\n\t", "; ", "\n", "; ", "\r", " ")
 
 // Unwrap returns the error of the driver, such as a *pgconn.ConnectError or a

@@ -33,7 +33,7 @@ type Cause struct {
 // Explain says what err usually means and what to change. It takes the errors of a
 // [Connector] and those that pgx and go-sql-driver/mysql return when a hook logs in, or when
 // a statement meets a read-only server. The endpoint and user, which a [*LoginError] knows,
-// make it more exact; with a hook, use [Endpoint.Explain].
+// make it more exact; with a hook, use [Login.Explain].
 //
 // The causes come from the AWS troubleshooting pages and field reports
 // (https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html).
@@ -47,9 +47,9 @@ func Explain(err error) Explanation {
 	return explanation
 }
 
-// Explain is like the function [Explain], for a login to this endpoint.
-func (e Endpoint) Explain(err error) Explanation {
-	explanation, _ := explain(Login{Endpoint: e}, err)
+// Explain is like the function [Explain], for an error of this login.
+func (l Login) Explain(err error) Explanation {
+	explanation, _ := explain(l, err)
 	return explanation
 }
 

@@ -105,14 +105,14 @@ func TestLoginErrorIsShort(t *testing.T) {
 	}
 }
 
-// The hook's user and the Connector's read the same words, but for the user.
+// The hook's user and the Connector's read the same words.
 func TestExplainOfALoginError(t *testing.T) {
 	pam := symptoms.Postgres{Code: "28000", Message: "PAM authentication failed"}
 	for _, host := range []string{symptoms.Instance, symptoms.Proxy, symptoms.GlobalWriter, symptoms.Outside} {
 		at := rdsiam.Login{Endpoint: endpointOf(t, host), User: "u"}
 		d := &fakeDriver{logins: []rdsiam.Login{at}, err: pam, code: "28000", refused: true}
 		_, err := rdsiam.NewConnector(d, rdsiam.NewTokenSource(&provider{give: forever})).Connect(t.Context())
-		want := strings.ReplaceAll(at.Endpoint.Explain(pam).String(), "/USER", "/u")
+		want := at.Explain(pam).String()
 		if got := rdsiam.Explain(fmt.Errorf("ping: %w", err)).String(); got != want || got == "" {
 			t.Errorf("%s\n got %s\nwant %s", host, got, want)
 		}
@@ -127,7 +127,7 @@ func TestExplainOfALoginError(t *testing.T) {
 
 // An endpoint that somebody gave can be wrong.
 func TestExplainBehindATunnel(t *testing.T) {
-	at := endpoint(t, "127.0.0.1:6543", rdsiam.WithEndpoint(symptoms.Instance))
+	at := rdsiam.Login{Endpoint: endpoint(t, "127.0.0.1:6543", rdsiam.WithEndpoint(symptoms.Instance))}
 	explanation := at.Explain(symptoms.MySQL("Error 1045 (28000): Access denied"))
 	want := rdsiam.Cause{Code: causes.TunnelEndpoint, Text: "the endpoint given with rdsiam.WithEndpoint is not the database's own",
 		Fix: symptoms.Instance + ":5432 must be the host and port of the database, not those of the tunnel"}
@@ -138,7 +138,7 @@ func TestExplainBehindATunnel(t *testing.T) {
 
 // Settings and cancellations say enough themselves.
 func TestExplainSaysNothing(t *testing.T) {
-	at := endpointOf(t, symptoms.Instance)
+	at := rdsiam.Login{Endpoint: endpointOf(t, symptoms.Instance)}
 	for name, err := range map[string]error{
 		"settings": &rdsiam.ConfigError{Setting: "host", Problem: "no such host"},
 		"given up": fmt.Errorf("dial tcp: %w", context.Canceled),
@@ -151,9 +151,9 @@ func TestExplainSaysNothing(t *testing.T) {
 
 // A CertificateError knows the endpoint and the roots.
 func TestExplainOfACertificateError(t *testing.T) {
-	at := endpointOf(t, symptoms.Instance)
+	at := rdsiam.Login{Endpoint: endpointOf(t, symptoms.Instance)}
 	for _, symptom := range symptoms.All {
-		err := at.DescribeCertificateError(symptom.Err, nil)
+		err := at.Endpoint.DescribeCertificateError(symptom.Err, nil)
 		var described *rdsiam.CertificateError
 		if !errors.As(err, &described) {
 			continue
@@ -220,7 +220,7 @@ func TestExplainRefusedTokenSource(t *testing.T) {
 		_, err := at.Token(t.Context(), rdsiam.TokenSourceFunc(func(context.Context, rdsiam.Login) (rdsiam.Token, error) {
 			return rdsiam.Token{}, refusal
 		}))
-		if got := at.Endpoint.Explain(err); got.Code != "" || len(got.Causes) > 0 || !got.Retryable {
+		if got := at.Explain(err); got.Code != "" || len(got.Causes) > 0 || !got.Retryable {
 			t.Errorf("%v: explained as %+v", refusal, got)
 		}
 	}

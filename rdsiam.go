@@ -237,7 +237,7 @@ func (r *recordingSource) report(ctx context.Context, event Event, began time.Ti
 	r.connector.observe(ctx, event)
 }
 
-// explain makes the error that Connect returns of the driver's. Where one host refused
+// explain turns the driver's error into the one that Connect returns. Where one host refused
 // and another could not be asked, the refusal counts.
 func (r *recordingSource) explain(ctx context.Context, err error) (_ error, refused bool) {
 	code, refused := r.connector.driver.Refused(err)
@@ -300,7 +300,7 @@ const (
 	TokenSigned              // the source made a new token
 	TokenReused              // the source gave out a token again
 	TokenFailed              // the source had no token
-	LoginSucceeded           //
+	LoginSucceeded           // the connection is ready
 	LoginRefused             // the server refused the login
 	LoginFailed              // anything else: network, TLS, credentials, settings
 )

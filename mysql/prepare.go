@@ -104,8 +104,8 @@ func checkSettings(config *mysql.Config) error {
 	return nil
 }
 
-// checkUser refuses users that no server accepts. Validate is called here alone, so that New
-// reports the user, not the first login.
+// checkUser refuses users that no server accepts. Login.Token validates too; here, New reports
+// the user, and not the first login.
 func checkUser(login rdsiam.Login) error {
 	if err := login.Validate(); err != nil {
 		return err

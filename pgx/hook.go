@@ -32,7 +32,7 @@ import (
 //
 // Errors of the hook are of type [*rdsiam.ConfigError]. Errors of the login are those
 // of pgx, around a [*rdsiam.CredentialsError] where there was no token;
-// [rdsiam.Endpoint.Explain] says what they mean. A *pgconn.ConnectError carries
+// [rdsiam.Login.Explain] says what they mean. A *pgconn.ConnectError carries
 // a Config, whose Password is cleared when the server accepts or refuses the login. If
 // the connection was cut before, or the server asked for something else than a
 // clear-text password, it still holds the token. [New] with [rdsiam.NewConnector]
@@ -103,10 +103,11 @@ func (p *preparedConfig) afterNetConnect(ctx context.Context, config *pgconn.Con
 	return p.begin(config).afterNetConnect(ctx, config, conn)
 }
 
-// hookCall says that a hook is called to do something else than to log in.
+// hookCall marks a call of a hook that is not to log in. One of our hooks meets another where
+// it is applied twice to a configuration, or where pgx.Conn.Config is used for a new connection.
 type hookCall struct {
-	// config is nil where the hook is only to name its preparedConfig. Otherwise it is
-	// of the connection that an outer hook logs in, to which the inner one gives way.
+	// config is nil where the hook is only to name its preparedConfig. Otherwise an outer hook
+	// logs in on the connection of config, and the inner one gives way.
 	config   *pgconn.Config
 	prepared *preparedConfig
 }

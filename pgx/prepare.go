@@ -196,8 +196,8 @@ func prepareHost(entry pgconn.FallbackConfig, earlier *preparedConfig, resolver 
 	}, nil
 }
 
-// check refuses users that no server accepts, and hosts that cannot be told apart. Validate is
-// called here alone, so that New reports the user, not the first login.
+// check refuses users that no server accepts, and hosts that cannot be told apart. Login.Token
+// validates too; here, New reports the user, and not the first login.
 func (p *preparedConfig) check() error {
 	if err := p.login(p.hosts[0]).Validate(); err != nil {
 		return err

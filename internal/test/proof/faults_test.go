@@ -138,7 +138,7 @@ func (s *troubled) explain(t *testing.T, err error) rdsiam.Explanation {
 	if resolveErr != nil {
 		t.Fatal(resolveErr)
 	}
-	return endpoint.Explain(err)
+	return rdsiam.Login{Endpoint: endpoint}.Explain(err)
 }
 
 // pool is a pool of one of the drivers. ask opens a connection if there is none that is

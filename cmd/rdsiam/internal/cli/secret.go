@@ -26,7 +26,11 @@ func refusePasswords(args []string) error {
 			continue
 		}
 		if passwordInDSN.MatchString(value) {
-			err := usagef("there is a password in the arguments, where every user of this machine can read it: change it, and put the DSN into $%s or the file of --dsn-file", dsnVariable)
+			fix := "ENDPOINT is HOST or HOST:PORT, and rdsiam needs no password"
+			if args[0] == "provision" {
+				fix = "put the DSN into $" + dsnVariable + " or the file of --dsn-file"
+			}
+			err := usagef("there is a password in the arguments, where every user of this machine can read it: change it; %s", fix)
 			if args[0] == "connect" || args[0] == "exec" {
 				err = notStarted(err)
 			}

@@ -142,7 +142,7 @@ func (c *chart) explainTLS(err error) Result {
 // knows then is where the client comes from, and how many there are.
 func (c *chart) explainGreeting(refusal mysqlwire.Error) Result {
 	result := failed("the server ends the connection before TLS: %v", refusal)
-	explanation := errortext.Explanation(c.endpoint.Explain(refusal))
+	explanation := errortext.Explanation(rdsiam.Login{Endpoint: c.endpoint, User: c.User}.Explain(refusal))
 	if len(explanation.Causes) == 0 {
 		return result.fix("try again; if it stays, see the log of the server", c.commandLine().String())
 	}

@@ -60,7 +60,7 @@ func TestTextsOfTheLibraryAreForAShell(t *testing.T) {
 			t.Fatal(err)
 		}
 		checkExplanation(t, rdsiam.Explain(symptom.Err))
-		checkExplanation(t, endpoint.Explain(symptom.Err))
+		checkExplanation(t, rdsiam.Login{Endpoint: endpoint}.Explain(symptom.Err))
 	}
 }
 
@@ -81,7 +81,7 @@ func TestOfEndpoints(t *testing.T) {
 		options []rdsiam.EndpointOption
 		want    string
 	}{
-		{"10.0.0.1:5432", nil, "name the endpoint, and the tunnel with --dial"},
+		{"10.0.0.1:5432", nil, "commands that log in take a tunnel to it with --dial"},
 		{"db.example.com:5432", nil, "or give --region to sign this name as it is"},
 		{"prod.cluster-custom-abc123.eu-west-1.rds.amazonaws.com:5432", nil, "as ENDPOINT and dial this one with --dial"},
 		{"prod.global-abc123.global.rds.amazonaws.com:5432", nil, "with --region"},

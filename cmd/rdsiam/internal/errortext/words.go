@@ -57,7 +57,7 @@ var words = map[string]own{
 	"endpoint-empty":         {},
 	"endpoint-form":          {},
 	"endpoint-global-writer": {fix: "give the region of the current writer with --region, or its cluster endpoint " + asEndpoint},
-	"endpoint-ip-address":    {fix: "name the RDS endpoint; behind a tunnel name the endpoint, and the tunnel with --dial"},
+	"endpoint-ip-address":    {fix: "name the RDS endpoint; commands that log in take a tunnel to it with --dial"},
 	"endpoint-not-rds":       {fix: rdsNames + "behind a load balancer or another service, name the RDS endpoint " + asEndpoint},
 	"endpoint-port":          {},
 	"endpoint-unix-socket":   {},
