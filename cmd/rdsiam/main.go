@@ -15,7 +15,7 @@ func main() { os.Exit(run()) }
 func run() int {
 	ctx, stop := signal.NotifyContext(context.Background(), cli.EndSignals()...)
 	defer stop()
-	// Who presses Ctrl-C once more does not want to wait for anything.
+	// A second Ctrl-C exits at once.
 	defer context.AfterFunc(ctx, stop)()
 	return cli.Run(ctx, os.Args[1:], cli.Streams{In: os.Stdin, Out: os.Stdout, Err: os.Stderr})
 }

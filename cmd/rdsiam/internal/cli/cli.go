@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -91,18 +90,11 @@ roles. The region of a database is read from its host name.`,
 		newProxy(streams),
 		newCompletion(streams),
 		newExitCodes(streams),
+		newVersion(streams),
 	)
 	root.SetHelpCommand(newHelp())
 	addCompletions(root)
 	return group(root)
-}
-
-// version is that of the module, as it was built.
-func version() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "of unknown version"
 }
 
 // newHelp is cobra's own, to which an unknown name is a mistake.
