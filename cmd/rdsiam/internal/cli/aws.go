@@ -52,7 +52,7 @@ func loadAPI(ctx context.Context, profile, region string) (aws.Config, error) {
 		if ctx.Err() != nil {
 			return aws.Config{}, fmt.Errorf("interrupted: %w", context.Cause(ctx))
 		}
-		return aws.Config{}, exitStatus{exitAWS, wait.explain(fmt.Errorf("there are no AWS credentials: %s; set up a profile (aws configure sso), log in (aws sso login), or say --profile", rdsapi.CredentialsProblem(err)))}
+		return aws.Config{}, exitStatus{exitAWS, wait.explain(&rdsapi.NoCredentialsError{Err: err})}
 	}
 	return loaded, nil
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
 // Streams is where a command reads and writes.
@@ -33,9 +34,9 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	root.SetIn(streams.In)
 	root.SetOut(streams.Out)
 	root.SetErr(streams.Err)
-	err := refusePasswords(args)
+	executed, err := root, refusePasswords(args)
 	if err == nil {
-		err = root.ExecuteContext(ctx)
+		executed, err = root.ExecuteContextC(ctx)
 	}
 	if err == nil {
 		return exitDone
@@ -47,8 +48,21 @@ func Run(ctx context.Context, args []string, streams Streams) int {
 	var status exitStatus
 	if !errors.As(err, &status) || status.err != nil {
 		fmt.Fprintln(streams.Err, "rdsiam: "+errortext.Of(err))
+		printLogin(streams.Err, executed, err)
 	}
 	return exitCode(err)
+}
+
+// printLogin prints the command that logs in to AWS again, if that is what is missing.
+func printLogin(out io.Writer, executed *cobra.Command, err error) {
+	command := rdsapi.LoginCommand(err)
+	if command == "" {
+		return
+	}
+	if profile := executed.Flags().Lookup("profile"); profile != nil && profile.Value.String() != "" {
+		command += " --profile " + shellQuote(profile.Value.String())
+	}
+	fmt.Fprintln(out, "  "+command)
 }
 
 // interrupted reports whether the command was waiting for credentials when ctx ended, for

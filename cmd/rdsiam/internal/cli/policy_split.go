@@ -25,12 +25,8 @@ Which part a database user is in depends on nothing but the user: one more
 changes one part, or divides it. --output json gives each part its key, a name
 that it keeps: a list of objects with "key" and "policy". The key of what was
 not divided is empty.`,
-		Example: `  rdsiam policy $HOST --user app --user batch | rdsiam policy split -
-  rdsiam policy split logins.json --output json |
-    jq -c '.[]' | while read -r part; do
-      aws iam create-policy --policy-name "logins-$(jq -r .key <<<"$part")" \
-        --policy-document "$(jq -c .policy <<<"$part")"
-    done`,
+		Example: `  rdsiam policy split logins.json
+  rdsiam policy split first.json second.json new.json --output json`,
 		Args: between(1, 1000, "a FILE, or - for standard input"),
 		RunE: func(command *cobra.Command, args []string) error {
 			var whole iampolicy.Document

@@ -18,7 +18,6 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
-	"github.com/rdsiam/rdsiam/internal/causes"
 )
 
 // tokenLife is how long a token lives where its credentials live longer.
@@ -39,16 +38,16 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 	}
 	c.aws = &config
 	if config.Credentials == nil {
-		return failed("there are no AWS credentials").fix("log in, or set up a profile", c.getCredentials("", ""))
+		return failed("there are no AWS credentials").fix("log in, or set up a profile", c.getCredentials("", nil))
 	}
 	credentials, err := config.Credentials.Retrieve(ctx)
 	if err != nil {
 		return failed("there are no AWS credentials: %s", rdsapi.CredentialsProblem(err)).
-			fix("log in, or set up a profile", c.getCredentials("", causes.OfCredentials(causes.CredentialsFailure{Err: err}).Code))
+			fix("log in, or set up a profile", c.getCredentials("", &rdsapi.NoCredentialsError{Err: err}))
 	}
 	if strings.HasPrefix(credentials.AccessKeyID, temporaryKey) && credentials.SessionToken == "" {
 		return failed("the temporary key %s from %s has no session token, without which AWS refuses what it signs", credentials.AccessKeyID, credentials.Source).
-			fix("copy AWS_SESSION_TOKEN (aws_session_token in a file) with the two keys, or get new credentials", c.getCredentials(credentials.Source, ""))
+			fix("copy AWS_SESSION_TOKEN (aws_session_token in a file) with the two keys, or get new credentials", c.getCredentials(credentials.Source, nil))
 	}
 	kind := "long-term key"
 	if credentials.SessionToken != "" {
@@ -59,9 +58,9 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 		result.Found += ", until " + credentials.Expires.UTC().Format(time.RFC3339)
 		switch left := time.Until(credentials.Expires); {
 		case left <= 0:
-			return failed("%s has expired", result.Found).fix("get new ones; a token dies with the credentials that signed it", c.getCredentials(credentials.Source, ""))
+			return failed("%s has expired", result.Found).fix("get new ones; a token dies with the credentials that signed it", c.getCredentials(credentials.Source, nil))
 		case left < tokenLife:
-			result = warning("%s", result.Found).fix("a token dies with the credentials that signed it: get new ones", c.getCredentials(credentials.Source, ""))
+			result = warning("%s", result.Found).fix("a token dies with the credentials that signed it: get new ones", c.getCredentials(credentials.Source, nil))
 		}
 	}
 	c.credentials = credentials
@@ -69,17 +68,15 @@ func checkCredentials(ctx context.Context, c *chart) Result {
 }
 
 // getCredentials is the command that logs in, as far as the provider of the credentials
-// tells, or the cause for which there are none.
-func (c *chart) getCredentials(source, cause string) string {
-	profile := ""
-	if c.Profile != "" {
-		profile = " --profile " + shellWord(c.Profile)
+// tells, or the error for which there are none.
+func (c *chart) getCredentials(source string, err error) string {
+	command := rdsapi.LoginCommand(err)
+	if command == "" && (source == ssocreds.ProviderName || c.Profile != "") {
+		command = "aws sso login"
 	}
 	switch {
-	case cause == "login-session-ended":
-		return "aws login" + profile
-	case source == ssocreds.ProviderName, cause == "sso-session-ended", cause == "sso-role-denied", c.Profile != "":
-		return "aws sso login" + profile
+	case command != "":
+		return command + c.profileFlag()
 	case source == config.CredentialsSourceName:
 		return "unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN; aws configure sso"
 	}
@@ -163,21 +160,21 @@ func (c *chart) explainSTS(ctx context.Context, err error) Result {
 	c.stranger = true
 	switch refused.ErrorCode() {
 	case "ExpiredToken", "ExpiredTokenException":
-		return failed("the credentials have expired: %s", refused.ErrorMessage()).fix("get new ones", c.getCredentials(source, ""))
+		return failed("the credentials have expired: %s", refused.ErrorMessage()).fix("get new ones", c.getCredentials(source, nil))
 	case "RequestExpired", "SignatureDoesNotMatch", "RequestTimeTooSkewed":
 		if c.skew != nil && c.skew.Abs() > clockTolerance {
 			c.stranger = false
 			return skipped("because of the clock: AWS refuses the signature")
 		}
-		return failed("AWS refuses the signature: the secret key is not that of %s", c.credentials.AccessKeyID).fix("get the right one", c.getCredentials(source, ""))
+		return failed("AWS refuses the signature: the secret key is not that of %s", c.credentials.AccessKeyID).fix("get the right one", c.getCredentials(source, nil))
 	case "InvalidClientTokenId", "UnrecognizedClientException":
 		if c.credentials.SessionToken != "" && c.endpoint.Region() != globalSTS {
 			if _, err := c.callSTS(ctx, globalSTS); err == nil {
 				return failed("the session token is of the global endpoint of STS, and %s does not know such ones: a token signed with it is refused there", c.endpoint.Region()).
-					fix("get credentials from the endpoint of a region", "export AWS_STS_REGIONAL_ENDPOINTS=regional; "+c.getCredentials(source, ""))
+					fix("get credentials from the endpoint of a region", "export AWS_STS_REGIONAL_ENDPOINTS=regional; "+c.getCredentials(source, nil))
 			}
 		}
-		return failed("AWS does not know the key %s, or not with this session token", c.credentials.AccessKeyID).fix("get new credentials", c.getCredentials(source, ""))
+		return failed("AWS does not know the key %s, or not with this session token", c.credentials.AccessKeyID).fix("get new credentials", c.getCredentials(source, nil))
 	}
 	c.stranger = false
 	return warning("AWS does not tell whose the credentials are: %s: %s", refused.ErrorCode(), refused.ErrorMessage()).

@@ -28,7 +28,7 @@ func checkToken(ctx context.Context, c *chart) Result {
 	login := rdsiam.Login{Endpoint: c.endpoint, User: c.User}
 	token, err := login.Token(ctx, c.tokens())
 	if err != nil {
-		return failed("%s", errortext.Of(err)).fix("get credentials that live longer", c.getCredentials(c.credentials.Source, ""))
+		return failed("%s", errortext.Of(err)).fix("get credentials that live longer", c.getCredentials(c.credentials.Source, nil))
 	}
 	c.token = true
 	return found("%d bytes, good for %v", len(token.Reveal()), time.Until(token.Expires()).Round(time.Minute))
@@ -193,7 +193,7 @@ func (c *chart) command(cause rdsiam.Cause) string {
 	case about(causes.Clock):
 		return "sudo chronyc makestep"
 	case about(causes.SigningCredentials):
-		return c.getCredentials(c.credentials.Source, "")
+		return c.getCredentials(c.credentials.Source, nil)
 	case about(causes.Identity):
 		return c.whoAmI()
 	case about(causes.GlobalRegion):
