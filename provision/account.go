@@ -164,7 +164,7 @@ func (a Account) validatePostgreSQL() error {
 
 func (a Account) validateRoles() error {
 	for _, role := range a.MemberOf {
-		if err := a.Engine.checkAccountName("Account.MemberOf", role); err != nil {
+		if err := a.Engine.checkGroupName("Account.MemberOf", role); err != nil {
 			return err
 		}
 		if role == a.Name && a.Engine != MariaDB { // where roles have names of their own

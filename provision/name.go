@@ -17,16 +17,30 @@ const (
 	maxMySQLHost      = 60  // characters; MySQL 8 takes more, MariaDB does not
 )
 
-// checkAccountName checks the name of an account or role. It refuses all names that
-// [rdsiam.Resource.User] refuses, except that those with characters outside Latin-1 pass.
+// checkAccountName checks the name of an account, or of a role that is not a group. It refuses
+// all names that [rdsiam.Resource.User] refuses, except that those with characters outside
+// Latin-1 pass.
 func (e Engine) checkAccountName(setting, name string) error {
+	return e.checkRoleName(setting, name, e.isReserved(name))
+}
+
+// checkGroupName checks the name of a role to be a member of.
+func (e Engine) checkGroupName(setting, name string) error {
+	reserved := e.isReserved(name)
+	if e == PostgreSQL && (strings.HasPrefix(name, "pg_") || slices.Contains(grantableRoles, name)) {
+		reserved = false
+	}
+	return e.checkRoleName(setting, name, reserved)
+}
+
+func (e Engine) checkRoleName(setting, name string, reserved bool) error {
 	if err := e.checkName(setting, name); err != nil {
 		return err
 	}
 	if strings.HasPrefix(name, " ") || strings.HasSuffix(name, " ") {
 		return configErrorOf(ErrInvalidName, "name-spaces", setting, name, "begins or ends with a space, which databases drop and policies do not", "leave the space out")
 	}
-	if e.isReserved(name) {
+	if reserved {
 		return configErrorOf(ErrReservedName, "name-reserved", setting, name, "belongs to the server or to RDS", "choose another name")
 	}
 	limit, length, unit := maxPostgreSQLName, len(name), "bytes"
@@ -83,13 +97,27 @@ func (e Engine) checkName(setting, name string) error {
 
 // reservedMySQL are accounts of the server and of RDS; the last is a keyword of
 // GRANT in MariaDB.
-var reservedMySQL = []string{"root", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "event_scheduler", "system user", "public"}
+var reservedMySQL = []string{"root", "mysql.sys", "mysql.session", "mysql.infoschema", "mariadb.sys", "event_scheduler", "system user", "rds_superuser_role", "public"}
+
+// reservedRDS are the accounts of RDS itself, and the roles that it makes. Other names that begin
+// with rds_ are free.
+var reservedRDS = []string{
+	"rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser",
+	"rds_iam", "rds_superuser", "rds_replication", "rds_password", "rds_ad", "rds_extension",
+}
+
+// grantableRoles are the roles of RDS for PostgreSQL that are groups like any other. rds_iam is
+// implied, and rds_ad would take its place.
+var grantableRoles = []string{"rds_superuser", "rds_replication", "rds_password", "rds_extension"}
+
+// mightyRoles are roles whose members may become superuser, or nearly so.
+var mightyRoles = []string{"rds_superuser", "pg_execute_server_program", "pg_read_server_files", "pg_write_server_files"}
 
 // isReserved reports whether a name must not be touched. GRANT … TO "public" grants to
 // everybody, although it is quoted.
 func (e Engine) isReserved(name string) bool {
 	lower := strings.ToLower(name)
-	if strings.HasPrefix(lower, "rds_") || slices.Contains([]string{"rdsadmin", "rdsrepladmin", "rdsproxyadmin", "rdstopmgr", "rdswriteforwarduser"}, lower) {
+	if slices.Contains(reservedRDS, lower) {
 		return true
 	}
 	if e == PostgreSQL {

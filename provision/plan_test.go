@@ -170,7 +170,7 @@ func TestDescriptionErrors(t *testing.T) {
 		"to everybody":        {pg, provision.DropOptions{ReassignTo: "public"}},
 		"objects of MySQL":    {my, provision.DropOptions{ReassignTo: "b"}},
 		"databases of MySQL":  {my, provision.DropOptions{KeepRole: true}},
-		"a name of the owner": {provision.Account{Engine: provision.PostgreSQL, Name: "rds_x"}, provision.DropOptions{}},
+		"a name of the owner": {provision.Account{Engine: provision.PostgreSQL, Name: "rds_iam"}, provision.DropOptions{}},
 	} {
 		if p, err := d.a.PlanDrop(d.d); err == nil {
 			t.Errorf("drop %s: got %v", name, p)
