@@ -255,18 +255,26 @@ BEGIN
   lockouts := (
     WITH RECURSIVE edges AS (
       SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
-    ), chains(id, chain) AS (
-      SELECT r.oid, r.rolname::text FROM pg_roles r WHERE r.rolname = account
-      UNION ALL
-      SELECT e.member, r.rolname || ' -> ' || c.chain FROM chains c JOIN edges e ON e.roleid = c.id JOIN pg_roles r ON r.oid = e.member
+    ), reached(id, depth) AS (
+      SELECT r.oid, 0 FROM pg_roles r WHERE r.rolname = account
+      UNION
+      SELECT e.member, c.depth + 1 FROM reached c JOIN edges e ON e.roleid = c.id
+    ), members(id, name, canlogin, depth) AS (
+      SELECT c.id, r.rolname::text, r.rolcanlogin, min(c.depth) FROM reached c JOIN pg_roles r ON r.oid = c.id GROUP BY 1, 2, 3
     ), others(id) AS (
       SELECT e.member FROM edges e JOIN pg_roles g ON g.oid = e.roleid JOIN pg_roles r ON r.oid = e.member
       WHERE g.rolname = 'rds_iam' AND r.rolname <> account
       UNION
       SELECT e.member FROM others o JOIN edges e ON e.roleid = o.id JOIN pg_roles r ON r.oid = e.member WHERE r.rolname <> account
+    ), chains(id, depth, chain) AS (
+      SELECT c.id, c.depth, c.name FROM members c WHERE c.depth > 0 AND c.canlogin AND c.id NOT IN (SELECT o.id FROM others o)
+      UNION ALL
+      SELECT g.id, g.depth, c.chain || ' -> ' || g.name FROM chains c CROSS JOIN LATERAL (
+        SELECT s.id, s.depth, s.name FROM edges e JOIN members s ON s.id = e.roleid
+        WHERE e.member = c.id AND s.depth = c.depth - 1 ORDER BY s.name LIMIT 1
+      ) g
     )
-    SELECT string_agg(c.chain || ' -> rds_iam', ', ' ORDER BY c.chain) FROM chains c JOIN pg_roles r ON r.oid = c.id
-    WHERE r.rolcanlogin AND r.rolname <> account AND c.id NOT IN (SELECT o.id FROM others o)
+    SELECT string_agg(c.chain || ' -> rds_iam', ', ' ORDER BY c.chain) FROM chains c WHERE c.depth = 0
   );
   IF 'rds_ad' IN (
     WITH RECURSIVE edges AS (
