@@ -2,6 +2,7 @@ package provision
 
 import (
 	"cmp"
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -37,9 +38,15 @@ type target struct {
 	level  level
 	space  string // database at levelDatabase, schema (MySQL: database) below
 	object string // table, sequence or routine; role at levelMembership, account at levelProxy
+	args   string // of a routine of PostgreSQL, see argumentTypes; "" is whatever arguments
 	column string
 	owner  string // at levelDefault; in MySQL the host of a role or account
 	kind   ObjectKind
+}
+
+// isAll reports whether it is all that a schema has of a kind.
+func (t target) isAll() bool {
+	return t.level == levelAllTables || t.level == levelAllSequences || t.level == levelAllRoutines
 }
 
 // String names the target for people.
@@ -66,9 +73,9 @@ func (t target) String() string {
 	case levelAllRoutines:
 		return "all routines in schema " + name
 	case levelFunction:
-		return "function " + name
+		return "function " + name + t.signature()
 	case levelProcedure:
-		return "procedure " + name
+		return "procedure " + name + t.signature()
 	case levelDefault:
 		place := " in schema " + name
 		if t.space == "" {
@@ -87,20 +94,42 @@ func (t target) String() string {
 	return "role " + name
 }
 
+// argumentTypes returns the types of a routine's arguments as a text, which is JSON, since the
+// names of types may contain anything.
+func argumentTypes(types []string) string {
+	text, _ := json.Marshal(append([]string{}, types...)) // strings cannot fail
+	return string(text)
+}
+
+func (t target) types() (types []string) {
+	_ = json.Unmarshal([]byte(t.args), &types) // ours, or none
+	return types
+}
+
+// signature returns the argument types as in SQL.
+func (t target) signature() string {
+	if t.args == "" {
+		return ""
+	}
+	return "(" + strings.Join(t.types(), ", ") + ")"
+}
+
 func (k ObjectKind) word() string {
 	return [...]string{"", "TABLES", "SEQUENCES", "ROUTINES"}[k]
 }
 
 func compareTargets(a, b target) int {
-	return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.space, b.space), cmp.Compare(a.object, b.object),
+	return cmp.Or(cmp.Compare(a.level, b.level), cmp.Compare(a.space, b.space), cmp.Compare(a.object, b.object), cmp.Compare(a.args, b.args),
 		cmp.Compare(a.owner, b.owner), cmp.Compare(a.kind, b.kind), cmp.Compare(a.column, b.column))
 }
 
-// Words for memberships among those of privileges. In PostgreSQL every membership is
-// active.
+// Words for memberships among those of privileges. In PostgreSQL a member has the rights of the
+// role, or may only take them by SET ROLE.
 const (
-	wordMember = "MEMBER"
-	wordActive = "ACTIVE AT LOG-IN"
+	wordMember  = "MEMBER"
+	wordMaySet  = "SET ROLE"
+	wordActive  = "ACTIVE AT LOG-IN"
+	wordOfReach = "USAGE FOR WHAT IS IN IT" // on a schema; see addReach
 )
 
 // addMembership adds what being a member of a role comes to.
@@ -127,6 +156,14 @@ func (a access) add(t target, words ...string) {
 	for _, word := range words {
 		a[t][word] = true
 	}
+}
+
+// wants reports whether a privilege is wanted, if only for its name's sake or along with others.
+// What a schema has is known to the server alone.
+func (a access) wants(t target, word string) bool {
+	named := t
+	named.args = ""
+	return a[t][word] || a[named][word] || t.level == levelSchema && word == "USAGE" && a[t][wordOfReach]
 }
 
 // targets returns what privileges are on, in the order in which plans grant.
@@ -179,8 +216,37 @@ func (e Engine) addGrant(all access, g Grant) error {
 			}
 			all.add(t, e.word(p))
 		}
+		if e == PostgreSQL {
+			all.addReach(t)
+		}
 	}
 	return nil
+}
+
+// addReach adds what a grant on something in a schema is useless without. Where everybody has
+// USAGE on the schema, nothing is granted.
+func (a access) addReach(t target) {
+	switch t.level {
+	case levelDatabase, levelSchema:
+	default:
+		a.add(target{level: levelSchema, space: t.space}, wordOfReach)
+	}
+}
+
+// keepReach takes back that USAGE on a schema be revoked along with the last right in it, where
+// a description still needs it.
+func (a access) keepReach(described access) {
+	for t, words := range described {
+		schema := target{level: levelSchema, space: t.space}
+		for word := range words {
+			if t.level != levelDatabase && word != wordOfReach && !a[t][word] && (t.level != levelSchema || word == "USAGE") {
+				delete(a[schema], wordOfReach)
+			}
+		}
+		if len(a[schema]) == 0 {
+			delete(a, schema)
+		}
+	}
 }
 
 func (e Engine) checkTarget(t target) error {
@@ -204,6 +270,14 @@ func (e Engine) checkTarget(t target) error {
 	}
 	for _, n := range names {
 		if err := e.checkObjectName(n.setting, n.name); err != nil {
+			return err
+		}
+	}
+	if t.args != "" && e != PostgreSQL {
+		return configError("routine-arguments", "Account.Grants", t.String(), "routines of "+e.String()+" have one name each", "leave the argument types out")
+	}
+	for _, argument := range t.types() {
+		if err := e.checkName("argument type of a grant", argument); err != nil {
 			return err
 		}
 	}

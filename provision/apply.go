@@ -17,6 +17,11 @@ type Session interface {
 type Report struct {
 	Steps    []Step
 	Attempts int // how many times a transaction was begun because other runners were in the way
+
+	// Granted is what was in the way of a drop in PostgreSQL: what others than the owner granted to
+	// the account, and what the account granted to others, which is gone if the drop has
+	// DropOptions.RevokeGranted.
+	Granted []Granted
 }
 
 // Step is a statement that was executed.

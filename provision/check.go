@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"slices"
+	"strings"
 )
 
 // DriftKind is how an account differs from its description.
@@ -81,26 +82,51 @@ func (p *Plan) checkConn(ctx context.Context, conn *sql.Conn) ([]Drift, error) {
 
 // state is what a server knows of an account.
 type state struct {
-	exists   bool
-	database string              // the current one of PostgreSQL, "" in MySQL
-	found    []Drift             // of the account itself
-	have     access              // what was granted to it
-	public   access              // what was granted to everybody, beyond what servers grant by themselves
-	contents map[target][]target // what is in schemas, by levelAllTables and the like
-	own      map[target]bool     // what the account owns, where it needs no grants
+	exists      bool
+	database    string              // the current one of PostgreSQL, "" in MySQL
+	found       []Drift             // of the account itself
+	have        access              // what was granted to it
+	public      access              // what was granted to everybody, in MySQL beyond what servers grant by themselves
+	contents    map[target][]target // what a grant covers that is no grant on one thing
+	ofExtension map[target]bool     // what grants on all that a schema has leave out
+	own         map[target]bool     // what the account owns, where it needs no grants
 }
 
 func newState() *state {
-	return &state{have: make(access), public: make(access), contents: make(map[target][]target), own: make(map[target]bool)}
+	return &state{have: make(access), public: make(access), contents: make(map[target][]target), ofExtension: make(map[target]bool), own: make(map[target]bool)}
 }
 
-// resolve replaces grants on all that a schema has by those on each.
-func (s *state) resolve(want access) access {
+// needed returns what wanted grants demand of each thing.
+func (s *state) needed(want access) access {
+	return s.resolve(want, func(t, one target, word string) bool {
+		switch {
+		case t.isAll() && s.ofExtension[one]:
+			return false
+		case word == wordOfReach:
+			return !s.public[t]["USAGE"]
+		}
+		return true
+	})
+}
+
+// covered returns what wanted grants allow on each thing: what they demand, and more.
+func (s *state) covered(want access) access {
+	each := s.resolve(want, func(_, _ target, _ string) bool { return true })
+	for t := range each {
+		if each[t][wordMember] {
+			each.add(t, wordMaySet)
+		}
+	}
+	return each
+}
+
+// resolve replaces grants that cover several things by those on each, where counts says so.
+func (s *state) resolve(want access, counts func(t, one target, word string) bool) access {
 	each := make(access)
 	for t, words := range want {
-		targets := []target{t}
-		if t.level == levelAllTables || t.level == levelAllSequences || t.level == levelAllRoutines {
-			targets = s.contents[t]
+		targets := s.contents[t]
+		if targets == nil && !t.isAll() {
+			targets = []target{t}
 		}
 		for _, one := range targets {
 			whole := one
@@ -111,7 +137,9 @@ func (s *state) resolve(want access) access {
 				continue
 			}
 			for word := range words {
-				each.add(one, word)
+				if counts(t, one, word) {
+					each.add(one, strings.Replace(word, wordOfReach, "USAGE", 1))
+				}
 			}
 		}
 	}
@@ -119,21 +147,23 @@ func (s *state) resolve(want access) access {
 }
 
 // missing returns what the account lacks of what is wanted.
-func (s *state) missing(want access) []Drift { return difference(Missing, s.resolve(want), s.have) }
+func (s *state) missing(want access) []Drift { return difference(Missing, s.needed(want), s.have) }
 
 // extra returns what the account has beyond what is wanted. Rights on other databases of
 // PostgreSQL are the business of the descriptions for these.
 func (s *state) extra(want access) []Drift {
-	return slices.DeleteFunc(difference(Extra, s.have, s.resolve(want)), func(d Drift) bool {
+	return slices.DeleteFunc(difference(Extra, s.have, s.covered(want)), func(d Drift) bool {
 		return s.database != "" && d.target.level == levelDatabase && d.target.space != s.database
 	})
 }
 
 // present returns what the account still has of what was taken, unless it is wanted, by a
-// grant on all that a schema has.
+// grant on all that a schema has, or, of USAGE on a schema, needed there.
 func (s *state) present(reject, want access) []Drift {
-	taken := s.resolve(reject)
-	return slices.DeleteFunc(difference(Extra, s.have, s.resolve(want)), func(d Drift) bool { return !taken[d.target][d.word] })
+	taken := s.needed(reject)
+	return slices.DeleteFunc(difference(Extra, s.have, s.covered(want)), func(d Drift) bool {
+		return !taken[d.target][d.word] || reject[d.target][wordOfReach] && !reject[d.target][d.word]
+	})
 }
 
 // difference returns what is in a and not in b, in order.
@@ -151,7 +181,10 @@ func difference(kind DriftKind, a, b access) []Drift {
 
 // drifts returns all that differs from the description.
 func (s *state) drifts(want access) []Drift {
-	return slices.Concat(s.found, s.missing(want), s.extra(want), difference(Public, s.public, s.resolve(want)))
+	public := slices.DeleteFunc(difference(Public, s.public, s.covered(want)), func(d Drift) bool {
+		return s.database != "" && s.isUsual(d.target, d.word)
+	})
+	return slices.Concat(s.found, s.missing(want), s.extra(want), public)
 }
 
 func (s *state) note(kind DriftKind, detail string) {

@@ -50,13 +50,14 @@ var (
 
 // Error is a step of a plan that failed. The codes are:
 //
-//	account-for-iam, account-in-use, account-member-of-iam, account-missing,
-//	account-missing-for-proxy, account-of-kerberos, account-owns, account-superuser,
-//	account-unmanaged, default-role, definer-in-use, encoding, engine-mismatch,
-//	grant-by-pattern, grant-hidden, grant-not-carried-over, iam-unavailable, lock-timeout,
-//	name-case, notices-unheard, other-database, other-runner, partial-revokes-off,
-//	partial-revokes-on, privilege-missing, privilege-not-granted, privilege-not-revoked,
-//	role-lockout, runner-does-not-inherit, runner-is-account, server-read-only,
+//	account-for-iam, account-granted, account-granted-by-others, account-in-use,
+//	account-member-of-iam, account-missing, account-missing-for-proxy, account-of-kerberos,
+//	account-owns, account-superuser, account-unmanaged, default-role, definer-in-use, encoding,
+//	engine-mismatch, grant-by-pattern, grant-hidden, grant-not-carried-over,
+//	heir-without-create, iam-unavailable, lock-timeout, name-case, notices-unheard,
+//	other-database, other-runner, partial-revokes-off, partial-revokes-on, privilege-missing,
+//	privilege-not-granted, privilege-not-revoked, role-lockout, role-noinherit,
+//	runner-does-not-inherit, runner-is-account, runner-without-admin, server-read-only,
 //	transaction-failed, transaction-of-caller, transaction-open, transaction-to-commit,
 //	wait-canceled.
 type Error struct {

@@ -30,6 +30,8 @@ var (
 	forIAM            = failure{"account-for-iam", ErrUnmanaged, "standard IAM of RDS Proxy needs an account with a password: choose another name, or another Account.Reach"}
 	inUse             = failure{"account-in-use", ErrInUse, toClear}
 	proxyMember       = failure{"account-member-of-iam", ErrUnmanaged, toLeaveOrReach}
+	granted           = failure{"account-granted", ErrInUse, toTakeBack}
+	grantedByThird    = failure{"account-granted-by-others", ErrInUse, toRevokeAs}
 	noAccount         = failure{"account-missing", ErrNoAccount, toCreate}
 	noProxyAccount    = failure{"account-missing-for-proxy", ErrNoAccount, toCreateForProxy}
 	kerberos          = failure{"account-of-kerberos", ErrUnmanaged, toLeave}
@@ -43,6 +45,7 @@ var (
 	grantByPattern    = failure{"grant-by-pattern", ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"}
 	grantHidden       = failure{"grant-hidden", ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"}
 	notCarried        = failure{"grant-not-carried-over", ErrHiddenGrant, "revoke it, or describe in Account.Grants what it should give"}
+	noCreate          = failure{"heir-without-create", ErrPrivilege, toGrantCreate}
 	iamOff            = failure{"iam-unavailable", ErrIAMUnavailable, "turn on IAM database authentication of the instance or cluster, and see that its version supports it"}
 	lockTimeout       = failure{"lock-timeout", ErrBusy, needOtherRun}
 	nameCase          = failure{"name-case", ErrInvalidName, ""}
@@ -55,8 +58,10 @@ var (
 	notGranted        = failure{"privilege-not-granted", ErrPrivilege, needRunner}
 	notRevoked        = failure{"privilege-not-revoked", ErrPrivilege, "run the plan as the role that granted it"}
 	lockout           = failure{"role-lockout", ErrLockout, toRevokeFirst}
+	noInherit         = failure{"role-noinherit", ErrPrivilege, toInherit}
 	notInherited      = failure{"runner-does-not-inherit", ErrPrivilege, toOtherRunner}
 	ownRunner         = failure{"runner-is-account", ErrLockout, toOtherRunner}
+	noAdmin           = failure{"runner-without-admin", ErrPrivilege, toGrantAdmin}
 	readOnly          = failure{"server-read-only", ErrReadOnlyEndpoint, "connect to the writer endpoint"}
 	failedTx          = failure{"transaction-failed", ErrTransaction, "roll it back first"}
 	givenTx           = failure{"transaction-of-caller", ErrTransaction, "give Apply a *sql.Conn or *sql.DB; in goose, use a migration without transaction"}
@@ -73,16 +78,21 @@ const (
 // What to change, also in the blocks of PostgreSQL, so without quotes.
 const (
 	toAdopt          = "choose another name, or take it over with provision.Adopt"
-	toClear          = "in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others"
+	toClear          = "in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest"
 	toCreate         = "create it first, by Account.Plan"
 	toCreateForProxy = "create it with the password that the proxy reads from Secrets Manager"
+	toGrantAdmin     = "run this statement as a role with ADMIN OPTION, or choose another runner"
+	toGrantCreate    = "run these statements, or name another role in DropOptions.ReassignTo"
+	toInherit        = "run this statement, or leave Account.MemberOf empty"
 	toLeave          = "revoke the membership"
 	toLeaveOrReach   = "revoke the membership, or set another Account.Reach"
 	toOtherDatabase  = "connect to the database of the grants"
 	toOtherName      = "choose another name"
 	toOtherRunner    = "choose another runner"
 	toReassign       = "name in DropOptions.ReassignTo who gets it"
+	toRevokeAs       = "run these statements as the roles that granted it"
 	toRevokeFirst    = "revoke the first step"
+	toTakeBack       = "have it granted by somebody else, then set DropOptions.RevokeGranted"
 )
 
 // pgFailures are the causes behind SQLSTATEs. Those that start with RDS are raised by our own
@@ -101,6 +111,11 @@ var pgFailures = map[string]failure{
 	stateNotInherited:   notInherited,
 	stateKerberos:       kerberos,
 	stateProxyMember:    proxyMember,
+	stateNoAdmin:        noAdmin,
+	stateNoInherit:      noInherit,
+	stateNoCreate:       noCreate,
+	stateGranted:        granted,
+	stateGrantedByThird: grantedByThird,
 	"25006":             readOnly,
 	"25P02":             failedTx,
 	"42501":             noPrivilege,
@@ -110,7 +125,7 @@ var pgFailures = map[string]failure{
 	"42710":             otherRunner,
 	"40001":             otherRunner,
 	"40P01":             otherRunner,
-	"55P03":             otherRunner, // lock_timeout
+	"55P03":             lockTimeout,
 }
 
 // myFailures are the causes behind error numbers.

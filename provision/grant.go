@@ -55,16 +55,30 @@ func AllSequences(schema string, p ...Privilege) Grant {
 	return newGrant(target{level: levelAllSequences, space: schema}, p)
 }
 
-// Function grants [Execute] on the functions of this name, in PostgreSQL whatever
-// their arguments.
-func Function(schema, name string) Grant {
-	return newGrant(target{level: levelFunction, space: schema, object: name}, []Privilege{Execute})
+// NoArguments names, in [Function] and [Procedure], the routine that takes none.
+const NoArguments = "()"
+
+// Function grants [Execute] on the functions of this name. In PostgreSQL, types choose the
+// one with these argument types, OUT ones left out: types of the server as in SQL, others with
+// their schema, such as "int", "timestamp with time zone" or "app.color".
+func Function(schema, name string, types ...string) Grant {
+	return newRoutine(levelFunction, schema, name, types)
 }
 
-// Procedure grants [Execute] on the procedures of this name, in PostgreSQL whatever
-// their arguments.
-func Procedure(schema, name string) Grant {
-	return newGrant(target{level: levelProcedure, space: schema, object: name}, []Privilege{Execute})
+// Procedure grants [Execute] on the procedures of this name; types are as for [Function].
+func Procedure(schema, name string, types ...string) Grant {
+	return newRoutine(levelProcedure, schema, name, types)
+}
+
+func newRoutine(l level, schema, name string, types []string) Grant {
+	t := target{level: l, space: schema, object: name}
+	switch {
+	case len(types) == 1 && types[0] == NoArguments:
+		t.args = argumentTypes(nil)
+	case len(types) > 0:
+		t.args = argumentTypes(types)
+	}
+	return newGrant(t, []Privilege{Execute})
 }
 
 // AllRoutines grants [Execute] on all functions and procedures that a schema of
@@ -166,7 +180,7 @@ func (p preset) grants(e Engine) ([]Grant, error) {
 	}
 	grants := []Grant{Database(p.database, Connect)}
 	for _, schema := range schemas {
-		grants = append(grants, Schema(schema, Usage), AllTables(schema, tables...), AllSequences(schema, sequences...))
+		grants = append(grants, AllTables(schema, tables...), AllSequences(schema, sequences...))
 		for _, owner := range p.owners {
 			grants = append(grants, FutureObjects(owner, schema, Tables, tables...), FutureObjects(owner, schema, Sequences, sequences...))
 		}

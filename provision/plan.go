@@ -1,5 +1,7 @@
 package provision
 
+import "slices"
+
 // StatementKind is what a statement does.
 type StatementKind string
 
@@ -49,6 +51,8 @@ type Plan struct {
 	literal bool   // names of databases in grants are no patterns; see PartialRevokes
 	want    access // what the account has after the plan
 	reject  access // what it no longer has
+	drops   bool   // the account, or what it has in a database of PostgreSQL
+	heir    string // who gets what it owns
 }
 
 // Option changes how an account is planned.
@@ -102,7 +106,7 @@ func (a Account) plan(extra access, o []Option) (*Plan, error) {
 	}
 	for t, words := range extra {
 		for word := range words {
-			if !p.want[t][word] {
+			if !p.want.wants(t, word) {
 				p.reject.add(t, word)
 			}
 		}
@@ -119,6 +123,7 @@ func (a Account) plan(extra access, o []Option) (*Plan, error) {
 // in the description, whose own Grants and MemberOf are left alone. What the account does not
 // have is no error in PostgreSQL; in MySQL and MariaDB, [Apply] leaves it out, and a file fails.
 func (a Account) PlanRevoke(grants []Grant, o ...Option) (*Plan, error) {
+	described, _ := a.Engine.expand(a.Grants) // what is wrong with these does not matter here
 	a.Grants, a.MemberOf = nil, nil
 	p, settings, err := a.newPlan(o)
 	if err != nil {
@@ -128,6 +133,7 @@ func (a Account) PlanRevoke(grants []Grant, o ...Option) (*Plan, error) {
 		return nil, err
 	}
 	if a.Engine == PostgreSQL {
+		p.reject.keepReach(described)
 		p.revokePostgreSQL(settings)
 	} else {
 		p.revokeMySQL(settings)
@@ -144,6 +150,9 @@ type DropOptions struct {
 	// does not drop it. A role that has rights in several databases is released in
 	// each of them before it can be dropped in the last.
 	KeepRole bool
+	// RevokeGranted takes what the account has granted to others along. Without it, an account that
+	// has granted something is neither dropped nor released: [ErrInUse], and [Report] lists it.
+	RevokeGranted bool
 	// Adopt drops also an account that is not for IAM.
 	Adopt bool
 }
@@ -169,8 +178,8 @@ func (a Account) PlanDrop(d DropOptions) (*Plan, error) {
 		p.dropPostgreSQL(d)
 		return p, nil
 	}
-	if d.ReassignTo != "" || d.KeepRole {
-		return nil, configError("drop-options-unsupported", "DropOptions", d.ReassignTo, "ReassignTo and KeepRole are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
+	if d.ReassignTo != "" || d.KeepRole || d.RevokeGranted {
+		return nil, configError("drop-options-unsupported", "DropOptions", d.ReassignTo, "ReassignTo, KeepRole and RevokeGranted are for PostgreSQL: accounts of "+a.Engine.String()+" own nothing", "leave them empty")
 	}
 	p.dropMySQL(d)
 	return p, nil
@@ -192,12 +201,22 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 	if err != nil {
 		return nil, options{}, err
 	}
+	for t := range want {
+		if t.level == levelDefault && t.owner == a.Name {
+			return nil, options{}, configError("future-objects-own", "owner of FutureObjects", t.owner, "is the account itself, which may use what it creates", "name another owner, or leave the grant out")
+		}
+	}
 	for _, role := range a.MemberOf {
 		a.Engine.addMembership(want, role)
 	}
 	p := &Plan{Engine: a.Engine, Account: a.Name, account: a, want: want, reject: make(access), literal: settings.partialRevokes}
 	if !isLatin1(a.Name) {
 		p.warn("IAM policies cannot hold the name of this account, only patterns such as * would match it: characters above U+00FF are not allowed in policies")
+	}
+	for _, role := range a.MemberOf {
+		if a.Engine == PostgreSQL && slices.Contains(mightyRoles, role) {
+			p.warn("members of " + role + " may do nearly everything, also to other accounts")
+		}
 	}
 	switch a.Reach {
 	case ProxyEndToEnd:

@@ -1,6 +1,7 @@
 package provision
 
 import (
+	"maps"
 	"slices"
 	"strings"
 )
@@ -31,21 +32,12 @@ func (p *Plan) createPostgreSQL(o options) {
 }
 
 func (p *Plan) revokePostgreSQL(o options) {
-	block, parameters := pgExisting, []string{pgBool("adopt", o.adopt || p.account.Reach == ProxyStandard)}
-	p.add(KindGuard, "check that role "+quoted(p.Account)+" exists and is one for IAM", p.block(block, parameters...))
+	if p.account.Reach == ProxyStandard {
+		p.add(KindGuard, "check that role "+quoted(p.Account)+" exists", p.block(pgRequire, p.database()))
+	} else {
+		p.add(KindGuard, "check that role "+quoted(p.Account)+" exists and is one for IAM", p.block(pgExisting, pgBool("adopt", o.adopt)))
+	}
 	p.pgChange(KindRevoke, whole(p.reject))
-}
-
-func (p *Plan) dropPostgreSQL(d DropOptions) {
-	adopt := pgBool("adopt", d.Adopt || p.account.Reach == ProxyStandard)
-	release := "take its rights in this database"
-	if d.ReassignTo != "" {
-		release = "hand what it owns in this database to " + quoted(d.ReassignTo) + ", and take its rights there"
-	}
-	p.add(KindDrop, release, p.block(pgRelease, adopt, pgText("heir", d.ReassignTo)))
-	if !d.KeepRole {
-		p.add(KindDrop, "drop role "+quoted(p.Account)+", unless it has something in another database", p.block(pgDrop, adopt))
-	}
 }
 
 // database returns the parameter that names the database that the plan must run in,
@@ -105,9 +97,11 @@ func (p *Plan) pgChange(kind StatementKind, a access) {
 			table := t
 			table.level, table.column = levelTable, ""
 			p.pgGrant(kind, table, columnList(a, targets[i:], pgIdentifier), "columns of "+table.String())
-		case levelFunction, levelProcedure:
-			parameters := []string{pgText("schema", t.space), pgText("routine", t.object), pgBool("revoke", kind == KindRevoke), pgBool("procedures", t.level == levelProcedure)}
-			p.add(kind, change(kind, "EXECUTE", t.String()), p.block(pgRoutine, parameters...))
+		case levelSchema:
+			p.pgSchema(kind, t, a[t])
+		case levelAllTables, levelAllSequences, levelAllRoutines, levelFunction, levelProcedure:
+			words := strings.Join(a.words(t), ", ")
+			p.add(kind, change(kind, words, t.String()), p.pgEach(kind, words, t))
 		case levelRole:
 			words := a.words(t)
 			p.add(kind, change(kind, strings.Join(words, ", "), t.String()), "ALTER ROLE "+pgIdentifier(p.Account)+" NO"+strings.Join(words, " NO"))
@@ -116,6 +110,24 @@ func (p *Plan) pgChange(kind StatementKind, a access) {
 		default:
 			p.pgGrant(kind, t, strings.Join(a.words(t), ", "), t.String())
 		}
+	}
+	if kind == KindRevoke {
+		for _, t := range targets {
+			if a[t][wordOfReach] && !a[t]["USAGE"] {
+				p.add(kind, "revoke USAGE on "+t.String()+", unless the account still has something in it", p.block(pgLeave, pgText("schema_name", t.space)))
+			}
+		}
+	}
+}
+
+// pgSchema adds the statements on a schema. USAGE for what is in it is revoked later, after that.
+func (p *Plan) pgSchema(kind StatementKind, t target, has map[string]bool) {
+	words := slices.DeleteFunc(slices.Sorted(maps.Keys(has)), func(word string) bool { return word == wordOfReach })
+	if len(words) > 0 {
+		p.pgGrant(kind, t, strings.Join(words, ", "), t.String())
+	}
+	if kind == KindGrant && has[wordOfReach] && !has["USAGE"] {
+		p.add(kind, "grant USAGE on "+t.String()+" for what is in it, unless everybody has it", p.block(pgReach, pgText("schema_name", t.space)))
 	}
 }
 
@@ -145,14 +157,8 @@ func pgObject(t target) string {
 		return "DATABASE " + name
 	case levelSchema:
 		return "SCHEMA " + name
-	case levelAllTables:
-		return "ALL TABLES IN SCHEMA " + name
-	case levelAllSequences:
-		return "ALL SEQUENCES IN SCHEMA " + name
 	case levelSequence:
 		return "SEQUENCE " + name
-	case levelAllRoutines:
-		return "ALL ROUTINES IN SCHEMA " + name
 	case levelDefault:
 		return t.kind.word()
 	}

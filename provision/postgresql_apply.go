@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -22,7 +23,8 @@ func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *reco
 		report.Attempts++
 		report.Steps = nil
 		err := p.transactPostgreSQL(ctx, conn, report)
-		if !errors.Is(err, ErrBusy) || report.Attempts == maxAttempts {
+		failed := (*Error)(nil)
+		if !errors.As(err, &failed) || failed.Code != otherRunner.code || report.Attempts == maxAttempts {
 			return err
 		}
 		timer := time.NewTimer(rand.N(delay))
@@ -74,17 +76,69 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) er
 	if err := p.checkEncoding(ctx, tx); err != nil {
 		return err
 	}
+	patience, err := setPatience(ctx, tx)
+	if err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	if p.drops {
+		err := withCatalogPath(ctx, tx, func() (err error) {
+			report.Granted, err = p.readGranted(ctx, tx)
+			return err
+		})
+		if err != nil {
+			return explain(p.Engine, p.Account, Statement{}, err)
+		}
+	}
 	for _, s := range p.Statements {
 		if err := p.exec(ctx, tx, s, report); err != nil {
 			return err
 		}
 	}
+	if err := p.verifyPostgreSQL(ctx, tx); err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, setLockTimeout, patience); err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	return nil
+}
+
+// lockLimit is how long a statement waits for a lock of the server, at most, and lockLimitSQL the
+// same in blocks. A runner that hangs must not hold up all others.
+const (
+	lockLimit      = 30 * time.Second
+	lockLimitSQL   = "30s"
+	setLockTimeout = `SELECT pg_catalog.set_config('lock_timeout', $1, true)`
+)
+
+// setPatience bounds what statements wait for locks, by the limit, by what is left of the
+// context, and by the session's own setting, which it returns.
+func setPatience(ctx context.Context, tx *sql.Tx) (string, error) {
+	var own int64
+	err := tx.QueryRowContext(ctx, `SELECT setting FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'lock_timeout'`).Scan(&own)
+	if err != nil {
+		return "", err
+	}
+	limit := lockLimit
+	if own > 0 {
+		limit = min(limit, time.Duration(own)*time.Millisecond)
+	}
+	if deadline, ok := ctx.Deadline(); ok {
+		// The server answers in time to say why.
+		limit = max(min(limit, time.Until(deadline)*9/10), time.Millisecond)
+	}
+	_, err = tx.ExecContext(ctx, setLockTimeout, strconv.FormatInt(limit.Milliseconds(), 10))
+	return strconv.FormatInt(own, 10), err
+}
+
+// verifyPostgreSQL reads back what the plan was to do.
+func (p *Plan) verifyPostgreSQL(ctx context.Context, tx *sql.Tx) error {
 	if len(p.want)+len(p.reject) == 0 {
 		return nil
 	}
 	var found *state
 	err := withCatalogPath(ctx, tx, func() (err error) {
-		found, err = readPostgreSQL(ctx, tx, p.account)
+		found, err = p.readPostgreSQL(ctx, tx)
 		return err
 	})
 	if err != nil {

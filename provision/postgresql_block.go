@@ -17,6 +17,11 @@ const (
 	stateNotInherited   = "RDS0B"
 	stateKerberos       = "RDS0C"
 	stateProxyMember    = "RDS0D"
+	stateNoAdmin        = "RDS0E"
+	stateNoInherit      = "RDS0F"
+	stateNoCreate       = "RDS0G"
+	stateGranted        = "RDS0H"
+	stateGrantedByThird = "RDS0I"
 )
 
 // block returns a DO statement around a body. Parameters become constants of it. The
@@ -30,16 +35,21 @@ func (p *Plan) block(body string, parameters ...string) string {
 		before = `
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := `
 		begin = `
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '` + lockLimitSQL + `' THEN
+    PERFORM set_config('lock_timeout', '` + lockLimitSQL + `', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
 `
-		end = `  PERFORM pg_catalog.set_config('search_path', path, true);
+		end = `  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 `
 	)
@@ -47,6 +57,13 @@ END
 	text := before + pgString(p.Account) + ";\n" + strings.Join(parameters, "") + declarations + strings.TrimPrefix(begin, "\n") + body + end
 	return "DO LANGUAGE plpgsql " + pgDollar(text)
 }
+
+// pgRun executes a statement with the search path of the session, for the event triggers that it
+// sets off. The names in it are complete.
+const pgRun = `PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+`
 
 func pgText(name, value string) string {
 	return "  " + name + " CONSTANT pg_catalog.text := " + pgString(value) + ";\n"
@@ -68,10 +85,6 @@ const (
       HINT = '` + toOtherDatabase + `';
   END IF;
 `
-	// pgGives is true where a membership m gives the rights of the role. What
-	// PostgreSQL 16 and newer give to those who create a role does not: the right to administer
-	// it. NOINHERIT of a role makes no difference.
-	pgGives = `(coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))`
 	// pgAsked is true where a login follows a membership m to rds_iam. The
 	// +rds_iam of pg_hba.conf follows all, but on RDS the master user may administer rds_iam
 	// itself, and still logs in with a password.
@@ -79,18 +92,35 @@ const (
 	// pgIsDirect is true where the role is a member of rds_iam itself.
 	pgIsDirect = `EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
       WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND ` + pgGives + `)`
+	// pgRefuseUnmanaged also refuses the master user, whose password would be dead, unless it is.
 	pgRefuseUnmanaged = `    IF role.rolsuper THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateSuperuser + `',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = '` + toOtherName + `';
-    END IF;
-    IF NOT adopt AND NOT ` + pgIsDirect + ` THEN
-      RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = '` + toAdopt + `';
+    ELSIF NOT ` + pgIsDirect + ` THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = '` + stateSuperuser + `',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = '` + toOtherName + `';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = '` + stateUnmanaged + `',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = '` + toAdopt + `';
+      END IF;
     END IF;
 `
 )
+
+// pgMayGrant refuses a runner of PostgreSQL 16 and newer that may not grant a role, which is what
+// else it would need.
+func pgMayGrant(role string) string {
+	return `IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(` + role + `, 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = '` + stateNoAdmin + `',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', ` + role + `, current_user),
+        HINT = '` + toGrantAdmin + `';
+    END IF;
+`
+}
 
 // pgCreate creates the role, or refuses one that is somebody else's, or the runner's own.
 const pgCreate = `
@@ -151,101 +181,80 @@ BEGIN
   END IF;
 `
 
-// pgRoutine covers all routines of a name.
-const pgRoutine = `
-  found_one pg_catalog.bool := false;
-  routine_id pg_catalog.oid;
+// pgEach grants or revokes on all objects of a query at once.
+func (p *Plan) pgEach(kind StatementKind, words string, t target) string {
+	name, from := pgListed(t)
+	nothing := `NULL; -- there is nothing in the schema`
+	if t.level == levelFunction || t.level == levelProcedure {
+		nothing = `RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = ` + pgString(t.String()+" does not exist") + `;`
+	}
+	what := map[level]string{levelAllTables: "TABLE", levelAllSequences: "SEQUENCE"}[t.level]
+	if what == "" {
+		what = "ROUTINE"
+	}
+	verb, direction := "GRANT ", " TO "
+	if kind == KindRevoke {
+		verb, direction = "REVOKE ", " FROM "
+	}
+	return p.block(`
+  names pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
-  FOR routine_id IN
-    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
-  LOOP
-    found_one := true;
-    IF revoke THEN
-      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
-    ELSE
-      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
-    END IF;
-  END LOOP;
-  IF NOT found_one THEN
-    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
-  END IF;
+  SELECT string_agg(` + name + `, ', ' ORDER BY oid) INTO names
+  FROM ` + from + `;
+  IF names IS NULL THEN
+    ` + nothing + `
+  ELSE
+    statement := '` + verb + words + ` ON ` + what + ` ' || names || '` + direction + `' || quote_ident(account);
+    ` + pgRun + `  END IF;
+`)
+}
+
+// pgReach grants USAGE on a schema where it is missing.
+const pgReach = `
+  statement pg_catalog.text;
+BEGIN
+  IF NOT ` + pgReached + ` THEN
+    statement := format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, account);
+    ` + pgRun + `  END IF;
+`
+
+// pgLeave revokes USAGE on a schema where the account has nothing else.
+const pgLeave = `
+  statement pg_catalog.text;
+BEGIN
+  IF EXISTS (
+    SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
+    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND pg_get_userbyid(x.grantee) = account
+  ) AND NOT EXISTS (
+    SELECT FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid AND r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+    LEFT JOIN pg_default_acl f ON d.classid = 'pg_default_acl'::regclass AND f.oid = d.objid
+    LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.dbid = ` + pgHere + ` AND (quote_ident(schema_name) = i.schema OR schema_name = n.nspname)
+  ) THEN
+    statement := format('REVOKE USAGE ON SCHEMA %I FROM %I', schema_name, account);
+    ` + pgRun + `  END IF;
 `
 
 // pgMember grants a membership only where it is missing: since PostgreSQL 16 each
 // grantor's grant counts for itself.
-const pgMember = `
+var pgMember = `
   member pg_catalog.bool;
 BEGIN
   member := EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
-    WHERE g.rolname = group_name AND r.rolname = account AND (revoke OR ` + pgGives + `));
+    WHERE g.rolname = group_name AND r.rolname = account AND (revoke OR ` + pgHas + `));
   IF revoke AND member THEN
     EXECUTE format('REVOKE %I FROM %I', group_name, account);
   ELSIF NOT revoke AND NOT member THEN
-    EXECUTE format('GRANT %I TO %I', group_name, account);
-  END IF;
-`
-
-// pgRelease needs to be a member of the account, and of who gets what it owns, for a
-// moment. Nobody else sees it, because it is undone before the transaction ends. A membership
-// that the runner has already, but does not inherit from, is not touched: it could not be put
-// back as it was. Those of grantor 10, the server itself, are kept apart since PostgreSQL 16.
-const pgRelease = `
-  role pg_catalog.pg_roles%ROWTYPE;
-  how pg_catalog.text := '';
-  needed pg_catalog.text;
-  borrowed pg_catalog.text[] := '{}';
-BEGIN
-  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
-  IF FOUND THEN
-` + pgRefuseUnmanaged + `    IF heir = '' AND EXISTS (
-      SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
-        AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
-    ) THEN
-      RAISE EXCEPTION USING ERRCODE = '` + stateOwner + `',
-        MESSAGE = format('role "%s" owns something', account),
-        HINT = '` + toReassign + `';
+    ` + pgMayGrant("group_name") + `    IF current_setting('server_version_num')::int >= 160000 THEN
+      EXECUTE format('GRANT %I TO %I WITH INHERIT TRUE', group_name, account);
+    ELSIF (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = account) THEN
+      EXECUTE format('GRANT %I TO %I', group_name, account);
+    ELSE
+      RAISE EXCEPTION USING ERRCODE = '` + stateNoInherit + `',
+        MESSAGE = format('the account would have the rights of role "%s" only after SET ROLE, until somebody runs: ALTER ROLE %I INHERIT', group_name, account),
+        HINT = '` + toInherit + `';
     END IF;
-    IF current_setting('server_version_num')::int >= 160000 THEN
-      how := ' WITH INHERIT TRUE, SET TRUE';
-    END IF;
-    FOREACH needed IN ARRAY ARRAY[account, heir] LOOP
-      IF needed <> '' AND NOT pg_has_role(needed, 'USAGE') THEN
-        IF EXISTS (
-          SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
-          WHERE g.rolname = needed AND r.rolname = current_user AND m.grantor <> 10
-        ) THEN
-          RAISE EXCEPTION USING ERRCODE = '` + stateNotInherited + `',
-            MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights', needed),
-            HINT = '` + toOtherRunner + `';
-        END IF;
-        EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
-        borrowed := borrowed || needed;
-      END IF;
-    END LOOP;
-    IF heir <> '' THEN
-      EXECUTE format('REASSIGN OWNED BY %I TO %I', account, heir);
-    END IF;
-    EXECUTE format('DROP OWNED BY %I', account);
-    FOREACH needed IN ARRAY borrowed LOOP
-      EXECUTE format('REVOKE %I FROM %I', needed, current_user);
-    END LOOP;
-  END IF;
-`
-
-const pgDrop = `
-  role pg_catalog.pg_roles%ROWTYPE;
-  places pg_catalog.text;
-BEGIN
-  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
-  IF FOUND THEN
-` + pgRefuseUnmanaged + `    SELECT string_agg(DISTINCT format('%I', b.datname), ', ') INTO places FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
-      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
-    IF places IS NOT NULL THEN
-      RAISE EXCEPTION USING ERRCODE = '` + stateInUse + `',
-        MESSAGE = format('role "%s" has or owns something in databases: %s', account, places),
-        HINT = '` + toClear + `';
-    END IF;
-    EXECUTE format('DROP ROLE %I', account);
   END IF;
 `

@@ -12,7 +12,7 @@ func (p *Plan) checkPostgreSQL(ctx context.Context, tx *sql.Tx) ([]Drift, error)
 	}
 	var found *state
 	err := withCatalogPath(ctx, tx, func() (err error) {
-		if found, err = readPostgreSQL(ctx, tx, p.account); err != nil {
+		if found, err = p.readPostgreSQL(ctx, tx); err != nil {
 			return err
 		}
 		return found.readLockouts(ctx, tx, p.account)
@@ -25,30 +25,36 @@ func (p *Plan) checkPostgreSQL(ctx context.Context, tx *sql.Tx) ([]Drift, error)
 
 // readPostgreSQL reads what the server has of an account, with a search path that is
 // that of the catalog only.
-func readPostgreSQL(ctx context.Context, q querier, a Account) (*state, error) {
+func (p *Plan) readPostgreSQL(ctx context.Context, q querier) (*state, error) {
 	s := newState()
 	if err := q.QueryRowContext(ctx, "SELECT current_database()").Scan(&s.database); err != nil {
 		return nil, err
 	}
-	if err := s.readRole(ctx, q, a); err != nil {
+	if err := s.readRole(ctx, q, p.account); err != nil {
 		return nil, err
 	}
-	for _, query := range pgGrantQueries {
-		if err := s.readGrants(ctx, q, a.Name, query); err != nil {
+	if err := s.readGrants(ctx, q, p.Account); err != nil {
+		return nil, err
+	}
+	if err := s.readContents(ctx, q, p.Account); err != nil {
+		return nil, err
+	}
+	for _, a := range []access{p.want, p.reject} {
+		if err := s.readRoutines(ctx, q, a); err != nil {
 			return nil, err
 		}
 	}
-	return s, s.readContents(ctx, q, a.Name)
+	return s, nil
 }
 
 // readRole reads the attributes of a role. pg_authid cannot be read on RDS.
 func (s *state) readRole(ctx context.Context, q querier, a Account) error {
-	var canLogin, super, inherits, createsRoles, createsDatabases, replicates, bypasses bool
+	var canLogin, super, mayInherit, createsRoles, createsDatabases, replicates, bypasses bool
 	var limit int
 	var comment string
-	row := q.QueryRowContext(ctx, `SELECT r.rolcanlogin, r.rolsuper, r.rolinherit, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
+	row := q.QueryRowContext(ctx, `SELECT r.rolcanlogin, r.rolsuper, r.rolinherit OR current_setting('server_version_num')::int >= 160000, r.rolcreaterole, r.rolcreatedb, r.rolreplication, r.rolbypassrls, r.rolconnlimit,
 		coalesce(shobj_description(r.oid, 'pg_authid'), '') FROM pg_roles r WHERE r.rolname = $1::text`, a.Name)
-	switch err := row.Scan(&canLogin, &super, &inherits, &createsRoles, &createsDatabases, &replicates, &bypasses, &limit, &comment); {
+	switch err := row.Scan(&canLogin, &super, &mayInherit, &createsRoles, &createsDatabases, &replicates, &bypasses, &limit, &comment); {
 	case err == sql.ErrNoRows:
 		s.note(NoAccount, "role "+quoted(a.Name)+" does not exist")
 		return nil
@@ -62,7 +68,7 @@ func (s *state) readRole(ctx context.Context, q querier, a Account) error {
 	if super {
 		s.note(Attribute, "role "+quoted(a.Name)+" is a superuser")
 	}
-	if !inherits && len(a.MemberOf) > 0 {
+	if !mayInherit && len(a.MemberOf) > 0 {
 		s.note(Attribute, "role "+quoted(a.Name)+" is NOINHERIT: it has the rights of the roles it is a member of only after SET ROLE")
 	}
 	if a.MaxConnections > 0 && limit != a.MaxConnections {
@@ -85,22 +91,24 @@ func (s *state) readMemberships(ctx context.Context, q querier, a Account) error
 	isIAM := false
 	err := collect(ctx, q, func(scan func(...any) error) error {
 		t := target{level: levelMembership}
-		var gives, administers bool
-		if err := scan(&t.object, &gives, &administers); err != nil {
+		var has, maySet, administers bool
+		if err := scan(&t.object, &has, &maySet, &administers); err != nil {
 			return err
 		}
 		if t.object == "rds_iam" {
-			isIAM = isIAM || gives
+			isIAM = isIAM || has || maySet
 			return nil
 		}
-		if gives {
+		if has {
 			s.have.add(t, wordMember)
+		} else if maySet {
+			s.have.add(t, wordMaySet)
 		}
 		if administers {
 			s.have.add(t, wordOption+wordMember)
 		}
 		return nil
-	}, `SELECT g.rolname, `+pgGives+`, m.admin_option FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = $1::text`, a.Name)
+	}, `SELECT g.rolname, `+pgHas+`, `+pgMaySet+`, m.admin_option FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member WHERE r.rolname = $1::text`, a.Name)
 	if err != nil {
 		return err
 	}
@@ -122,60 +130,25 @@ func (s *state) readMemberships(ctx context.Context, q querier, a Account) error
 	}, strings.ReplaceAll(pgAuthenticators, "account", "$1::text")+" ORDER BY 1", a.Name)
 }
 
-// pgGrantQueries read what was granted to a role or to everybody, not what the role has
-// as an owner. Each returns rows of level, schema or database, object, column, owner, kind,
-// privilege, whether everybody has it, and whether it can be granted on. Schemas of the server
-// are left out, and what extensions grant to everybody.
-var pgGrantQueries = []string{
-	`SELECT ` + levelDatabase.sql() + `, d.datname::text, '', '', '', 0, x.privilege_type, x.grantee = 0, x.is_grantable FROM pg_database d, aclexplode(d.datacl) x, pg_roles r
-	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND d.datdba <> r.oid`,
-	`SELECT ` + levelSchema.sql() + `, n.nspname::text, '', '', '', 0, x.privilege_type, x.grantee = 0, x.is_grantable FROM pg_namespace n, aclexplode(n.nspacl) x, pg_roles r
-	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND n.nspowner <> r.oid` + pgNotSystem + pgNotExtension("pg_namespace", "n"),
-	`SELECT CASE c.relkind WHEN 'S' THEN ` + levelSequence.sql() + ` ELSE ` + levelTable.sql() + ` END, n.nspname::text, c.relname::text, '', '', 0, x.privilege_type, x.grantee = 0, x.is_grantable
-	 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(c.relacl) x, pg_roles r
-	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND c.relowner <> r.oid` + pgNotSystem + pgNotExtension("pg_class", "c"),
-	`SELECT ` + levelColumn.sql() + `, n.nspname::text, c.relname::text, t.attname::text, '', 0, x.privilege_type, x.grantee = 0, x.is_grantable
-	 FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace, aclexplode(t.attacl) x, pg_roles r
-	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND c.relowner <> r.oid AND NOT t.attisdropped` + pgNotSystem + pgNotExtension("pg_class", "c"),
-	`SELECT ` + pgRoutineLevel + `, n.nspname::text, p.proname::text, '', '', 0, x.privilege_type, x.grantee = 0, x.is_grantable
-	 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace, aclexplode(p.proacl) x, pg_roles r
-	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND p.proowner <> r.oid` + pgNotSystem,
-	`SELECT ` + levelDefault.sql() + `, coalesce(n.nspname::text, ''), '', '', o.rolname::text, CASE f.defaclobjtype WHEN 'r' THEN 1 WHEN 'S' THEN 2 ELSE 3 END, x.privilege_type, x.grantee = 0, x.is_grantable
-	 FROM pg_default_acl f LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace JOIN pg_roles o ON o.oid = f.defaclrole, aclexplode(f.defaclacl) x, pg_roles r
-	 WHERE r.rolname = $1::text AND x.grantee IN (r.oid, 0) AND o.oid <> r.oid AND f.defaclobjtype IN ('r', 'S', 'f')`,
-}
-
-const pgNotSystem = ` AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'`
-
-// pgNotExtension leaves out what everybody may do with what an extension has made.
-func pgNotExtension(catalog, row string) string {
-	return ` AND (x.grantee <> 0 OR NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = '` + catalog + `'::regclass AND e.objid = ` + row + `.oid AND e.deptype = 'e'))`
-}
-
-var pgRoutineLevel = `CASE p.prokind WHEN 'p' THEN ` + levelProcedure.sql() + ` ELSE ` + levelFunction.sql() + ` END`
-
-// sql returns the level as a constant.
-func (l level) sql() string { return itoa(int(l)) }
-
-func (s *state) readGrants(ctx context.Context, q querier, name, query string) error {
+func (s *state) readGrants(ctx context.Context, q querier, name string) error {
 	return collect(ctx, q, func(scan func(...any) error) error {
 		var t target
 		var word string
 		var everybody, option bool
-		if err := scan(&t.level, &t.space, &t.object, &t.column, &t.owner, &t.kind, &word, &everybody, &option); err != nil {
+		if err := scan(&t.level, &t.space, &t.object, &t.args, &t.column, &t.owner, &t.kind, &word, &everybody, &option); err != nil {
 			return err
 		}
-		switch {
-		case !everybody:
-			s.have.add(t, word)
-			if option {
-				s.have.add(t, wordOption+word)
-			}
-		case !s.isUsual(t, word):
+		t = t.canonical()
+		if everybody {
 			s.public.add(t, word)
+			return nil
+		}
+		s.have.add(t, word)
+		if option {
+			s.have.add(t, wordOption+word)
 		}
 		return nil
-	}, query, name)
+	}, pgGrants, name)
 }
 
 // isUsual reports whether PostgreSQL grants it to everybody by default, or it belongs to another
@@ -185,42 +158,71 @@ func (s *state) isUsual(t target, word string) bool {
 	case levelDatabase:
 		return t.space != s.database || word == "CONNECT" || word == "TEMPORARY"
 	case levelSchema:
-		return t.space == "public" && word == "USAGE"
+		return word == "USAGE" && t.space == "public" || s.ofExtension[t]
 	case levelFunction, levelProcedure:
 		return true
 	}
 	return t.level == levelDefault && t.kind == Routines
 }
 
-// readContents reads what there is, by the grant that covers it, and whether it is the
+// allOf are the levels of grants that cover all that a schema has, by the level of each.
+var allOf = map[level]level{
+	levelTable: levelAllTables, levelSequence: levelAllSequences, levelFunction: levelAllRoutines, levelProcedure: levelAllRoutines,
+}
+
+// readContents reads what there is, by the grants that cover it, and whether it is the
 // account's own.
 func (s *state) readContents(ctx context.Context, q querier, name string) error {
 	return collect(ctx, q, func(scan func(...any) error) error {
-		var all level
 		var one target
-		var own bool
-		if err := scan(&all, &one.level, &one.space, &one.object, &own); err != nil {
+		var own, ofExtension bool
+		if err := scan(&one.level, &one.space, &one.object, &one.args, &own, &ofExtension); err != nil {
 			return err
 		}
-		if own {
-			s.own[one] = true
-			return nil
+		one = one.canonical()
+		s.own[one], s.ofExtension[one] = own, ofExtension
+		if all := allOf[one.level]; all != 0 {
+			s.cover(target{level: all, space: one.space}, one)
 		}
-		key := target{level: all, space: one.space}
-		s.contents[key] = append(s.contents[key], one)
+		if one.args != "" {
+			s.cover(target{level: one.level, space: one.space, object: one.object}, one)
+		}
 		return nil
 	}, pgContents, name)
 }
 
-var pgContents = `
-	SELECT ` + levelAllTables.sql() + `, ` + levelTable.sql() + `, n.nspname::text, c.relname::text, pg_get_userbyid(c.relowner) = $1::text
-	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v', 'm', 'f', 'p')` + pgNotSystem + `
-	UNION ALL SELECT ` + levelAllSequences.sql() + `, ` + levelSequence.sql() + `, n.nspname::text, c.relname::text, pg_get_userbyid(c.relowner) = $1::text
-	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S'` + pgNotSystem + `
-	UNION ALL SELECT ` + levelAllRoutines.sql() + `, ` + pgRoutineLevel + `, n.nspname::text, p.proname::text, pg_get_userbyid(p.proowner) = $1::text
-	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE true` + pgNotSystem + `
-	UNION ALL SELECT 0, ` + levelSchema.sql() + `, n.nspname::text, '', pg_get_userbyid(n.nspowner) = $1::text FROM pg_namespace n WHERE true` + pgNotSystem + `
-	UNION ALL SELECT 0, ` + levelDatabase.sql() + `, d.datname::text, '', pg_get_userbyid(d.datdba) = $1::text FROM pg_database d`
+// readRoutines reads which routine is meant by the argument types of a description.
+func (s *state) readRoutines(ctx context.Context, q querier, a access) error {
+	for t := range a {
+		if t.args == "" || s.contents[t] != nil {
+			continue
+		}
+		_, from := pgListed(t)
+		err := collect(ctx, q, func(scan func(...any) error) error {
+			one := t
+			if err := scan(&one.args); err != nil {
+				return err
+			}
+			s.cover(t, one.canonical())
+			return nil
+		}, `SELECT `+pgTypes+` FROM `+from)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// canonical returns a target that the server describes with its argument types as argumentTypes
+// writes them.
+func (t target) canonical() target {
+	if t.args != "" {
+		t.args = argumentTypes(t.types())
+	}
+	return t
+}
+
+func (s *state) cover(all, one target) { s.contents[all] = append(s.contents[all], one) }
 
 // readLockouts looks for roles that are for IAM because of the account.
 func (s *state) readLockouts(ctx context.Context, q querier, a Account) error {

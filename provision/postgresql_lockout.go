@@ -31,13 +31,13 @@ const pgLockouts = `WITH RECURSIVE ` + pgEdges + `, reached(id, depth) AS (
 
 // pgFinish makes the account one for IAM and looks at what that does to others. The
 // exception takes it back.
-const pgFinish = `
+var pgFinish = `
   role pg_catalog.pg_roles%ROWTYPE;
   lockouts pg_catalog.text;
 BEGIN
   SELECT * INTO STRICT role FROM pg_roles r WHERE r.rolname = account;
   IF NOT ` + pgIsDirect + ` THEN
-    EXECUTE format('GRANT rds_iam TO %I', account);
+    ` + pgMayGrant("'rds_iam'") + `    EXECUTE format('GRANT rds_iam TO %I', account);
   END IF;
   lockouts := (
     ` + pgLockouts + `

@@ -1,6 +1,7 @@
 package provision_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -38,4 +39,34 @@ func testPostgreSQLManyPaths(t *testing.T, s *testServer) {
 	if took := time.Since(begin); took > 2*time.Second {
 		t.Errorf("took %v", took)
 	}
+}
+
+// A runner that hangs holds others up no longer than their context or lock_timeout allows.
+func TestPostgreSQLLockWait(t *testing.T) { onPostgreSQL(t, testPostgreSQLLockWait) }
+
+func testPostgreSQLLockWait(t *testing.T, s *testServer) {
+	db := s.runner(t, "postgres")
+	p := plan(t, provision.Account{Engine: provision.PostgreSQL, Name: "lock_user"})
+	tx, err := db.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	apply(t, tx, p)
+	busy := func(ctx context.Context, parameters map[string]string) {
+		t.Helper()
+		impatient := s.open(t, runner, runnerPassword, "postgres", parameters)
+		if err := impatient.PingContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		report, err := provision.Apply(ctx, impatient, p)
+		failed := (*provision.Error)(nil)
+		if !errors.Is(err, provision.ErrBusy) || !errors.As(err, &failed) || failed.Code != "lock-timeout" || report.Attempts != 1 {
+			t.Errorf("%d attempts, error %v", report.Attempts, err)
+		}
+	}
+	busy(t.Context(), map[string]string{"lock_timeout": "20ms"})
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	busy(ctx, nil)
 }

@@ -6,13 +6,17 @@ BEGIN;
 DO LANGUAGE plpgsql $rdsiam$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'iam_sre';
   want_database CONSTANT pg_catalog.text := E'sre';
   role pg_catalog.pg_roles%ROWTYPE;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   IF want_database NOT IN ('', current_database()) THEN
@@ -31,37 +35,126 @@ BEGIN
       MESSAGE = format('role "%s" is a superuser or cannot log in', account),
       HINT = 'choose another name';
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam$;
 
 -- grant CONNECT on database sre
 GRANT CONNECT ON DATABASE "sre" TO "iam_sre";
 
--- grant USAGE on schema public
-GRANT USAGE ON SCHEMA "public" TO "iam_sre";
+-- grant USAGE on schema public for what is in it, unless everybody has it
+DO LANGUAGE plpgsql $rdsiam$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'iam_sre';
+  schema_name CONSTANT pg_catalog.text := E'public';
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) x
+    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND (x.grantee = 0 OR pg_get_userbyid(x.grantee) = account)) THEN
+    statement := format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam$;
 
 -- grant DELETE, INSERT, SELECT, UPDATE on all tables in schema public
-GRANT DELETE, INSERT, SELECT, UPDATE ON ALL TABLES IN SCHEMA "public" TO "iam_sre";
+DO LANGUAGE plpgsql $rdsiam$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'iam_sre';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'public')::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'GRANT DELETE, INSERT, SELECT, UPDATE ON TABLE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam$;
 
 -- grant SELECT, USAGE on all sequences in schema public
-GRANT SELECT, USAGE ON ALL SEQUENCES IN SCHEMA "public" TO "iam_sre";
+DO LANGUAGE plpgsql $rdsiam$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'iam_sre';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'public')::regnamespace AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'GRANT SELECT, USAGE ON SEQUENCE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam$;
 
 -- check that it is no member of rds_iam through another role
 DO LANGUAGE plpgsql $rdsiam$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'iam_sre';
   group_name pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   group_name := (
     WITH RECURSIVE edges AS (
-      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
+      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
     ), groups(id) AS (
       SELECT r.oid FROM pg_roles r WHERE r.rolname = account
       UNION
@@ -74,7 +167,8 @@ BEGIN
       MESSAGE = format('role "%s" is a member of %s, directly or not, and could not log in with the password of the proxy', account, group_name),
       HINT = 'revoke the membership, or set another Account.Reach';
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam$;
 
@@ -84,51 +178,147 @@ COMMIT;
 -- note: the account must exist with the password that the proxy reads from Secrets Manager; it gets neither rds_iam nor AWSAuthenticationPlugin, since the proxy checks the token
 BEGIN;
 
--- check that role "iam_sre" exists and is one for IAM
+-- check that role "iam_sre" exists
 DO LANGUAGE plpgsql $rdsiam$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'iam_sre';
-  adopt CONSTANT pg_catalog.bool := true;
+  want_database CONSTANT pg_catalog.text := E'';
   role pg_catalog.pg_roles%ROWTYPE;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
-  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
-  IF FOUND THEN
-    IF role.rolsuper THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS07',
-        MESSAGE = format('role "%s" is a superuser', account),
-        HINT = 'choose another name';
-    END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
-    END IF;
-  ELSE
-    RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account),
-      HINT = 'create it first, by Account.Plan';
+  IF want_database NOT IN ('', current_database()) THEN
+    RAISE EXCEPTION USING ERRCODE = 'RDS06',
+      MESSAGE = format('the grants are for database "%s", this is "%s"', want_database, current_database()),
+      HINT = 'connect to the database of the grants';
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
+  IF NOT FOUND THEN
+    RAISE EXCEPTION USING ERRCODE = 'RDS09',
+      MESSAGE = format('role "%s" does not exist', account),
+      HINT = 'create it with the password that the proxy reads from Secrets Manager';
+  END IF;
+  IF role.rolsuper OR NOT role.rolcanlogin THEN
+    RAISE EXCEPTION USING ERRCODE = 'RDS07',
+      MESSAGE = format('role "%s" is a superuser or cannot log in', account),
+      HINT = 'choose another name';
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam$;
 
 -- revoke CONNECT on database sre
 REVOKE CONNECT ON DATABASE "sre" FROM "iam_sre";
 
--- revoke USAGE on schema public
-REVOKE USAGE ON SCHEMA "public" FROM "iam_sre";
-
 -- revoke DELETE, INSERT, SELECT, UPDATE on all tables in schema public
-REVOKE DELETE, INSERT, SELECT, UPDATE ON ALL TABLES IN SCHEMA "public" FROM "iam_sre";
+DO LANGUAGE plpgsql $rdsiam$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'iam_sre';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'public')::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'REVOKE DELETE, INSERT, SELECT, UPDATE ON TABLE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam$;
 
 -- revoke SELECT, USAGE on all sequences in schema public
-REVOKE SELECT, USAGE ON ALL SEQUENCES IN SCHEMA "public" FROM "iam_sre";
+DO LANGUAGE plpgsql $rdsiam$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'iam_sre';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'public')::regnamespace AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'REVOKE SELECT, USAGE ON SEQUENCE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam$;
+
+-- revoke USAGE on schema public, unless the account still has something in it
+DO LANGUAGE plpgsql $rdsiam$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'iam_sre';
+  schema_name CONSTANT pg_catalog.text := E'public';
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  IF EXISTS (
+    SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
+    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND pg_get_userbyid(x.grantee) = account
+  ) AND NOT EXISTS (
+    SELECT FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid AND r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+    LEFT JOIN pg_default_acl f ON d.classid = 'pg_default_acl'::regclass AND f.oid = d.objid
+    LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()) AND (quote_ident(schema_name) = i.schema OR schema_name = n.nspname)
+  ) THEN
+    statement := format('REVOKE USAGE ON SCHEMA %I FROM %I', schema_name, account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam$;
 
 COMMIT;
 
@@ -139,17 +329,26 @@ BEGIN;
 DO LANGUAGE plpgsql $rdsiam$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'iam_sre';
   adopt CONSTANT pg_catalog.bool := true;
   heir CONSTANT pg_catalog.text := E'sre_owner';
+  keep CONSTANT pg_catalog.bool := false;
+  take_granted CONSTANT pg_catalog.bool := false;
   role pg_catalog.pg_roles%ROWTYPE;
   how pg_catalog.text := '';
   needed pg_catalog.text;
   borrowed pg_catalog.text[] := '{}';
+  elsewhere pg_catalog.text[];
+  obstacles pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -158,20 +357,130 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'RDS07',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = 'choose another name';
+    ELSIF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS07',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = 'choose another name';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS01',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = 'choose another name, or take it over with provision.Adopt';
+      END IF;
     END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
-    END IF;
-    IF heir = '' AND EXISTS (
-      SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
-        AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
-    ) THEN
+    IF heir = '' AND EXISTS (SELECT FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o' AND coalesce(b.datname, current_database()) = current_database()) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS0A',
         MESSAGE = format('role "%s" owns something', account),
         HINT = 'name in DropOptions.ReassignTo who gets it';
+    END IF;
+    SELECT string_agg(DISTINCT coalesce('database ' || quote_ident(b.datname), pg_describe_object(d.classid, d.objid, 0)), ', ') INTO obstacles
+    FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND b.datname IS DISTINCT FROM current_database() AND d.classid <> 'pg_auth_members'::regclass
+      AND CASE WHEN keep THEN b.oid IS NULL AND d.deptype <> 'o' ELSE b.oid IS NOT NULL END;
+    IF obstacles IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS05',
+        MESSAGE = format('role "%s" has or owns something elsewhere: %s', account, obstacles),
+        HINT = 'in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest';
+    END IF;
+    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) INTO obstacles
+    FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+      pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
+      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
+        CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
+        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
+    FROM (
+	SELECT 1 AS level, d.datname::text AS space, '' AS object, '' AS args, '' AS col, '' AS creator, 0 AS kind,
+		d.datdba AS owner, d.datacl AS acl, false AS of_extension, 'pg_database'::regclass AS class, d.oid AS id
+	FROM pg_database d
+	UNION ALL SELECT 2, n.nspname::text, '', '', '', '', 0, n.nspowner, n.nspacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e'), 'pg_namespace'::regclass, n.oid
+	FROM pg_namespace n WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 7 ELSE 4 END, n.nspname::text, c.relname::text, '', '', '', 0,
+		c.relowner, c.relacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (c.relkind IN ('r', 'v', 'm', 'f', 'p') OR c.relkind = 'S') AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 5, n.nspname::text, c.relname::text, '', t.attname::text, '', 0,
+		c.relowner, t.attacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE p.prokind WHEN 'p' THEN 10 ELSE 9 END, n.nspname::text, p.proname::text, (SELECT coalesce(jsonb_agg(format_type(a.type, NULL) ORDER BY a.n), '[]')::text FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n)), '', '', 0,
+		p.proowner, p.proacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'), 'pg_proc'::regclass, p.oid
+	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 11, coalesce(n.nspname::text, ''), '', '', '', o.rolname::text, CASE f.defaclobjtype WHEN 'r' THEN 1 WHEN 'S' THEN 2 ELSE 3 END,
+		o.oid, f.defaclacl, false, 'pg_default_acl'::regclass, f.oid
+	FROM pg_default_acl f LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace JOIN pg_roles o ON o.oid = f.defaclrole WHERE f.defaclobjtype IN ('r', 'S', 'f')
+	UNION ALL SELECT 0, '', '', '', '', '', 0, y.typowner, y.typacl, false, 'pg_type'::regclass, y.oid FROM pg_type y WHERE y.typacl IS NOT NULL
+	UNION ALL SELECT 0, '', '', '', '', '', 0, l.lanowner, l.lanacl, false, 'pg_language'::regclass, l.oid FROM pg_language l
+	UNION ALL SELECT 0, '', '', '', '', '', 0, w.fdwowner, w.fdwacl, false, 'pg_foreign_data_wrapper'::regclass, w.oid FROM pg_foreign_data_wrapper w
+	UNION ALL SELECT 0, '', '', '', '', '', 0, s.srvowner, s.srvacl, false, 'pg_foreign_server'::regclass, s.oid FROM pg_foreign_server s
+	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
+    ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
+    WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
+      OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
+        AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
+    UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
+    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w WHERE w.grantor <> account;
+    IF obstacles IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0I',
+        MESSAGE = format('only the roles that granted them can revoke these rights of role "%s": %s', account, obstacles),
+        HINT = 'run these statements as the roles that granted it';
+    END IF;
+    SELECT string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) INTO obstacles
+    FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+      pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
+      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
+        CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
+        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
+    FROM (
+	SELECT 1 AS level, d.datname::text AS space, '' AS object, '' AS args, '' AS col, '' AS creator, 0 AS kind,
+		d.datdba AS owner, d.datacl AS acl, false AS of_extension, 'pg_database'::regclass AS class, d.oid AS id
+	FROM pg_database d
+	UNION ALL SELECT 2, n.nspname::text, '', '', '', '', 0, n.nspowner, n.nspacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e'), 'pg_namespace'::regclass, n.oid
+	FROM pg_namespace n WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 7 ELSE 4 END, n.nspname::text, c.relname::text, '', '', '', 0,
+		c.relowner, c.relacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (c.relkind IN ('r', 'v', 'm', 'f', 'p') OR c.relkind = 'S') AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 5, n.nspname::text, c.relname::text, '', t.attname::text, '', 0,
+		c.relowner, t.attacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE p.prokind WHEN 'p' THEN 10 ELSE 9 END, n.nspname::text, p.proname::text, (SELECT coalesce(jsonb_agg(format_type(a.type, NULL) ORDER BY a.n), '[]')::text FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n)), '', '', 0,
+		p.proowner, p.proacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'), 'pg_proc'::regclass, p.oid
+	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 11, coalesce(n.nspname::text, ''), '', '', '', o.rolname::text, CASE f.defaclobjtype WHEN 'r' THEN 1 WHEN 'S' THEN 2 ELSE 3 END,
+		o.oid, f.defaclacl, false, 'pg_default_acl'::regclass, f.oid
+	FROM pg_default_acl f LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace JOIN pg_roles o ON o.oid = f.defaclrole WHERE f.defaclobjtype IN ('r', 'S', 'f')
+	UNION ALL SELECT 0, '', '', '', '', '', 0, y.typowner, y.typacl, false, 'pg_type'::regclass, y.oid FROM pg_type y WHERE y.typacl IS NOT NULL
+	UNION ALL SELECT 0, '', '', '', '', '', 0, l.lanowner, l.lanacl, false, 'pg_language'::regclass, l.oid FROM pg_language l
+	UNION ALL SELECT 0, '', '', '', '', '', 0, w.fdwowner, w.fdwacl, false, 'pg_foreign_data_wrapper'::regclass, w.oid FROM pg_foreign_data_wrapper w
+	UNION ALL SELECT 0, '', '', '', '', '', 0, s.srvowner, s.srvacl, false, 'pg_foreign_server'::regclass, s.oid FROM pg_foreign_server s
+	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
+    ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
+    WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
+      OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
+        AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
+    UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
+    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w WHERE w.grantor = account AND NOT take_granted;
+    IF obstacles IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0H',
+        MESSAGE = format('others would lose what role "%s" has granted: %s', account, obstacles),
+        HINT = 'have it granted by somebody else, then set DropOptions.RevokeGranted';
+    END IF;
+    IF heir <> '' AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+      SELECT string_agg(DISTINCT CASE WHEN n.oid IS NULL THEN format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
+        ELSE format('GRANT CREATE ON SCHEMA %I TO %I', n.nspname, heir) END, '; ') INTO obstacles
+      FROM pg_shdepend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i LEFT JOIN pg_namespace n ON quote_ident(n.nspname) = i.schema
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o' AND d.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())
+        AND CASE WHEN d.classid IN ('pg_class'::regclass, 'pg_type'::regclass) THEN false
+          WHEN n.oid IS NULL THEN i.type = 'schema' AND NOT has_database_privilege(current_database(), 'CREATE')
+          ELSE NOT has_schema_privilege(heir, n.oid, 'CREATE') END;
+      IF obstacles IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS0G',
+          MESSAGE = format('what role "%s" owns can be handed to role "%s" after: %s', account, heir, obstacles),
+          HINT = 'run these statements, or name another role in DropOptions.ReassignTo';
+      END IF;
     END IF;
     IF current_setting('server_version_num')::int >= 160000 THEN
       how := ' WITH INHERIT TRUE, SET TRUE';
@@ -186,19 +495,39 @@ BEGIN
             MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights', needed),
             HINT = 'choose another runner';
         END IF;
+        IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(needed, 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0E',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', needed, current_user),
+        HINT = 'run this statement as a role with ADMIN OPTION, or choose another runner';
+    END IF;
         EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
         borrowed := borrowed || needed;
       END IF;
     END LOOP;
+    elsewhere := ARRAY(
+      SELECT format('GRANT %s ON DATABASE %I TO %I', x.privilege_type, b.datname, account) || CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+      FROM pg_database b CROSS JOIN LATERAL aclexplode(b.datacl) x
+      WHERE keep AND b.datname <> current_database() AND b.datdba <> role.oid AND x.grantee = role.oid AND x.grantor = CASE WHEN pg_has_role(b.datdba, 'USAGE') THEN b.datdba ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END
+    );
     IF heir <> '' THEN
-      EXECUTE format('REASSIGN OWNED BY %I TO %I', account, heir);
+      statement := format('REASSIGN OWNED BY %I TO %I', account, heir);
+      PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
-    EXECUTE format('DROP OWNED BY %I', account);
+    statement := format('DROP OWNED BY %I', account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    FOREACH statement IN ARRAY elsewhere LOOP
+      EXECUTE statement;
+    END LOOP;
     FOREACH needed IN ARRAY borrowed LOOP
       EXECUTE format('REVOKE %I FROM %I', needed, current_user);
     END LOOP;
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam$;
 
@@ -206,14 +535,18 @@ $rdsiam$;
 DO LANGUAGE plpgsql $rdsiam$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'iam_sre';
   adopt CONSTANT pg_catalog.bool := true;
   role pg_catalog.pg_roles%ROWTYPE;
-  places pg_catalog.text;
+  obstacles pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -222,23 +555,35 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'RDS07',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = 'choose another name';
+    ELSIF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS07',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = 'choose another name';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS01',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = 'choose another name, or take it over with provision.Adopt';
+      END IF;
     END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
+    IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(account, 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0E',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', account, current_user),
+        HINT = 'run this statement as a role with ADMIN OPTION, or choose another runner';
     END IF;
-    SELECT string_agg(DISTINCT format('%I', b.datname), ', ') INTO places FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
+    SELECT string_agg(DISTINCT CASE WHEN d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())) THEN pg_describe_object(d.classid, d.objid, d.objsubid) ELSE 'database ' || quote_ident(b.datname) END, ', ') INTO obstacles
+    FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
-    IF places IS NOT NULL THEN
+    IF obstacles IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" has or owns something in databases: %s', account, places),
-        HINT = 'in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others';
+        MESSAGE = format('role "%s" still has or owns something: %s', account, obstacles),
+        HINT = 'in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest';
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam$;
 

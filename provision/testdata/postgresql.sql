@@ -5,6 +5,7 @@ BEGIN;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
   want_database CONSTANT pg_catalog.text := E'sre';
   adopt CONSTANT pg_catalog.bool := false;
@@ -12,8 +13,11 @@ DECLARE
   self_grant pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   IF want_database NOT IN ('', current_database()) THEN
@@ -30,15 +34,20 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'RDS07',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = 'choose another name';
-    END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
+    ELSIF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS07',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = 'choose another name';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS01',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = 'choose another name, or take it over with provision.Adopt';
+      END IF;
     END IF;
     IF account IN (session_user, current_user) AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS08',
         MESSAGE = format('role "%s" runs this itself, and RDS would no longer take its password', account),
         HINT = 'choose another runner';
@@ -57,7 +66,8 @@ BEGIN
       PERFORM set_config('createrole_self_grant', self_grant, true);
     END IF;
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -70,14 +80,69 @@ COMMENT ON ROLE "o'brien ""x"" \ $rdsiam$" IS E'it''s "for" \\ tests';
 -- grant CONNECT, CREATE, TEMPORARY on database sre
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "sre" TO "o'brien ""x"" \ $rdsiam$";
 
--- grant USAGE on schema app
-GRANT USAGE ON SCHEMA "app" TO "o'brien ""x"" \ $rdsiam$";
+-- grant USAGE on schema app for what is in it, unless everybody has it
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema_name CONSTANT pg_catalog.text := E'app';
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  IF NOT EXISTS (SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) x
+    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND (x.grantee = 0 OR pg_get_userbyid(x.grantee) = account)) THEN
+    statement := format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- grant CREATE, USAGE on schema public
 GRANT CREATE, USAGE ON SCHEMA "public" TO "o'brien ""x"" \ $rdsiam$";
 
 -- grant SELECT on all tables in schema app
-GRANT SELECT ON ALL TABLES IN SCHEMA "app" TO "o'brien ""x"" \ $rdsiam$";
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'app')::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'GRANT SELECT ON TABLE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- grant DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE on table app.items
 GRANT DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE ON TABLE "app"."items" TO "o'brien ""x"" \ $rdsiam$";
@@ -86,46 +151,105 @@ GRANT DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE ON TABLE "app"."item
 GRANT SELECT ("a", "b"), UPDATE ("a", "b") ON TABLE "public"."t" TO "o'brien ""x"" \ $rdsiam$";
 
 -- grant SELECT on all sequences in schema app
-GRANT SELECT ON ALL SEQUENCES IN SCHEMA "app" TO "o'brien ""x"" \ $rdsiam$";
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'app')::regnamespace AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'GRANT SELECT ON SEQUENCE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- grant UPDATE, USAGE on sequence app.items_id_seq
 GRANT UPDATE, USAGE ON SEQUENCE "app"."items_id_seq" TO "o'brien ""x"" \ $rdsiam$";
 
 -- grant EXECUTE on all routines in schema public
-GRANT EXECUTE ON ALL ROUTINES IN SCHEMA "public" TO "o'brien ""x"" \ $rdsiam$";
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, (
+    SELECT string_agg(format('IN %s.%I', y.typnamespace::regnamespace, y.typname), ', ' ORDER BY a.n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) JOIN pg_type y ON y.oid = a.type)), ', ' ORDER BY oid) INTO names
+  FROM pg_proc p WHERE p.pronamespace = format('%I', E'public')::regnamespace AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'GRANT EXECUTE ON ROUTINE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- grant EXECUTE on function app.f
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
-  schema CONSTANT pg_catalog.text := E'app';
-  routine CONSTANT pg_catalog.text := E'f';
-  revoke CONSTANT pg_catalog.bool := false;
-  procedures CONSTANT pg_catalog.bool := false;
-  found_one pg_catalog.bool := false;
-  routine_id pg_catalog.oid;
+  names pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
-  FOR routine_id IN
-    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
-  LOOP
-    found_one := true;
-    IF revoke THEN
-      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
-    ELSE
-      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
-    END IF;
-  END LOOP;
-  IF NOT found_one THEN
-    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  SELECT string_agg(format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, (
+    SELECT string_agg(format('IN %s.%I', y.typnamespace::regnamespace, y.typname), ', ' ORDER BY a.n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) JOIN pg_type y ON y.oid = a.type)), ', ' ORDER BY oid) INTO names
+  FROM pg_proc p WHERE p.pronamespace = format('%I', E'app')::regnamespace AND p.prokind <> 'p' AND p.proname = E'f';
+  IF names IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = E'function app.f does not exist';
+  ELSE
+    statement := 'GRANT EXECUTE ON ROUTINE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -133,34 +257,33 @@ $rdsiam1$;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
-  schema CONSTANT pg_catalog.text := E'app';
-  routine CONSTANT pg_catalog.text := E'p';
-  revoke CONSTANT pg_catalog.bool := false;
-  procedures CONSTANT pg_catalog.bool := true;
-  found_one pg_catalog.bool := false;
-  routine_id pg_catalog.oid;
+  names pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
-  FOR routine_id IN
-    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
-  LOOP
-    found_one := true;
-    IF revoke THEN
-      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
-    ELSE
-      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
-    END IF;
-  END LOOP;
-  IF NOT found_one THEN
-    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  SELECT string_agg(format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, (
+    SELECT string_agg(format('IN %s.%I', y.typnamespace::regnamespace, y.typname), ', ' ORDER BY a.n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) JOIN pg_type y ON y.oid = a.type)), ', ' ORDER BY oid) INTO names
+  FROM pg_proc p WHERE p.pronamespace = format('%I', E'app')::regnamespace AND p.prokind = 'p' AND p.proname = E'p';
+  IF names IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = E'procedure app.p does not exist';
+  ELSE
+    statement := 'GRANT EXECUTE ON ROUTINE ' || names || ' TO ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -177,24 +300,42 @@ ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" GRANT EXECUTE O
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
   group_name CONSTANT pg_catalog.text := E'owner of sre';
   revoke CONSTANT pg_catalog.bool := false;
   member pg_catalog.bool;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   member := EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid JOIN pg_roles r ON r.oid = m.member
-    WHERE g.rolname = group_name AND r.rolname = account AND (revoke OR (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))));
+    WHERE g.rolname = group_name AND r.rolname = account AND (revoke OR coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member))));
   IF revoke AND member THEN
     EXECUTE format('REVOKE %I FROM %I', group_name, account);
   ELSIF NOT revoke AND NOT member THEN
-    EXECUTE format('GRANT %I TO %I', group_name, account);
+    IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(group_name, 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0E',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', group_name, current_user),
+        HINT = 'run this statement as a role with ADMIN OPTION, or choose another runner';
+    END IF;
+    IF current_setting('server_version_num')::int >= 160000 THEN
+      EXECUTE format('GRANT %I TO %I WITH INHERIT TRUE', group_name, account);
+    ELSIF (SELECT r.rolinherit FROM pg_roles r WHERE r.rolname = account) THEN
+      EXECUTE format('GRANT %I TO %I', group_name, account);
+    ELSE
+      RAISE EXCEPTION USING ERRCODE = 'RDS0F',
+        MESSAGE = format('the account would have the rights of role "%s" only after SET ROLE, until somebody runs: ALTER ROLE %I INHERIT', group_name, account),
+        HINT = 'run this statement, or leave Account.MemberOf empty';
+    END IF;
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -202,23 +343,32 @@ $rdsiam1$;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
   role pg_catalog.pg_roles%ROWTYPE;
   lockouts pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   SELECT * INTO STRICT role FROM pg_roles r WHERE r.rolname = account;
   IF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+    IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role('rds_iam', 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0E',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', 'rds_iam', current_user),
+        HINT = 'run this statement as a role with ADMIN OPTION, or choose another runner';
+    END IF;
     EXECUTE format('GRANT rds_iam TO %I', account);
   END IF;
   lockouts := (
     WITH RECURSIVE edges AS (
-      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
+      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
     ), reached(id, depth) AS (
       SELECT r.oid, 0 FROM pg_roles r WHERE r.rolname = account
       UNION
@@ -242,7 +392,7 @@ BEGIN
   );
   IF 'rds_ad' IN (
     WITH RECURSIVE edges AS (
-      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
+      SELECT DISTINCT m.member, m.roleid FROM pg_auth_members m WHERE ((coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true)) OR NOT EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser'))
     ), groups(id) AS (
       SELECT r.oid FROM pg_roles r WHERE r.rolname = account
       UNION
@@ -259,7 +409,8 @@ BEGIN
       MESSAGE = format('RDS takes no passwords of members of rds_iam, and these memberships reach it through the account: %s', lockouts),
       HINT = 'revoke the first step';
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -272,13 +423,17 @@ BEGIN;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
   adopt CONSTANT pg_catalog.bool := false;
   role pg_catalog.pg_roles%ROWTYPE;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -287,32 +442,64 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'RDS07',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = 'choose another name';
-    END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
+    ELSIF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS07',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = 'choose another name';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS01',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = 'choose another name, or take it over with provision.Adopt';
+      END IF;
     END IF;
   ELSE
     RAISE EXCEPTION USING ERRCODE = 'RDS02', MESSAGE = format('role "%s" does not exist', account),
       HINT = 'create it first, by Account.Plan';
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
 -- revoke CONNECT, CREATE, TEMPORARY on database sre
 REVOKE CONNECT, CREATE, TEMPORARY ON DATABASE "sre" FROM "o'brien ""x"" \ $rdsiam$";
 
--- revoke USAGE on schema app
-REVOKE USAGE ON SCHEMA "app" FROM "o'brien ""x"" \ $rdsiam$";
-
 -- revoke CREATE, USAGE on schema public
 REVOKE CREATE, USAGE ON SCHEMA "public" FROM "o'brien ""x"" \ $rdsiam$";
 
 -- revoke SELECT on all tables in schema app
-REVOKE SELECT ON ALL TABLES IN SCHEMA "app" FROM "o'brien ""x"" \ $rdsiam$";
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'app')::regnamespace AND c.relkind IN ('r', 'v', 'm', 'f', 'p') AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'REVOKE SELECT ON TABLE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- revoke DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE on table app.items
 REVOKE DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE ON TABLE "app"."items" FROM "o'brien ""x"" \ $rdsiam$";
@@ -321,46 +508,105 @@ REVOKE DELETE, INSERT, REFERENCES, TRIGGER, TRUNCATE, UPDATE ON TABLE "app"."ite
 REVOKE SELECT ("a", "b"), UPDATE ("a", "b") ON TABLE "public"."t" FROM "o'brien ""x"" \ $rdsiam$";
 
 -- revoke SELECT on all sequences in schema app
-REVOKE SELECT ON ALL SEQUENCES IN SCHEMA "app" FROM "o'brien ""x"" \ $rdsiam$";
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I', c.relnamespace::regnamespace, c.relname), ', ' ORDER BY oid) INTO names
+  FROM pg_class c WHERE c.relnamespace = format('%I', E'app')::regnamespace AND c.relkind = 'S' AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'REVOKE SELECT ON SEQUENCE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- revoke UPDATE, USAGE on sequence app.items_id_seq
 REVOKE UPDATE, USAGE ON SEQUENCE "app"."items_id_seq" FROM "o'brien ""x"" \ $rdsiam$";
 
 -- revoke EXECUTE on all routines in schema public
-REVOKE EXECUTE ON ALL ROUTINES IN SCHEMA "public" FROM "o'brien ""x"" \ $rdsiam$";
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  names pg_catalog.text;
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  SELECT string_agg(format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, (
+    SELECT string_agg(format('IN %s.%I', y.typnamespace::regnamespace, y.typname), ', ' ORDER BY a.n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) JOIN pg_type y ON y.oid = a.type)), ', ' ORDER BY oid) INTO names
+  FROM pg_proc p WHERE p.pronamespace = format('%I', E'public')::regnamespace AND NOT EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e');
+  IF names IS NULL THEN
+    NULL; -- there is nothing in the schema
+  ELSE
+    statement := 'REVOKE EXECUTE ON ROUTINE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
 
 -- revoke EXECUTE on function app.f
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
-  schema CONSTANT pg_catalog.text := E'app';
-  routine CONSTANT pg_catalog.text := E'f';
-  revoke CONSTANT pg_catalog.bool := true;
-  procedures CONSTANT pg_catalog.bool := false;
-  found_one pg_catalog.bool := false;
-  routine_id pg_catalog.oid;
+  names pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
-  FOR routine_id IN
-    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
-  LOOP
-    found_one := true;
-    IF revoke THEN
-      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
-    ELSE
-      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
-    END IF;
-  END LOOP;
-  IF NOT found_one THEN
-    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  SELECT string_agg(format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, (
+    SELECT string_agg(format('IN %s.%I', y.typnamespace::regnamespace, y.typname), ', ' ORDER BY a.n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) JOIN pg_type y ON y.oid = a.type)), ', ' ORDER BY oid) INTO names
+  FROM pg_proc p WHERE p.pronamespace = format('%I', E'app')::regnamespace AND p.prokind <> 'p' AND p.proname = E'f';
+  IF names IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = E'function app.f does not exist';
+  ELSE
+    statement := 'REVOKE EXECUTE ON ROUTINE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -368,34 +614,33 @@ $rdsiam1$;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
-  schema CONSTANT pg_catalog.text := E'app';
-  routine CONSTANT pg_catalog.text := E'p';
-  revoke CONSTANT pg_catalog.bool := true;
-  procedures CONSTANT pg_catalog.bool := true;
-  found_one pg_catalog.bool := false;
-  routine_id pg_catalog.oid;
+  names pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
-  FOR routine_id IN
-    SELECT p.oid FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-    WHERE n.nspname = schema AND p.proname = routine AND (p.prokind = 'p') = procedures ORDER BY p.oid
-  LOOP
-    found_one := true;
-    IF revoke THEN
-      EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM %I', routine_id::regprocedure, account);
-    ELSE
-      EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO %I', routine_id::regprocedure, account);
-    END IF;
-  END LOOP;
-  IF NOT found_one THEN
-    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = format('routine %I.%I does not exist', schema, routine);
+  SELECT string_agg(format('%s.%I(%s)', p.pronamespace::regnamespace, p.proname, (
+    SELECT string_agg(format('IN %s.%I', y.typnamespace::regnamespace, y.typname), ', ' ORDER BY a.n)
+    FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n) JOIN pg_type y ON y.oid = a.type)), ', ' ORDER BY oid) INTO names
+  FROM pg_proc p WHERE p.pronamespace = format('%I', E'app')::regnamespace AND p.prokind = 'p' AND p.proname = E'p';
+  IF names IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = '42883', MESSAGE = E'procedure app.p does not exist';
+  ELSE
+    statement := 'REVOKE EXECUTE ON ROUTINE ' || names || ' FROM ' || quote_ident(account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -408,6 +653,43 @@ ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" REVOKE SELECT O
 -- revoke EXECUTE on routines that owner of sre will create in schema app
 ALTER DEFAULT PRIVILEGES FOR ROLE "owner of sre" IN SCHEMA "app" REVOKE EXECUTE ON ROUTINES FROM "o'brien ""x"" \ $rdsiam$";
 
+-- revoke USAGE on schema app, unless the account still has something in it
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema_name CONSTANT pg_catalog.text := E'app';
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  IF EXISTS (
+    SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(n.nspacl) x
+    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND pg_get_userbyid(x.grantee) = account
+  ) AND NOT EXISTS (
+    SELECT FROM pg_shdepend d JOIN pg_roles r ON r.oid = d.refobjid AND r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) i
+    LEFT JOIN pg_default_acl f ON d.classid = 'pg_default_acl'::regclass AND f.oid = d.objid
+    LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace
+    WHERE d.refclassid = 'pg_authid'::regclass AND d.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()) AND (quote_ident(schema_name) = i.schema OR schema_name = n.nspname)
+  ) THEN
+    statement := format('REVOKE USAGE ON SCHEMA %I FROM %I', schema_name, account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
+
 COMMIT;
 
 -- PostgreSQL account o'brien "x" \ $rdsiam$
@@ -417,17 +699,26 @@ BEGIN;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
   adopt CONSTANT pg_catalog.bool := false;
   heir CONSTANT pg_catalog.text := E'sre_owner';
+  keep CONSTANT pg_catalog.bool := false;
+  take_granted CONSTANT pg_catalog.bool := false;
   role pg_catalog.pg_roles%ROWTYPE;
   how pg_catalog.text := '';
   needed pg_catalog.text;
   borrowed pg_catalog.text[] := '{}';
+  elsewhere pg_catalog.text[];
+  obstacles pg_catalog.text;
+  statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -436,20 +727,130 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'RDS07',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = 'choose another name';
+    ELSIF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS07',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = 'choose another name';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS01',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = 'choose another name, or take it over with provision.Adopt';
+      END IF;
     END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
-    END IF;
-    IF heir = '' AND EXISTS (
-      SELECT FROM pg_shdepend d WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o'
-        AND d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database()))
-    ) THEN
+    IF heir = '' AND EXISTS (SELECT FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o' AND coalesce(b.datname, current_database()) = current_database()) THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS0A',
         MESSAGE = format('role "%s" owns something', account),
         HINT = 'name in DropOptions.ReassignTo who gets it';
+    END IF;
+    SELECT string_agg(DISTINCT coalesce('database ' || quote_ident(b.datname), pg_describe_object(d.classid, d.objid, 0)), ', ') INTO obstacles
+    FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND b.datname IS DISTINCT FROM current_database() AND d.classid <> 'pg_auth_members'::regclass
+      AND CASE WHEN keep THEN b.oid IS NULL AND d.deptype <> 'o' ELSE b.oid IS NOT NULL END;
+    IF obstacles IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS05',
+        MESSAGE = format('role "%s" has or owns something elsewhere: %s', account, obstacles),
+        HINT = 'in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest';
+    END IF;
+    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) INTO obstacles
+    FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+      pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
+      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
+        CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
+        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
+    FROM (
+	SELECT 1 AS level, d.datname::text AS space, '' AS object, '' AS args, '' AS col, '' AS creator, 0 AS kind,
+		d.datdba AS owner, d.datacl AS acl, false AS of_extension, 'pg_database'::regclass AS class, d.oid AS id
+	FROM pg_database d
+	UNION ALL SELECT 2, n.nspname::text, '', '', '', '', 0, n.nspowner, n.nspacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e'), 'pg_namespace'::regclass, n.oid
+	FROM pg_namespace n WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 7 ELSE 4 END, n.nspname::text, c.relname::text, '', '', '', 0,
+		c.relowner, c.relacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (c.relkind IN ('r', 'v', 'm', 'f', 'p') OR c.relkind = 'S') AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 5, n.nspname::text, c.relname::text, '', t.attname::text, '', 0,
+		c.relowner, t.attacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE p.prokind WHEN 'p' THEN 10 ELSE 9 END, n.nspname::text, p.proname::text, (SELECT coalesce(jsonb_agg(format_type(a.type, NULL) ORDER BY a.n), '[]')::text FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n)), '', '', 0,
+		p.proowner, p.proacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'), 'pg_proc'::regclass, p.oid
+	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 11, coalesce(n.nspname::text, ''), '', '', '', o.rolname::text, CASE f.defaclobjtype WHEN 'r' THEN 1 WHEN 'S' THEN 2 ELSE 3 END,
+		o.oid, f.defaclacl, false, 'pg_default_acl'::regclass, f.oid
+	FROM pg_default_acl f LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace JOIN pg_roles o ON o.oid = f.defaclrole WHERE f.defaclobjtype IN ('r', 'S', 'f')
+	UNION ALL SELECT 0, '', '', '', '', '', 0, y.typowner, y.typacl, false, 'pg_type'::regclass, y.oid FROM pg_type y WHERE y.typacl IS NOT NULL
+	UNION ALL SELECT 0, '', '', '', '', '', 0, l.lanowner, l.lanacl, false, 'pg_language'::regclass, l.oid FROM pg_language l
+	UNION ALL SELECT 0, '', '', '', '', '', 0, w.fdwowner, w.fdwacl, false, 'pg_foreign_data_wrapper'::regclass, w.oid FROM pg_foreign_data_wrapper w
+	UNION ALL SELECT 0, '', '', '', '', '', 0, s.srvowner, s.srvacl, false, 'pg_foreign_server'::regclass, s.oid FROM pg_foreign_server s
+	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
+    ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
+    WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
+      OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
+        AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
+    UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
+    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w WHERE w.grantor <> account;
+    IF obstacles IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0I',
+        MESSAGE = format('only the roles that granted them can revoke these rights of role "%s": %s', account, obstacles),
+        HINT = 'run these statements as the roles that granted it';
+    END IF;
+    SELECT string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) INTO obstacles
+    FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+      pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
+      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
+        CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
+        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
+    FROM (
+	SELECT 1 AS level, d.datname::text AS space, '' AS object, '' AS args, '' AS col, '' AS creator, 0 AS kind,
+		d.datdba AS owner, d.datacl AS acl, false AS of_extension, 'pg_database'::regclass AS class, d.oid AS id
+	FROM pg_database d
+	UNION ALL SELECT 2, n.nspname::text, '', '', '', '', 0, n.nspowner, n.nspacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e'), 'pg_namespace'::regclass, n.oid
+	FROM pg_namespace n WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 7 ELSE 4 END, n.nspname::text, c.relname::text, '', '', '', 0,
+		c.relowner, c.relacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (c.relkind IN ('r', 'v', 'm', 'f', 'p') OR c.relkind = 'S') AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 5, n.nspname::text, c.relname::text, '', t.attname::text, '', 0,
+		c.relowner, t.attacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
+	FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+	WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT CASE p.prokind WHEN 'p' THEN 10 ELSE 9 END, n.nspname::text, p.proname::text, (SELECT coalesce(jsonb_agg(format_type(a.type, NULL) ORDER BY a.n), '[]')::text FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n)), '', '', 0,
+		p.proowner, p.proacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'), 'pg_proc'::regclass, p.oid
+	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
+	UNION ALL SELECT 11, coalesce(n.nspname::text, ''), '', '', '', o.rolname::text, CASE f.defaclobjtype WHEN 'r' THEN 1 WHEN 'S' THEN 2 ELSE 3 END,
+		o.oid, f.defaclacl, false, 'pg_default_acl'::regclass, f.oid
+	FROM pg_default_acl f LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace JOIN pg_roles o ON o.oid = f.defaclrole WHERE f.defaclobjtype IN ('r', 'S', 'f')
+	UNION ALL SELECT 0, '', '', '', '', '', 0, y.typowner, y.typacl, false, 'pg_type'::regclass, y.oid FROM pg_type y WHERE y.typacl IS NOT NULL
+	UNION ALL SELECT 0, '', '', '', '', '', 0, l.lanowner, l.lanacl, false, 'pg_language'::regclass, l.oid FROM pg_language l
+	UNION ALL SELECT 0, '', '', '', '', '', 0, w.fdwowner, w.fdwacl, false, 'pg_foreign_data_wrapper'::regclass, w.oid FROM pg_foreign_data_wrapper w
+	UNION ALL SELECT 0, '', '', '', '', '', 0, s.srvowner, s.srvacl, false, 'pg_foreign_server'::regclass, s.oid FROM pg_foreign_server s
+	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
+    ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
+    CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
+    WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
+      OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
+        AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
+    UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
+    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w WHERE w.grantor = account AND NOT take_granted;
+    IF obstacles IS NOT NULL THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0H',
+        MESSAGE = format('others would lose what role "%s" has granted: %s', account, obstacles),
+        HINT = 'have it granted by somebody else, then set DropOptions.RevokeGranted';
+    END IF;
+    IF heir <> '' AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
+      SELECT string_agg(DISTINCT CASE WHEN n.oid IS NULL THEN format('GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
+        ELSE format('GRANT CREATE ON SCHEMA %I TO %I', n.nspname, heir) END, '; ') INTO obstacles
+      FROM pg_shdepend d CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, 0) i LEFT JOIN pg_namespace n ON quote_ident(n.nspname) = i.schema
+      WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid AND d.deptype = 'o' AND d.dbid = (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())
+        AND CASE WHEN d.classid IN ('pg_class'::regclass, 'pg_type'::regclass) THEN false
+          WHEN n.oid IS NULL THEN i.type = 'schema' AND NOT has_database_privilege(current_database(), 'CREATE')
+          ELSE NOT has_schema_privilege(heir, n.oid, 'CREATE') END;
+      IF obstacles IS NOT NULL THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS0G',
+          MESSAGE = format('what role "%s" owns can be handed to role "%s" after: %s', account, heir, obstacles),
+          HINT = 'run these statements, or name another role in DropOptions.ReassignTo';
+      END IF;
     END IF;
     IF current_setting('server_version_num')::int >= 160000 THEN
       how := ' WITH INHERIT TRUE, SET TRUE';
@@ -464,19 +865,39 @@ BEGIN
             MESSAGE = format('the runner is a member of role "%s" but does not inherit its rights', needed),
             HINT = 'choose another runner';
         END IF;
+        IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(needed, 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0E',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', needed, current_user),
+        HINT = 'run this statement as a role with ADMIN OPTION, or choose another runner';
+    END IF;
         EXECUTE format('GRANT %I TO %I', needed, current_user) || how;
         borrowed := borrowed || needed;
       END IF;
     END LOOP;
+    elsewhere := ARRAY(
+      SELECT format('GRANT %s ON DATABASE %I TO %I', x.privilege_type, b.datname, account) || CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+      FROM pg_database b CROSS JOIN LATERAL aclexplode(b.datacl) x
+      WHERE keep AND b.datname <> current_database() AND b.datdba <> role.oid AND x.grantee = role.oid AND x.grantor = CASE WHEN pg_has_role(b.datdba, 'USAGE') THEN b.datdba ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END
+    );
     IF heir <> '' THEN
-      EXECUTE format('REASSIGN OWNED BY %I TO %I', account, heir);
+      statement := format('REASSIGN OWNED BY %I TO %I', account, heir);
+      PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     END IF;
-    EXECUTE format('DROP OWNED BY %I', account);
+    statement := format('DROP OWNED BY %I', account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    FOREACH statement IN ARRAY elsewhere LOOP
+      EXECUTE statement;
+    END LOOP;
     FOREACH needed IN ARRAY borrowed LOOP
       EXECUTE format('REVOKE %I FROM %I', needed, current_user);
     END LOOP;
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 
@@ -484,14 +905,18 @@ $rdsiam1$;
 DO LANGUAGE plpgsql $rdsiam1$
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
   adopt CONSTANT pg_catalog.bool := false;
   role pg_catalog.pg_roles%ROWTYPE;
-  places pg_catalog.text;
+  obstacles pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  PERFORM pg_catalog.pg_advisory_xact_lock(8243108736921);
-  IF pg_catalog.pg_is_in_recovery() THEN
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -500,23 +925,35 @@ BEGIN
       RAISE EXCEPTION USING ERRCODE = 'RDS07',
         MESSAGE = format('role "%s" is a superuser', account),
         HINT = 'choose another name';
+    ELSIF NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
+      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, (SELECT i.rolinherit FROM pg_roles i WHERE i.oid = m.member)) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
+      IF EXISTS (SELECT FROM pg_roles s WHERE s.rolname = 'rds_superuser' AND pg_has_role(role.oid, s.oid, 'MEMBER')) THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS07',
+          MESSAGE = format('role "%s" is a member of rds_superuser, as the master user is', account),
+          HINT = 'choose another name';
+      ELSIF NOT adopt THEN
+        RAISE EXCEPTION USING ERRCODE = 'RDS01',
+          MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
+          HINT = 'choose another name, or take it over with provision.Adopt';
+      END IF;
     END IF;
-    IF NOT adopt AND NOT EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
-      WHERE g.rolname = 'rds_iam' AND m.member = role.oid AND (coalesce((to_jsonb(m)->>'inherit_option')::bool, true) OR coalesce((to_jsonb(m)->>'set_option')::bool, true))) THEN
-      RAISE EXCEPTION USING ERRCODE = 'RDS01',
-        MESSAGE = format('role "%s" exists and is no member of rds_iam, so it may have a password, which RDS would no longer take', account),
-        HINT = 'choose another name, or take it over with provision.Adopt';
+    IF current_setting('server_version_num')::int >= 160000 AND NOT pg_has_role(account, 'MEMBER WITH ADMIN OPTION') THEN
+      RAISE EXCEPTION USING ERRCODE = 'RDS0E',
+        MESSAGE = format('who may has to run: GRANT %I TO %I WITH ADMIN OPTION', account, current_user),
+        HINT = 'run this statement as a role with ADMIN OPTION, or choose another runner';
     END IF;
-    SELECT string_agg(DISTINCT format('%I', b.datname), ', ') INTO places FROM pg_shdepend d JOIN pg_database b ON b.oid = d.dbid
+    SELECT string_agg(DISTINCT CASE WHEN d.dbid IN (0, (SELECT b.oid FROM pg_database b WHERE b.datname = current_database())) THEN pg_describe_object(d.classid, d.objid, d.objsubid) ELSE 'database ' || quote_ident(b.datname) END, ', ') INTO obstacles
+    FROM pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid;
-    IF places IS NOT NULL THEN
+    IF obstacles IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS05',
-        MESSAGE = format('role "%s" has or owns something in databases: %s', account, places),
-        HINT = 'in other databases than this one, run a plan with DropOptions.KeepRole first; in this one, revoke what it has granted to others';
+        MESSAGE = format('role "%s" still has or owns something: %s', account, obstacles),
+        HINT = 'in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest';
     END IF;
     EXECUTE format('DROP ROLE %I', account);
   END IF;
-  PERFORM pg_catalog.set_config('search_path', path, true);
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
 END
 $rdsiam1$;
 

@@ -63,6 +63,7 @@ go on until they end.`,
 	flags.addIdentityTo(command)
 	at.addTo(command)
 	command.Flags().StringVar(&drop.ReassignTo, "reassign-to", "", "role of PostgreSQL that gets what the account owns")
+	command.Flags().BoolVar(&drop.RevokeGranted, "revoke-granted", false, "also take what it granted to others, in PostgreSQL")
 	command.Flags().BoolVar(&drop.KeepRole, "keep-role", false, "release it from this database of PostgreSQL, and do not drop it")
 	command.Flags().BoolVar(&yes, "yes", false, "do it")
 	return command

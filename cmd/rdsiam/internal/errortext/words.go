@@ -230,6 +230,7 @@ var words = map[string]own{
 	"comment-unsupported":         {},
 	"drop-options-unsupported":    {problem: "these are for PostgreSQL: accounts of MySQL and MariaDB own nothing", fix: "leave them out"},
 	"engine-unset":                {fix: "choose postgresql, mysql or mariadb"},
+	"future-objects-own":          {problem: "is the account itself, which may use what it creates"},
 	"grant-empty":                 {fix: "name what the account may do"},
 	"grant-other-database":        {},
 	"grant-privilege":             {},
@@ -260,7 +261,9 @@ var words = map[string]own{
 
 	// Steps of provision that failed. The server's text has no flags where our SQL raised it.
 	"account-for-iam":           {fix: "standard IAM of RDS Proxy needs an account with a password: choose another name, or another --reach"},
-	"account-in-use":            {fix: "give --reassign-to for what it owns, and run rdsiam provision drop --keep-role in its other databases first"},
+	"account-granted":           {fix: "have it granted by somebody else, then give --revoke-granted"},
+	"account-granted-by-others": {},
+	"account-in-use":            {fix: "run rdsiam provision drop --keep-role in each of these databases first; revoke the rest"},
 	"account-member-of-iam":     {fix: "revoke the membership, or set another --reach"},
 	"account-missing":           {},
 	"account-missing-for-proxy": {},
@@ -275,6 +278,7 @@ var words = map[string]own{
 	"grant-by-pattern":          {fix: "see what rdsiam provision check finds, and revoke that with rdsiam provision apply --exact"},
 	"grant-hidden":              {fix: "run rdsiam provision apply --yes, which carries the older grant over"},
 	"grant-not-carried-over":    {fix: "revoke it, or describe among the rights what it should give"},
+	"heir-without-create":       {fix: "run these statements, or name another role with --reassign-to"},
 	"iam-unavailable":           {},
 	"lock-timeout":              {},
 	"name-case":                 {},
@@ -286,8 +290,10 @@ var words = map[string]own{
 	"privilege-not-granted":     {},
 	"privilege-not-revoked":     {},
 	"role-lockout":              {},
+	"role-noinherit":            {fix: "run this statement, or leave --member-of out"},
 	"runner-does-not-inherit":   {},
 	"runner-is-account":         {},
+	"runner-without-admin":      {},
 	"server-read-only":          {},
 	"transaction-failed":        {},
 	"transaction-open":          {fix: "end it first"},
@@ -298,7 +304,7 @@ var words = map[string]own{
 // ofPrograms are the codes of mistakes in a Go program, which the command line does not make.
 var ofPrograms = []string{
 	"before-connect-set", "before-connect-unknown", "driver-zero", "fallback-without-tls", "future-objects-kind",
-	"mysql-config-nil", "notices-unheard", "pgx-config-nil", "pgx-config-not-parsed", "stdlib-options-unreadable",
+	"mysql-config-nil", "notices-unheard", "pgx-config-nil", "pgx-config-not-parsed", "routine-arguments", "stdlib-options-unreadable",
 	"tls-name-late", "transaction-of-caller", "verify-callback-unknown",
 	"credentials-provider-nil", "driver-nil", "endpoint-zero", "option-nil", "policy-zero", "policy-zero-user",
 	"root-cas-nil", "tls-config-nil", "tls-max-version", "tls-server-name", "tls-unverified",
