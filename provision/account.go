@@ -84,7 +84,8 @@ type Account struct {
 	Comment string
 
 	// MemberOf lists roles that the account is to be a member of, and whose rights it has
-	// as soon as it logs in. The roles must exist; rds_iam is implied. Roles of MySQL
+	// as soon as it logs in. The roles must exist; rds_iam is implied. In PostgreSQL they may be
+	// predefined ones, such as pg_monitor, and those of RDS, such as rds_replication. Roles of MySQL
 	// have the host %, as CREATE ROLE makes them. MariaDB starts an account with one role, so
 	// there can be only one, and a plan fails if the account starts with another:
 	// [ErrDefaultRole].

@@ -2,7 +2,8 @@ package provision
 
 import "slices"
 
-// Grant is something that an account may do with something. Grants are made by the
+// Grant is something that an account may do with something. In PostgreSQL, one on something in a
+// schema comes with USAGE on the schema, unless everybody has it. Grants are made by the
 // functions that return one and checked when an [Account] is planned. "Schema" in
 // their parameters is the name of a schema in PostgreSQL, and that of a database in
 // MySQL and MariaDB. Names are taken as they are: no patterns, no folding.
@@ -29,7 +30,7 @@ func Table(schema, name string, p ...Privilege) Grant {
 }
 
 // AllTables grants privileges on all tables and views that a schema of PostgreSQL has
-// at that time. [FutureObjects] is for those to come.
+// at that time, except those of extensions. [FutureObjects] is for those to come.
 func AllTables(schema string, p ...Privilege) Grant {
 	return newGrant(target{level: levelAllTables, space: schema}, p)
 }
@@ -50,7 +51,7 @@ func Sequence(schema, name string, p ...Privilege) Grant {
 }
 
 // AllSequences grants privileges on all sequences that a schema of PostgreSQL has at
-// that time.
+// that time, except those of extensions.
 func AllSequences(schema string, p ...Privilege) Grant {
 	return newGrant(target{level: levelAllSequences, space: schema}, p)
 }
@@ -82,7 +83,7 @@ func newRoutine(l level, schema, name string, types []string) Grant {
 }
 
 // AllRoutines grants [Execute] on all functions and procedures that a schema of
-// PostgreSQL has at that time.
+// PostgreSQL has at that time, except those of extensions.
 func AllRoutines(schema string) Grant {
 	return newGrant(target{level: levelAllRoutines, space: schema}, []Privilege{Execute})
 }

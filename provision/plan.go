@@ -66,7 +66,8 @@ type options struct {
 
 // Adopt lets a plan take over an existing account that is not for IAM: it becomes one
 // that logs in with a token and no longer with its password. Without it, such an
-// account is [ErrUnmanaged]. Superusers are never taken over.
+// account is [ErrUnmanaged]. Superusers and master
+// users are never taken over.
 func Adopt() Option { return func(o *options) { o.adopt = true } }
 
 // FlushPrivileges ends plans for MySQL and MariaDB with FLUSH PRIVILEGES, as runbooks do.

@@ -66,7 +66,7 @@ var pgInTheWay = `SELECT x.privilege_type AS privilege, replace(i.type, 'view', 
     UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
     FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000`
 
-// pgDepends is what depends on a role, here and elsewhere; b is the database that it is of, if any.
+// pgDepends is what depends on a role, here and elsewhere. It is of database b, if of any.
 const pgDepends = `pg_shdepend d LEFT JOIN pg_database b ON b.oid = CASE d.classid WHEN 'pg_database'::regclass THEN d.objid ELSE d.dbid END
       WHERE d.refclassid = 'pg_authid'::regclass AND d.refobjid = role.oid`
 
@@ -83,6 +83,7 @@ var pgRelease = `
   borrowed pg_catalog.text[] := '{}';
   elsewhere pg_catalog.text[];
   obstacles pg_catalog.text;
+  granted pg_catalog.text;
   statement pg_catalog.text;
 BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -139,18 +140,16 @@ const pgRefuseElsewhere = `    IF heir = '' AND EXISTS (SELECT FROM ` + pgDepend
     END IF;
 `
 
-var pgRefuseGranted = `    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) INTO obstacles
-    FROM (` + pgInTheWay + `) w WHERE w.grantor <> account;
+var pgRefuseGranted = `    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) FILTER (WHERE w.grantor <> account),
+      string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account)
+    INTO obstacles, granted FROM (` + pgInTheWay + `) w;
     IF obstacles IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateGrantedByThird + `',
         MESSAGE = format('only the roles that granted them can revoke these rights of role "%s": %s', account, obstacles),
         HINT = '` + toRevokeAs + `';
-    END IF;
-    SELECT string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) INTO obstacles
-    FROM (` + pgInTheWay + `) w WHERE w.grantor = account AND NOT take_granted;
-    IF obstacles IS NOT NULL THEN
+    ELSIF granted IS NOT NULL AND NOT take_granted THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateGranted + `',
-        MESSAGE = format('others would lose what role "%s" has granted: %s', account, obstacles),
+        MESSAGE = format('others would lose what role "%s" has granted: %s', account, granted),
         HINT = '` + toTakeBack + `';
     END IF;
 `

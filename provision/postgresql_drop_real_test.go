@@ -28,8 +28,8 @@ func grantedOf(r *provision.Report) (all []string) {
 	return all
 }
 
-// refusedDrop runs a drop that must fail with a code, a text and no change, and returns what was in
-// the way.
+// refusedDrop runs a drop that must fail with a code, a text and no change, and returns what was
+// in the way.
 func refusedDrop(t *testing.T, db *sql.DB, p *provision.Plan, code, text string) string {
 	t.Helper()
 	before := query(t, db, pgDump)

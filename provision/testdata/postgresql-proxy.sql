@@ -341,6 +341,7 @@ DECLARE
   borrowed pg_catalog.text[] := '{}';
   elsewhere pg_catalog.text[];
   obstacles pg_catalog.text;
+  granted pg_catalog.text;
   statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -384,8 +385,9 @@ BEGIN
         MESSAGE = format('role "%s" has or owns something elsewhere: %s', account, obstacles),
         HINT = 'in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest';
     END IF;
-    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) INTO obstacles
-    FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) FILTER (WHERE w.grantor <> account),
+      string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account)
+    INTO obstacles, granted FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
       pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
       format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
         CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
@@ -420,52 +422,14 @@ BEGIN
       OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
         AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
     UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
-    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w WHERE w.grantor <> account;
+    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w;
     IF obstacles IS NOT NULL THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS0I',
         MESSAGE = format('only the roles that granted them can revoke these rights of role "%s": %s', account, obstacles),
         HINT = 'run these statements as the roles that granted it';
-    END IF;
-    SELECT string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) INTO obstacles
-    FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
-      pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
-      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
-        CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
-        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
-    FROM (
-	SELECT 1 AS level, d.datname::text AS space, '' AS object, '' AS args, '' AS col, '' AS creator, 0 AS kind,
-		d.datdba AS owner, d.datacl AS acl, false AS of_extension, 'pg_database'::regclass AS class, d.oid AS id
-	FROM pg_database d
-	UNION ALL SELECT 2, n.nspname::text, '', '', '', '', 0, n.nspowner, n.nspacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_namespace'::regclass AND e.objid = n.oid AND e.deptype = 'e'), 'pg_namespace'::regclass, n.oid
-	FROM pg_namespace n WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-	UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 7 ELSE 4 END, n.nspname::text, c.relname::text, '', '', '', 0,
-		c.relowner, c.relacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
-	FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE (c.relkind IN ('r', 'v', 'm', 'f', 'p') OR c.relkind = 'S') AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-	UNION ALL SELECT 5, n.nspname::text, c.relname::text, '', t.attname::text, '', 0,
-		c.relowner, t.attacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'), 'pg_class'::regclass, c.oid
-	FROM pg_attribute t JOIN pg_class c ON c.oid = t.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-	WHERE t.attacl IS NOT NULL AND NOT t.attisdropped AND left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-	UNION ALL SELECT CASE p.prokind WHEN 'p' THEN 10 ELSE 9 END, n.nspname::text, p.proname::text, (SELECT coalesce(jsonb_agg(format_type(a.type, NULL) ORDER BY a.n), '[]')::text FROM unnest(p.proargtypes) WITH ORDINALITY a(type, n)), '', '', 0,
-		p.proowner, p.proacl, EXISTS (SELECT FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass AND e.objid = p.oid AND e.deptype = 'e'), 'pg_proc'::regclass, p.oid
-	FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE left(n.nspname::text, 3) <> 'pg_' AND n.nspname <> 'information_schema'
-	UNION ALL SELECT 11, coalesce(n.nspname::text, ''), '', '', '', o.rolname::text, CASE f.defaclobjtype WHEN 'r' THEN 1 WHEN 'S' THEN 2 ELSE 3 END,
-		o.oid, f.defaclacl, false, 'pg_default_acl'::regclass, f.oid
-	FROM pg_default_acl f LEFT JOIN pg_namespace n ON n.oid = f.defaclnamespace JOIN pg_roles o ON o.oid = f.defaclrole WHERE f.defaclobjtype IN ('r', 'S', 'f')
-	UNION ALL SELECT 0, '', '', '', '', '', 0, y.typowner, y.typacl, false, 'pg_type'::regclass, y.oid FROM pg_type y WHERE y.typacl IS NOT NULL
-	UNION ALL SELECT 0, '', '', '', '', '', 0, l.lanowner, l.lanacl, false, 'pg_language'::regclass, l.oid FROM pg_language l
-	UNION ALL SELECT 0, '', '', '', '', '', 0, w.fdwowner, w.fdwacl, false, 'pg_foreign_data_wrapper'::regclass, w.oid FROM pg_foreign_data_wrapper w
-	UNION ALL SELECT 0, '', '', '', '', '', 0, s.srvowner, s.srvacl, false, 'pg_foreign_server'::regclass, s.oid FROM pg_foreign_server s
-	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
-    ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
-    CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
-    WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
-      OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
-        AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
-    UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
-    FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w WHERE w.grantor = account AND NOT take_granted;
-    IF obstacles IS NOT NULL THEN
+    ELSIF granted IS NOT NULL AND NOT take_granted THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS0H',
-        MESSAGE = format('others would lose what role "%s" has granted: %s', account, obstacles),
+        MESSAGE = format('others would lose what role "%s" has granted: %s', account, granted),
         HINT = 'have it granted by somebody else, then set DropOptions.RevokeGranted';
     END IF;
     IF heir <> '' AND NOT (SELECT r.rolsuper FROM pg_roles r WHERE r.rolname = current_user) THEN
