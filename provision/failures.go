@@ -151,6 +151,7 @@ var myFailures = map[string]failure{
 // guardFailures are the causes behind what our own guards make MySQL and MariaDB answer.
 var guardFailures = map[string]failure{
 	guardUnmanaged: unmanaged,
+	guardMaster:    superuser,
 	guardForIAM:    forIAM,
 	guardNoAccount: noProxyAccount,
 	guardHidden:    grantHidden,

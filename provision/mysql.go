@@ -14,6 +14,7 @@ const (
 // What guards say. MySQL cuts these texts after 31 characters.
 const (
 	guardUnmanaged = "~rdsiam: account is not for IAM"
+	guardMaster    = "~rdsiam: account is a master"
 	guardForIAM    = "~rdsiam: account is for IAM"
 	guardNoAccount = "~rdsiam: no such account"
 	guardHidden    = "~rdsiam: hides an older grant"
@@ -57,6 +58,7 @@ func (p *Plan) createMySQL(o options) {
 		if a.AllowPlaintext {
 			requireTLS = ""
 		}
+		p.guardMaster(o.adopt)
 		p.add(KindGuard, "check that account "+account+", if it exists, is for IAM", p.guardUnmanaged(o.adopt))
 		p.add(KindCreate, "create it if it does not exist", "CREATE USER IF NOT EXISTS "+account+identifiedIAM+requireTLS)
 		alter = identifiedIAM + requireTLS
@@ -94,6 +96,7 @@ func (p *Plan) revokeMySQL(o options) {
 
 func (p *Plan) dropMySQL(d DropOptions) {
 	account := p.mySQLAccount()
+	p.guardMaster(d.Adopt || p.account.Reach == ProxyStandard)
 	p.add(KindGuard, "check that account "+account+", if it exists, is for IAM", p.guardUnmanaged(d.Adopt || p.account.Reach == ProxyStandard))
 	definer := myString(p.Account + "@" + p.account.host())
 	var places []string
@@ -108,16 +111,36 @@ func (p *Plan) dropMySQL(d DropOptions) {
 // more than TLS required of them, with SUPER; and with adopt at least the last, and the
 // runner itself.
 func (p *Plan) guardUnmanaged(adopt bool) string {
-	password := "plugin <> '" + iamPlugin + "'"
-	if p.Engine == MariaDB {
-		// Of several ways to log in, mysql.user shows only one.
-		password += " OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE " + p.ofAccount() + " AND JSON_LENGTH(Priv, '$.auth_or') > 1)"
-	}
+	password := p.hasPassword()
 	refused := password + " OR ssl_type IN ('X509', 'SPECIFIED')"
 	if adopt {
 		refused = "CONCAT(User, '@', Host) = CURRENT_USER() AND (" + password + ")"
 	}
 	return guard("EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+" AND (Super_priv = 'Y' OR "+refused+"))", guardUnmanaged)
+}
+
+// hasPassword is true for an account in mysql.user that may log in without IAM.
+func (p *Plan) hasPassword() string {
+	password := "plugin <> '" + iamPlugin + "'"
+	if p.Engine == MariaDB {
+		// Of several ways to log in, mysql.user shows only one.
+		password += " OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE " + p.ofAccount() + " AND JSON_LENGTH(Priv, '$.auth_or') > 1)"
+	}
+	return password
+}
+
+// guardMaster refuses to adopt an account that may do what the master user of RDS may, whose
+// password would be dead.
+func (p *Plan) guardMaster(adopt bool) {
+	if !adopt {
+		return
+	}
+	master := "Create_user_priv = 'Y' AND Grant_priv = 'Y'"
+	if p.Engine == MySQL {
+		master += " OR EXISTS (SELECT 1 FROM mysql.role_edges WHERE FROM_USER = 'rds_superuser_role' AND TO_USER = User AND TO_HOST = Host)"
+	}
+	p.add(KindGuard, "check that it is no master user",
+		guard("EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+" AND ("+master+") AND ("+p.hasPassword()+"))", guardMaster))
 }
 
 // guardNames refuses servers that take the names of databases in grants in another way

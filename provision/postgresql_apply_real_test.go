@@ -245,9 +245,10 @@ func testPostgreSQLKeepsSearchPath(t *testing.T, s *testServer) {
 	}
 	kept := func(after string) {
 		t.Helper()
-		var path string
-		if err := tx.QueryRowContext(t.Context(), `SHOW search_path`).Scan(&path); err != nil || path != want {
-			t.Errorf("after %s: search_path %q, error %v", after, path, err)
+		var path, patience string
+		const settings = `SELECT current_setting('search_path'), current_setting('lock_timeout')`
+		if err := tx.QueryRowContext(t.Context(), settings).Scan(&path, &patience); err != nil || path != want || patience != "0" {
+			t.Errorf("after %s: search_path %q, lock_timeout %q, error %v", after, path, patience, err)
 		}
 	}
 	a := provision.Account{Engine: provision.PostgreSQL, Name: "path_user"}

@@ -6,6 +6,11 @@
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin NOT IN ('''role` of sre_db') AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(Role USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin)), '~rdsiam: other default roles', '/a')) AS passed;
 -- +goose StatementEnd
 
+-- check that it is no master user
+-- +goose StatementBegin
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Create_user_priv = 'Y' AND Grant_priv = 'Y') AND (plugin <> 'AWSAuthenticationPlugin' OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = 'iam_sre' AND Host = '%' AND JSON_LENGTH(Priv, '$.auth_or') > 1))), '~rdsiam: account is a master', '/a')) AS passed;
+-- +goose StatementEnd
+
 -- check that account `iam_sre`@`%`, if it exists, is for IAM
 -- +goose StatementBegin
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR CONCAT(User, '@', Host) = CURRENT_USER() AND (plugin <> 'AWSAuthenticationPlugin' OR EXISTS (SELECT 1 FROM mysql.global_priv WHERE User = 'iam_sre' AND Host = '%' AND JSON_LENGTH(Priv, '$.auth_or') > 1)))), '~rdsiam: account is not for IAM', '/a')) AS passed;

@@ -27,6 +27,9 @@ REVOKE DELETE, INSERT, SELECT, SHOW VIEW, UPDATE ON `sre`.* FROM `iam_sre`@`%`;
 
 -- MySQL account iam_sre
 
+-- check that it is no master user
+SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Create_user_priv = 'Y' AND Grant_priv = 'Y' OR EXISTS (SELECT 1 FROM mysql.role_edges WHERE FROM_USER = 'rds_superuser_role' AND TO_USER = User AND TO_HOST = Host)) AND (plugin <> 'AWSAuthenticationPlugin')), '~rdsiam: account is a master', '/a')) AS passed;
+
 -- check that account `iam_sre`@`%`, if it exists, is for IAM
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR CONCAT(User, '@', Host) = CURRENT_USER() AND (plugin <> 'AWSAuthenticationPlugin'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
