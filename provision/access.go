@@ -223,8 +223,8 @@ func (e Engine) addGrant(all access, g Grant) error {
 	return nil
 }
 
-// addReach adds what a grant on something in a schema is useless without. Where everybody has
-// USAGE on the schema, nothing is granted.
+// addReach adds what a grant on something in a schema is useless without. Where everybody or a
+// group has USAGE on the schema, nothing is granted.
 func (a access) addReach(t target) {
 	switch t.level {
 	case levelDatabase, levelSchema:

@@ -89,11 +89,13 @@ type state struct {
 	public      access              // what was granted to everybody, in MySQL beyond what servers grant by themselves
 	contents    map[target][]target // what a grant covers that is no grant on one thing
 	ofExtension map[target]bool     // what grants on all that a schema has leave out
+	reached     map[target]bool     // schemas on which the account has USAGE, however it came by it
 	own         map[target]bool     // what the account owns, where it needs no grants
 }
 
 func newState() *state {
-	return &state{have: make(access), public: make(access), contents: make(map[target][]target), ofExtension: make(map[target]bool), own: make(map[target]bool)}
+	return &state{have: make(access), public: make(access), contents: make(map[target][]target),
+		ofExtension: make(map[target]bool), reached: make(map[target]bool), own: make(map[target]bool)}
 }
 
 // needed returns what wanted grants demand of each thing.
@@ -103,7 +105,7 @@ func (s *state) needed(want access) access {
 		case t.isAll() && s.ofExtension[one]:
 			return false
 		case word == wordOfReach:
-			return !s.public[t]["USAGE"]
+			return !s.reached[t]
 		}
 		return true
 	})

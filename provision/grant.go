@@ -3,7 +3,7 @@ package provision
 import "slices"
 
 // Grant is something that an account may do with something. In PostgreSQL, one on something in a
-// schema comes with USAGE on the schema, unless everybody has it. Grants are made by the
+// schema comes with USAGE on the schema, unless the account has that anyway. Grants are made by the
 // functions that return one and checked when an [Account] is planned. "Schema" in
 // their parameters is the name of a schema in PostgreSQL, and that of a database in
 // MySQL and MariaDB. Names are taken as they are: no patterns, no folding.

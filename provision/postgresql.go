@@ -1,7 +1,6 @@
 package provision
 
 import (
-	"maps"
 	"slices"
 	"strings"
 )
@@ -97,8 +96,6 @@ func (p *Plan) pgChange(kind StatementKind, a access) {
 			table := t
 			table.level, table.column = levelTable, ""
 			p.pgGrant(kind, table, columnList(a, targets[i:], pgIdentifier), "columns of "+table.String())
-		case levelSchema:
-			p.pgSchema(kind, t, a[t])
 		case levelAllTables, levelAllSequences, levelAllRoutines, levelFunction, levelProcedure:
 			words := strings.Join(a.words(t), ", ")
 			p.add(kind, change(kind, words, t.String()), p.pgEach(kind, words, t))
@@ -108,26 +105,21 @@ func (p *Plan) pgChange(kind StatementKind, a access) {
 		case levelMembership:
 			p.add(kind, change(kind, "membership", t.String()), p.block(pgMember, pgText("group_name", t.object), pgBool("revoke", kind == KindRevoke)))
 		default:
-			p.pgGrant(kind, t, strings.Join(a.words(t), ", "), t.String())
-		}
-	}
-	if kind == KindRevoke {
-		for _, t := range targets {
-			if a[t][wordOfReach] && !a[t]["USAGE"] {
-				p.add(kind, "revoke USAGE on "+t.String()+", unless the account still has something in it", p.block(pgLeave, pgText("schema_name", t.space)))
+			words := slices.DeleteFunc(a.words(t), func(word string) bool { return word == wordOfReach })
+			if len(words) > 0 {
+				p.pgGrant(kind, t, strings.Join(words, ", "), t.String())
 			}
 		}
 	}
-}
-
-// pgSchema adds the statements on a schema. USAGE for what is in it is revoked later, after that.
-func (p *Plan) pgSchema(kind StatementKind, t target, has map[string]bool) {
-	words := slices.DeleteFunc(slices.Sorted(maps.Keys(has)), func(word string) bool { return word == wordOfReach })
-	if len(words) > 0 {
-		p.pgGrant(kind, t, strings.Join(words, ", "), t.String())
-	}
-	if kind == KindGrant && has[wordOfReach] && !has["USAGE"] {
-		p.add(kind, "grant USAGE on "+t.String()+" for what is in it, unless everybody has it", p.block(pgReach, pgText("schema_name", t.space)))
+	// USAGE on schemas comes last: a group may give it, and it goes with the last that needs it.
+	for _, t := range targets {
+		switch {
+		case !a[t][wordOfReach] || a[t]["USAGE"]:
+		case kind == KindGrant:
+			p.add(kind, "grant USAGE on "+t.String()+" for what is in it, unless the account has it", p.block(pgReach, pgText("schema_name", t.space)))
+		default:
+			p.add(kind, "revoke USAGE on "+t.String()+", unless the account still has something in it", p.block(pgLeave, pgText("schema_name", t.space)))
+		}
 	}
 }
 

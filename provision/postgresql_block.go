@@ -210,11 +210,12 @@ BEGIN
 `)
 }
 
-// pgReach grants USAGE on a schema where it is missing.
+// pgReach grants USAGE on a schema where the account has it neither itself nor by what everybody
+// or a group has.
 const pgReach = `
   statement pg_catalog.text;
 BEGIN
-  IF NOT ` + pgReached + ` THEN
+  IF NOT has_schema_privilege(account, schema_name, 'USAGE') THEN
     statement := format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, account);
     ` + pgRun + `  END IF;
 `

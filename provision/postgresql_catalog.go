@@ -54,17 +54,14 @@ var pgThings = `
 var pgGrants = `SELECT t.level, t.space, t.object, t.args, t.col, t.creator, t.kind, x.privilege_type, x.grantee = 0, x.is_grantable
 	FROM (` + pgThings + `
 	) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = $1::text
-	WHERE x.grantee IN (r.oid, 0) AND t.owner <> r.oid AND NOT (x.grantee = 0 AND t.of_extension AND t.level <> ` + levelSchema.sql() + `)`
+	WHERE x.grantee IN (r.oid, 0) AND t.owner <> r.oid AND NOT (x.grantee = 0 AND t.of_extension)`
 
-// pgContents reads what there is, and whether it is the account's own or an extension's.
-var pgContents = `SELECT t.level, t.space, t.object, t.args, pg_get_userbyid(t.owner) = $1::text, t.of_extension
+// pgContents reads what there is, whether it is the account's own or an extension's, and whether
+// the account gets to what is in a schema, be it by what everybody or a group has.
+var pgContents = `SELECT t.level, t.space, t.object, t.args, pg_get_userbyid(t.owner) = $1::text, t.of_extension,
+	CASE t.level WHEN ` + levelSchema.sql() + ` THEN coalesce(has_schema_privilege(r.oid, t.id, 'USAGE'), false) ELSE false END
 	FROM (` + pgThings + `
-	) t WHERE t.level NOT IN (` + levelColumn.sql() + `, ` + levelDefault.sql() + `)`
-
-// pgReached is true where the account needs no grant of USAGE on a schema: it, everybody or
-// nobody but it has it.
-const pgReached = `EXISTS (SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) x
-    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND (x.grantee = 0 OR pg_get_userbyid(x.grantee) = account))`
+	) t LEFT JOIN pg_roles r ON r.rolname = $1::text WHERE t.level NOT IN (` + levelColumn.sql() + `, ` + levelDefault.sql() + `)`
 
 // pgListed returns what follows FROM in a query for what a grant covers, and the names as GRANT
 // takes them: those that mean the same whatever the search path. IN keeps a procedure apart from

@@ -158,7 +158,7 @@ func (s *state) isUsual(t target, word string) bool {
 	case levelDatabase:
 		return t.space != s.database || word == "CONNECT" || word == "TEMPORARY"
 	case levelSchema:
-		return word == "USAGE" && t.space == "public" || s.ofExtension[t]
+		return t.space == "public" && word == "USAGE"
 	case levelFunction, levelProcedure:
 		return true
 	}
@@ -175,12 +175,12 @@ var allOf = map[level]level{
 func (s *state) readContents(ctx context.Context, q querier, name string) error {
 	return collect(ctx, q, func(scan func(...any) error) error {
 		var one target
-		var own, ofExtension bool
-		if err := scan(&one.level, &one.space, &one.object, &one.args, &own, &ofExtension); err != nil {
+		var own, ofExtension, reached bool
+		if err := scan(&one.level, &one.space, &one.object, &one.args, &own, &ofExtension, &reached); err != nil {
 			return err
 		}
 		one = one.canonical()
-		s.own[one], s.ofExtension[one] = own, ofExtension
+		s.own[one], s.ofExtension[one], s.reached[one] = own, ofExtension, reached
 		if all := allOf[one.level]; all != 0 {
 			s.cover(target{level: all, space: one.space}, one)
 		}

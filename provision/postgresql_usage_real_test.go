@@ -84,19 +84,22 @@ func testPostgreSQLUsage(t *testing.T, s *testServer) {
 }
 
 // Nobody but its owner could grant USAGE on public, in databases from before PostgreSQL 15 the
-// server itself, and nobody needs it.
+// server itself, and nobody needs it; nor where a group has it.
 func TestPostgreSQLUsageOfPublic(t *testing.T) { onPostgreSQL(t, testPostgreSQLUsageOfPublic) }
 
 func testPostgreSQLUsageOfPublic(t *testing.T, s *testServer) {
 	db := pgDatabase(t, s, "usage_public")
 	s.admin(t, `\c usage_public`, `ALTER SCHEMA public OWNER TO CURRENT_USER`, `CREATE SCHEMA shared`, `GRANT USAGE ON SCHEMA shared TO PUBLIC`,
-		`CREATE TABLE shared.t (a int)`, `ALTER TABLE shared.t OWNER TO runner`)
-	a := provision.Account{Engine: provision.PostgreSQL, Name: "usage_public_user", Grants: []provision.Grant{
-		provision.ReadOnly("usage_public"), provision.Table("public", "t", provision.Insert), provision.Table("shared", "t", provision.Select)}}
+		`CREATE TABLE shared.t (a int)`, `ALTER TABLE shared.t OWNER TO runner`,
+		`CREATE SCHEMA grouped`, `CREATE TABLE grouped.t (a int)`, `ALTER TABLE grouped.t OWNER TO runner`)
+	exec(t, db, `CREATE ROLE usage_public_group`)
+	s.admin(t, `\c usage_public`, `GRANT USAGE ON SCHEMA grouped TO usage_public_group, runner`)
+	a := provision.Account{Engine: provision.PostgreSQL, Name: "usage_public_user", MemberOf: []string{"usage_public_group"}, Grants: []provision.Grant{
+		provision.ReadOnly("usage_public"), provision.Table("public", "t", provision.Insert), provision.Table("shared", "t", provision.Select), provision.Table("grouped", "t", provision.Select)}}
 	apply(t, db, plan(t, a))
 	noDrift(t, db, a)
 	if got := query(t, db, `SELECT count(*) FROM pg_namespace WHERE nspacl::text LIKE '%usage_public_user%'`); got != "0" {
-		t.Error("USAGE was granted where everybody has it")
+		t.Error("USAGE was granted where everybody or a group has it")
 	}
 	revoke, err := a.PlanRevoke(a.Grants)
 	if err != nil {

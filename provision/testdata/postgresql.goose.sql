@@ -87,37 +87,6 @@ COMMENT ON ROLE "o'brien ""x"" \ $rdsiam$" IS E'it''s "for" \\ tests';
 GRANT CONNECT, CREATE, TEMPORARY ON DATABASE "sre" TO "o'brien ""x"" \ $rdsiam$";
 -- +goose StatementEnd
 
--- grant USAGE on schema app for what is in it, unless everybody has it
--- +goose StatementBegin
-DO LANGUAGE plpgsql $rdsiam1$
-DECLARE
-  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
-  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
-  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
-  schema_name CONSTANT pg_catalog.text := E'app';
-  statement pg_catalog.text;
-BEGIN
-  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
-    PERFORM set_config('lock_timeout', '30s', true);
-  END IF;
-  PERFORM pg_advisory_xact_lock(8243108736921);
-  IF pg_is_in_recovery() THEN
-    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
-  END IF;
-  IF NOT EXISTS (SELECT FROM pg_namespace n CROSS JOIN LATERAL aclexplode(coalesce(n.nspacl, acldefault('n', n.nspowner))) x
-    WHERE n.nspname = schema_name AND x.privilege_type = 'USAGE' AND (x.grantee = 0 OR pg_get_userbyid(x.grantee) = account)) THEN
-    statement := format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, account);
-    PERFORM set_config('search_path', path, true);
-    EXECUTE statement;
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  END IF;
-  PERFORM set_config('lock_timeout', patience, true);
-  PERFORM set_config('search_path', path, true);
-END
-$rdsiam1$;
--- +goose StatementEnd
-
 -- grant CREATE, USAGE on schema public
 -- +goose StatementBegin
 GRANT CREATE, USAGE ON SCHEMA "public" TO "o'brien ""x"" \ $rdsiam$";
@@ -367,6 +336,36 @@ BEGIN
         MESSAGE = format('the account would have the rights of role "%s" only after SET ROLE, until somebody runs: ALTER ROLE %I INHERIT', group_name, account),
         HINT = 'run this statement, or leave Account.MemberOf empty';
     END IF;
+  END IF;
+  PERFORM set_config('lock_timeout', patience, true);
+  PERFORM set_config('search_path', path, true);
+END
+$rdsiam1$;
+-- +goose StatementEnd
+
+-- grant USAGE on schema app for what is in it, unless the account has it
+-- +goose StatementBegin
+DO LANGUAGE plpgsql $rdsiam1$
+DECLARE
+  path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+  patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
+  account CONSTANT pg_catalog.text := E'o''brien "x" \\ $rdsiam$';
+  schema_name CONSTANT pg_catalog.text := E'app';
+  statement pg_catalog.text;
+BEGIN
+  PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '30s' THEN
+    PERFORM set_config('lock_timeout', '30s', true);
+  END IF;
+  PERFORM pg_advisory_xact_lock(8243108736921);
+  IF pg_is_in_recovery() THEN
+    RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
+  END IF;
+  IF NOT has_schema_privilege(account, schema_name, 'USAGE') THEN
+    statement := format('GRANT USAGE ON SCHEMA %I TO %I', schema_name, account);
+    PERFORM set_config('search_path', path, true);
+    EXECUTE statement;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
   END IF;
   PERFORM set_config('lock_timeout', patience, true);
   PERFORM set_config('search_path', path, true);
