@@ -103,13 +103,11 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) er
 	return nil
 }
 
-// lockLimit is how long a statement waits for a lock of the server, at most, and lockLimitSQL the
-// same in blocks. A runner that hangs must not hold up all others.
-const (
-	lockLimit      = 30 * time.Second
-	lockLimitSQL   = "30s"
-	setLockTimeout = `SELECT pg_catalog.set_config('lock_timeout', $1, true)`
-)
+// lockLimit is how long a statement waits for a lock of the server, at most: a runner that hangs
+// must not hold up all others.
+const lockLimit = 30 * time.Second
+
+const setLockTimeout = `SELECT pg_catalog.set_config('lock_timeout', $1, true)`
 
 // setPatience bounds what statements wait for locks, by the limit, by what is left of the
 // context, and by the session's own setting, which it returns.

@@ -31,28 +31,26 @@ const (
 // The lock orders runners in one database; it is held until the end of the transaction.
 // Advisory locks do not reach into other databases, so that runners there have to try again.
 func (p *Plan) block(body string, parameters ...string) string {
-	const (
-		before = `
+	const before = `
 DECLARE
   path CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
   patience CONSTANT pg_catalog.text := pg_catalog.current_setting('lock_timeout');
   account CONSTANT pg_catalog.text := `
-		begin = `
+	begin := `
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-  IF patience::interval NOT BETWEEN '1ms' AND '` + lockLimitSQL + `' THEN
-    PERFORM set_config('lock_timeout', '` + lockLimitSQL + `', true);
+  IF patience::interval NOT BETWEEN '1ms' AND '` + lockLimit.String() + `' THEN
+    PERFORM set_config('lock_timeout', '` + lockLimit.String() + `', true);
   END IF;
   PERFORM pg_advisory_xact_lock(8243108736921);
   IF pg_is_in_recovery() THEN
     RAISE EXCEPTION 'this server is a replica' USING ERRCODE = '25006';
   END IF;
 `
-		end = `  PERFORM set_config('lock_timeout', patience, true);
+	const end = `  PERFORM set_config('lock_timeout', patience, true);
   PERFORM set_config('search_path', path, true);
 END
 `
-	)
 	declarations, body, _ := strings.Cut(strings.TrimPrefix(body, "\n"), "BEGIN\n")
 	text := before + pgString(p.Account) + ";\n" + strings.Join(parameters, "") + declarations + strings.TrimPrefix(begin, "\n") + body + end
 	return "DO LANGUAGE plpgsql " + pgDollar(text)

@@ -47,11 +47,9 @@ func pgGrantor(owner string) string {
 
 // pgInTheWay finds what DROP OWNED takes along, which is what the account granted to others, and
 // what it leaves, which is what others than the owner granted to the account.
-var pgInTheWay = `SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+var pgInTheWay = `SELECT x.privilege_type AS privilege, lower(k.kind) || ' ' || i.identity || coalesce(k.columns, '') AS object,
       pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
-      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
-        CASE t.level WHEN ` + levelTable.sql() + ` THEN 'TABLE' WHEN ` + levelColumn.sql() + ` THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
-        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
+      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, k.columns, k.kind, i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
     FROM (` + pgThings + `
 	UNION ALL SELECT 0, '', '', '', '', '', 0, y.typowner, y.typacl, false, 'pg_type'::regclass, y.oid FROM pg_type y WHERE y.typacl IS NOT NULL
 	UNION ALL SELECT 0, '', '', '', '', '', 0, l.lanowner, l.lanacl, false, 'pg_language'::regclass, l.oid FROM pg_language l
@@ -60,6 +58,11 @@ var pgInTheWay = `SELECT x.privilege_type AS privilege, replace(i.type, 'view', 
 	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
     ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
     CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
+    CROSS JOIN LATERAL (SELECT ' (' || nullif(quote_ident(t.col), '""') || ')', CASE
+      WHEN t.level IN (` + levelTable.sql() + `, ` + levelColumn.sql() + `) THEN 'TABLE'
+      WHEN t.level = ` + levelFunction.sql() + ` THEN 'FUNCTION'
+      WHEN t.class = 'pg_foreign_server'::regclass THEN 'FOREIGN SERVER'
+      ELSE replace(upper(i.type), '-', ' ') END) k(columns, kind)
     WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
       OR x.grantee = r.oid AND t.level <> ` + levelDefault.sql() + ` AND (t.level <> ` + levelDatabase.sql() + ` OR t.space = current_database())
         AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> ` + pgGrantor("t.owner") + `)

@@ -386,11 +386,9 @@ BEGIN
     END IF;
     SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) FILTER (WHERE w.grantor <> account),
       string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account)
-    INTO obstacles, granted FROM (SELECT x.privilege_type AS privilege, replace(i.type, 'view', 'table') || ' ' || i.identity || coalesce(' (' || nullif(quote_ident(t.col), '""') || ')', '') AS object,
+    INTO obstacles, granted FROM (SELECT x.privilege_type AS privilege, lower(k.kind) || ' ' || i.identity || coalesce(k.columns, '') AS object,
       pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
-      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, ' (' || nullif(quote_ident(t.col), '""') || ')',
-        CASE t.level WHEN 4 THEN 'TABLE' WHEN 5 THEN 'TABLE' ELSE replace(regexp_replace(upper(i.type), '^SERVER', 'FOREIGN SERVER'), '-', ' ') END,
-        i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
+      format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, k.columns, k.kind, i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
     FROM (
 	SELECT 1 AS level, d.datname::text AS space, '' AS object, '' AS args, '' AS col, '' AS creator, 0 AS kind,
 		d.datdba AS owner, d.datacl AS acl, false AS of_extension, 'pg_database'::regclass AS class, d.oid AS id
@@ -417,6 +415,11 @@ BEGIN
 	UNION ALL SELECT 0, '', '', '', '', '', 0, b.lomowner, b.lomacl, false, 'pg_largeobject'::regclass, b.oid FROM pg_largeobject_metadata b
     ) t CROSS JOIN LATERAL aclexplode(t.acl) x JOIN pg_roles r ON r.rolname = account
     CROSS JOIN LATERAL pg_identify_object(t.class, t.id, 0) i
+    CROSS JOIN LATERAL (SELECT ' (' || nullif(quote_ident(t.col), '""') || ')', CASE
+      WHEN t.level IN (4, 5) THEN 'TABLE'
+      WHEN t.level = 9 THEN 'FUNCTION'
+      WHEN t.class = 'pg_foreign_server'::regclass THEN 'FOREIGN SERVER'
+      ELSE replace(upper(i.type), '-', ' ') END) k(columns, kind)
     WHERE t.owner <> r.oid AND (x.grantor = r.oid AND x.grantee <> r.oid
       OR x.grantee = r.oid AND t.level <> 11 AND (t.level <> 1 OR t.space = current_database())
         AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
