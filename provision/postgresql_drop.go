@@ -28,7 +28,7 @@ func (p *Plan) dropPostgreSQL(d DropOptions) {
 	}
 }
 
-// readGranted reads what is in the way of a drop.
+// readGranted reads what is in the way of a drop, in the order in which it can be revoked.
 func (p *Plan) readGranted(ctx context.Context, q querier) (all []Granted, err error) {
 	query := strings.NewReplacer("account", "$1::text", "heir", "$2::text").Replace(pgInTheWay)
 	err = collect(ctx, q, func(scan func(...any) error) error {
@@ -36,7 +36,7 @@ func (p *Plan) readGranted(ctx context.Context, q querier) (all []Granted, err e
 		err := scan(&g.Privilege, &g.Object, &g.Grantor, &g.Grantee, &g.Revoke)
 		all = append(all, g)
 		return err
-	}, query+` ORDER BY 2, 1, 3, 4`, p.Account, p.heir)
+	}, `SELECT * FROM (`+query+`) w ORDER BY w.grantor <> $1::text, w.object, w.privilege, w.grantor, w.grantee`, p.Account, p.heir)
 	return all, err
 }
 
@@ -87,6 +87,7 @@ var pgRelease = `
   elsewhere pg_catalog.text[];
   obstacles pg_catalog.text;
   granted pg_catalog.text;
+  third pg_catalog.bool;
   statement pg_catalog.text;
 BEGIN
   SELECT * INTO role FROM pg_roles r WHERE r.rolname = account;
@@ -143,12 +144,12 @@ const pgRefuseElsewhere = `    IF heir = '' AND EXISTS (SELECT FROM ` + pgDepend
     END IF;
 `
 
-var pgRefuseGranted = `    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) FILTER (WHERE w.grantor <> account),
-      string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account)
-    INTO obstacles, granted FROM (` + pgInTheWay + `) w;
-    IF obstacles IS NOT NULL THEN
+var pgRefuseGranted = `    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor <> account, w.grantor, w.statement),
+      string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account), bool_or(w.grantor <> account)
+    INTO obstacles, granted, third FROM (` + pgInTheWay + `) w;
+    IF third THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateGrantedByThird + `',
-        MESSAGE = format('only the roles that granted them can revoke these rights of role "%s": %s', account, obstacles),
+        MESSAGE = format('rights of role "%s" can be revoked by the roles that granted them alone, in this order: %s', account, obstacles),
         HINT = '` + toRevokeAs + `';
     ELSIF granted IS NOT NULL AND NOT take_granted THEN
       RAISE EXCEPTION USING ERRCODE = '` + stateGranted + `',

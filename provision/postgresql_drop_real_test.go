@@ -72,6 +72,33 @@ func testPostgreSQLReleaseKeepsOthers(t *testing.T, s *testServer) {
 	}
 }
 
+// The statements of a report revoke what they are said to, of every kind of object.
+func TestPostgreSQLDropStatements(t *testing.T) { onPostgreSQL(t, testPostgreSQLDropStatements) }
+
+func testPostgreSQLDropStatements(t *testing.T, s *testServer) {
+	db := pgDatabase(t, s, "statements")
+	a := provision.Account{Engine: provision.PostgreSQL, Name: "statements_user", Grants: []provision.Grant{provision.Schema("app", provision.Usage)}}
+	apply(t, db, plan(t, a))
+	s.admin(t, `CREATE ROLE statements_grantee`, `\c statements`, `CREATE MATERIALIZED VIEW app.m AS SELECT 1`, `CREATE VIEW app.v AS SELECT 1`, `CREATE SEQUENCE app.s`,
+		`CREATE AGGREGATE app.a(int) (SFUNC = int4pl, STYPE = int)`, `CREATE FOREIGN DATA WRAPPER w`, `CREATE SERVER fs FOREIGN DATA WRAPPER w`)
+	objects := []string{"SELECT ON app.m", "SELECT ON app.v", "USAGE ON SEQUENCE app.s", "EXECUTE ON FUNCTION app.a(int)", "EXECUTE ON PROCEDURE app.p()",
+		"USAGE ON FOREIGN DATA WRAPPER w", "USAGE ON FOREIGN SERVER fs", "CREATE ON SCHEMA app"}
+	for _, object := range objects {
+		s.admin(t, `\c statements`, "GRANT "+object+" TO statements_user WITH GRANT OPTION", "SET ROLE statements_user", "GRANT "+object+" TO statements_grantee")
+	}
+	report, err := provision.Apply(t.Context(), db, dropPlan(t, a, provision.DropOptions{RevokeGranted: true}))
+	if err == nil {
+		t.Fatal("dropped, although a superuser has granted something")
+	}
+	for _, g := range report.Granted {
+		s.admin(t, `\c statements`, `SET ROLE "`+g.Grantor+`"`, g.Revoke)
+	}
+	report = apply(t, db, dropPlan(t, a, provision.DropOptions{}))
+	if len(report.Granted) > 0 {
+		t.Errorf("left: %v", grantedOf(report))
+	}
+}
+
 // What the account granted to others is listed and left alone, unless it is to go, too.
 func TestPostgreSQLDropOfGrantor(t *testing.T) { onPostgreSQL(t, testPostgreSQLDropOfGrantor) }
 
@@ -79,9 +106,10 @@ func testPostgreSQLDropOfGrantor(t *testing.T, s *testServer) {
 	db := pgDatabase(t, s, "grantor")
 	a := provision.Account{Engine: provision.PostgreSQL, Name: "grantor_user", Grants: []provision.Grant{provision.Schema("app", provision.Usage)}}
 	apply(t, db, plan(t, a))
-	s.admin(t, `CREATE ROLE "its grantee"`, `CREATE ROLE grantor_group`, `\c grantor`, `GRANT SELECT, INSERT ON app.items TO grantor_user WITH GRANT OPTION`, `GRANT UPDATE (name) ON app.items TO grantor_user WITH GRANT OPTION`,
+	s.admin(t, `CREATE ROLE "its grantee"`, `CREATE ROLE grantor_group`, `\c grantor`, `CREATE TYPE app.color AS ENUM ('red')`, `ALTER TYPE app.color OWNER TO runner`,
+		`GRANT SELECT, INSERT ON app.items TO grantor_user WITH GRANT OPTION`, `GRANT UPDATE (name) ON app.items TO grantor_user WITH GRANT OPTION`,
 		`GRANT EXECUTE ON FUNCTION app.f(int) TO grantor_user WITH GRANT OPTION`, `GRANT CONNECT ON DATABASE grantor TO grantor_user WITH GRANT OPTION`,
-		`CREATE TYPE app.color AS ENUM ('red')`, `ALTER TYPE app.color OWNER TO runner`, `GRANT USAGE ON TYPE app.color TO grantor_user WITH GRANT OPTION`,
+		`GRANT USAGE ON TYPE app.color TO grantor_user WITH GRANT OPTION`,
 		`SET ROLE grantor_user`, `GRANT SELECT, INSERT ON app.items TO "its grantee"`, `GRANT UPDATE (name) ON app.items TO "its grantee"`, `GRANT EXECUTE ON FUNCTION app.f(int) TO PUBLIC`,
 		`GRANT CONNECT ON DATABASE grantor TO "its grantee"`, `GRANT USAGE ON TYPE app.color TO "its grantee"`)
 	want := []string{"CONNECT on database grantor: grantor_user to its grantee", "EXECUTE on function app.f(integer): grantor_user to PUBLIC",

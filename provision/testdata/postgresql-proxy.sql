@@ -341,6 +341,7 @@ DECLARE
   elsewhere pg_catalog.text[];
   obstacles pg_catalog.text;
   granted pg_catalog.text;
+  third pg_catalog.bool;
   statement pg_catalog.text;
 BEGIN
   PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
@@ -384,9 +385,9 @@ BEGIN
         MESSAGE = format('role "%s" has or owns something elsewhere: %s', account, obstacles),
         HINT = 'in each of these databases, run a plan with DropOptions.KeepRole first; revoke the rest';
     END IF;
-    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor, w.statement) FILTER (WHERE w.grantor <> account),
-      string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account)
-    INTO obstacles, granted FROM (SELECT x.privilege_type AS privilege, lower(k.kind) || ' ' || i.identity || coalesce(k.columns, '') AS object,
+    SELECT string_agg(format('as %I: %s', w.grantor, w.statement), '; ' ORDER BY w.grantor <> account, w.grantor, w.statement),
+      string_agg(format('%s on %s to %s', w.privilege, w.object, w.grantee), ', ' ORDER BY w.object, w.privilege, w.grantee) FILTER (WHERE w.grantor = account), bool_or(w.grantor <> account)
+    INTO obstacles, granted, third FROM (SELECT x.privilege_type AS privilege, lower(k.kind) || ' ' || i.identity || coalesce(k.columns, '') AS object,
       pg_get_userbyid(x.grantor)::text AS grantor, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(x.grantee)::text END AS grantee,
       format('REVOKE %s%s ON %s %s FROM %s', x.privilege_type, k.columns, k.kind, i.identity, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE x.grantee::regrole::text END) AS statement
     FROM (
@@ -425,9 +426,9 @@ BEGIN
         AND (pg_get_userbyid(t.owner) <> heir OR x.grantor <> t.owner) AND x.grantor <> CASE WHEN pg_has_role(t.owner, 'USAGE') THEN t.owner ELSE (SELECT u.oid FROM pg_roles u WHERE u.rolname = current_user) END)
     UNION ALL SELECT 'MEMBER', 'role ' || m.roleid::regrole, account, pg_get_userbyid(m.member)::text, format('REVOKE %s FROM %s', m.roleid::regrole, m.member::regrole)
     FROM pg_auth_members m JOIN pg_roles r ON r.oid = m.grantor WHERE r.rolname = account AND current_setting('server_version_num')::int >= 160000) w;
-    IF obstacles IS NOT NULL THEN
+    IF third THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS0I',
-        MESSAGE = format('only the roles that granted them can revoke these rights of role "%s": %s', account, obstacles),
+        MESSAGE = format('rights of role "%s" can be revoked by the roles that granted them alone, in this order: %s', account, obstacles),
         HINT = 'run these statements as the roles that granted it';
     ELSIF granted IS NOT NULL AND NOT take_granted THEN
       RAISE EXCEPTION USING ERRCODE = 'RDS0H',
