@@ -82,30 +82,34 @@ func (p *Plan) checkConn(ctx context.Context, conn *sql.Conn) ([]Drift, error) {
 
 // state is what a server knows of an account.
 type state struct {
-	exists      bool
-	database    string              // the current one of PostgreSQL, "" in MySQL
-	found       []Drift             // of the account itself
-	have        access              // what was granted to it
-	public      access              // what was granted to everybody, in MySQL beyond what servers grant by themselves
-	contents    map[target][]target // what a grant covers that is no grant on one thing
-	ofExtension map[target]bool     // what grants on all that a schema has leave out
-	reached     map[target]bool     // schemas on which the account has USAGE, however it came by it
-	own         map[target]bool     // what the account owns, where it needs no grants
+	exists   bool
+	database string              // the current one of PostgreSQL, "" in MySQL
+	found    []Drift             // of the account itself
+	have     access              // what was granted to it
+	public   access              // what was granted to everybody, in MySQL beyond what servers grant by themselves
+	contents map[target][]target // what a grant covers that is no grant on one thing
+	things   map[target]thing    // of PostgreSQL
+}
+
+// thing is what decides whether an account needs a grant on something.
+type thing struct {
+	own         bool // the account owns it, and needs none
+	ofExtension bool // grants on all that a schema has leave it out
+	reached     bool // of a schema: the account has USAGE, however it came by it
 }
 
 func newState() *state {
-	return &state{have: make(access), public: make(access), contents: make(map[target][]target),
-		ofExtension: make(map[target]bool), reached: make(map[target]bool), own: make(map[target]bool)}
+	return &state{have: make(access), public: make(access), contents: make(map[target][]target), things: make(map[target]thing)}
 }
 
 // needed returns what wanted grants demand of each thing.
 func (s *state) needed(want access) access {
 	return s.resolve(want, func(t, one target, word string) bool {
 		switch {
-		case t.isAll() && s.ofExtension[one]:
+		case t.isAll() && s.things[one].ofExtension:
 			return false
 		case word == wordOfReach:
-			return !s.reached[t]
+			return !s.things[t].reached
 		}
 		return true
 	})
@@ -135,7 +139,7 @@ func (s *state) resolve(want access, counts func(t, one target, word string) boo
 			if whole.level == levelColumn {
 				whole.level, whole.column = levelTable, ""
 			}
-			if s.own[whole] {
+			if s.things[whole].own {
 				continue
 			}
 			for word := range words {

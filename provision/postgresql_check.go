@@ -175,12 +175,12 @@ var allOf = map[level]level{
 func (s *state) readContents(ctx context.Context, q querier, name string) error {
 	return collect(ctx, q, func(scan func(...any) error) error {
 		var one target
-		var own, ofExtension, reached bool
-		if err := scan(&one.level, &one.space, &one.object, &one.args, &own, &ofExtension, &reached); err != nil {
+		var is thing
+		if err := scan(&one.level, &one.space, &one.object, &one.args, &is.own, &is.ofExtension, &is.reached); err != nil {
 			return err
 		}
 		one = one.canonical()
-		s.own[one], s.ofExtension[one], s.reached[one] = own, ofExtension, reached
+		s.things[one] = is
 		if all := allOf[one.level]; all != 0 {
 			s.cover(target{level: all, space: one.space}, one)
 		}
