@@ -33,6 +33,8 @@
 //   - Grant more than was asked: not on appXdb when asked for app_db, not to everybody
 //     when asked for "public".
 //   - Take away older grants, as a more exact grant on a database would in MySQL and MariaDB.
+//   - Take what an account of PostgreSQL granted to others, unless told to by
+//     DropOptions.RevokeGranted, or what it has in other databases.
 //   - Commit or roll back a transaction that the caller has begun.
 //   - Leave an account without a password and without IAM.
 //

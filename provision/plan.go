@@ -149,7 +149,7 @@ type DropOptions struct {
 	ReassignTo string
 	// KeepRole releases the account from the database that the plan is run in, but
 	// does not drop it. A role that has rights in several databases is released in
-	// each of them before it can be dropped in the last.
+	// each of them before it can be dropped in the last; what it has in others stays.
 	KeepRole bool
 	// RevokeGranted takes what the account has granted to others along. Without it, an account that
 	// has granted something is neither dropped nor released: [ErrInUse], and [Report] lists it.
