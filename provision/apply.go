@@ -15,8 +15,10 @@ type Session interface {
 
 // Report lists what [Apply] did.
 type Report struct {
+	Outcome  Outcome
 	Steps    []Step
-	Attempts int // how many times a transaction was begun because other runners were in the way
+	Warnings []string // of what a person should know, such as a grant on a database that does not exist
+	Attempts int      // how many times a transaction was begun because other runners were in the way
 
 	// Granted is what was in the way of a drop in PostgreSQL: what others than the owner granted to
 	// the account, and what the account granted to others, which is gone if the drop has
@@ -28,13 +30,7 @@ type Report struct {
 type Step struct {
 	Statement
 	Duration time.Duration
-	Warnings []string // of the server, such as "WARNING 01007: …"; those of PostgreSQL need WithNotices
-}
-
-// record is a Report in the making.
-type record struct {
-	Report
-	listener *listener // nil if nobody asked for notices
+	Warnings []string // of MySQL and MariaDB, such as "Note 1008: …"
 }
 
 // Apply runs a plan. It may run any number of times, and many runners may run it
@@ -49,25 +45,24 @@ type record struct {
 //
 // MySQL and MariaDB commit with every such statement. A transaction is refused ([ErrTransaction]),
 // and an error leaves a part of the plan done, which never gives more than asked; run it again.
-// A lock of the server keeps runners apart. Where a new grant would hide an older one by a
-// pattern, or by a name with unescaped wildcards, the older one is carried over.
+// A lock of the server keeps runners apart.
 //
-// The error is an [*Error], or that of ctx. Even then the report lists what ran.
-func Apply[S Session](ctx context.Context, session S, p *Plan, o ...ApplyOption) (*Report, error) {
-	var settings applyOptions
-	for _, option := range o {
-		option(&settings)
+// [Report.Outcome] says what came of it. The error is an [*Error], or that of ctx; even then
+// the report lists what ran.
+func Apply[S Session](ctx context.Context, session S, p *Plan) (*Report, error) {
+	report := new(Report)
+	err := p.apply(ctx, session, report)
+	if err != nil {
+		_, given := any(session).(*sql.Tx)
+		report.Outcome = p.outcomeOfFailure(report, given)
+		if failed := (*Error)(nil); errors.As(err, &failed) {
+			failed.Outcome = report.Outcome
+		}
 	}
-	var report record
-	if settings.notices != nil && p.Engine == PostgreSQL {
-		report.listener = settings.notices.listen()
-		defer report.listener.stop()
-	}
-	err := p.apply(ctx, session, &report)
-	return &report.Report, err
+	return report, err
 }
 
-func (p *Plan) apply(ctx context.Context, session any, report *record) error {
+func (p *Plan) apply(ctx context.Context, session any, report *Report) error {
 	switch s := session.(type) {
 	case *sql.DB:
 		conn, err := s.Conn(ctx)
@@ -83,40 +78,19 @@ func (p *Plan) apply(ctx context.Context, session any, report *record) error {
 			return givenTx.at(p.Account, Statement{}, nil)
 		}
 		report.Attempts = 1
-		if err := p.findConnection(ctx, s, report); err != nil {
-			return err
-		}
 		return p.runPostgreSQL(ctx, s, report)
 	}
 	panic("unreachable")
 }
 
-func (p *Plan) applyConn(ctx context.Context, conn *sql.Conn, report *record) error {
+func (p *Plan) applyConn(ctx context.Context, conn *sql.Conn, report *Report) error {
 	if p.Engine != PostgreSQL {
 		return p.applyMySQL(ctx, conn, report)
 	}
 	if err := p.refuseTransaction(ctx, conn); err != nil {
 		return err
 	}
-	if err := p.findConnection(ctx, conn, report); err != nil {
-		return err
-	}
 	return p.applyPostgreSQL(ctx, conn, report)
-}
-
-// findConnection lets notices know the connection, if anybody asked for them.
-func (p *Plan) findConnection(ctx context.Context, q querier, report *record) error {
-	if report.listener == nil {
-		return nil
-	}
-	err := report.listener.find(ctx, q)
-	if errors.Is(err, errDeaf) {
-		return unheard.at(p.Account, Statement{}, err)
-	}
-	if err != nil {
-		return explain(p.Engine, p.Account, Statement{}, err)
-	}
-	return nil
 }
 
 // querier is what all sessions have.
@@ -127,12 +101,11 @@ type querier interface {
 }
 
 // exec runs a statement and reports it.
-func (p *Plan) exec(ctx context.Context, q querier, s Statement, report *record) error {
-	report.listener.take() // what belongs to no step
+func (p *Plan) exec(ctx context.Context, q querier, s Statement, report *Report) error {
 	begin := time.Now()
 	if _, err := q.ExecContext(ctx, s.SQL); err != nil {
 		return explain(p.Engine, p.Account, s, err)
 	}
-	report.Steps = append(report.Steps, Step{Statement: s, Duration: time.Since(begin), Warnings: report.listener.take()})
+	report.Steps = append(report.Steps, Step{Statement: s, Duration: time.Since(begin)})
 	return nil
 }

@@ -28,8 +28,9 @@ type Drift struct {
 	Kind   DriftKind
 	Detail string // for people
 
-	target target // of Missing and Extra
-	word   string
+	target  target // of Missing and Extra
+	word    string
+	planned bool // a plan for the account corrects it
 }
 
 // String returns kind and detail.
@@ -195,6 +196,11 @@ func (s *state) drifts(want access) []Drift {
 
 func (s *state) note(kind DriftKind, detail string) {
 	s.found = append(s.found, Drift{Kind: kind, Detail: detail})
+}
+
+// notePlanned is note for what a plan for the account corrects.
+func (s *state) notePlanned(kind DriftKind, detail string) {
+	s.found = append(s.found, Drift{Kind: kind, Detail: detail, planned: true})
 }
 
 // collect calls f for each row of a query; f scans it.

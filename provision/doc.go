@@ -53,10 +53,10 @@
 // server refuses is an [*Error], which names the statement, and its kind: see [ErrUnmanaged]
 // and those beside it.
 //
-// # Warnings
+// # Text, file and Apply
 //
-// The [Report] has the warnings of the server for each statement. PostgreSQL needs a line that
-// connects the driver with a [Notices].
+// [Plan.String], the files and [Apply] have the same statements. What depends on what a server
+// has is a guard, a statement that fails, and never a decision of Apply's.
 //
 // # Several databases of PostgreSQL
 //
@@ -74,7 +74,8 @@
 //	grant-other-database, grant-privilege, grant-target, host-form, host-local, host-of-role,
 //	max-connections-negative, member-of-itself, name-above-ffff, name-control-character,
 //	name-empty, name-not-utf8, name-of-server, name-reserved, name-spaces, name-too-long,
-//	name-trailing-space, partial-revokes-unsupported, plaintext-of-role, preset-unsupported,
+//	name-trailing-space, narrow-privilege, narrow-tie, partial-revokes-unsupported,
+//	plaintext-of-role, preset-unsupported,
 //	reach-unknown, reassign-to-itself, resource-is-no-proxy, resource-is-proxy, role-none,
 //	role-second, routine-arguments.
 package provision

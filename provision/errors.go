@@ -34,8 +34,8 @@ var (
 	// ErrHiddenGrant means an older grant in MySQL or MariaDB, by a pattern or an
 	// unescaped name, that a new grant on the same database would hide.
 	ErrHiddenGrant = errors.New("an older grant would be hidden")
-	// ErrDefaultRole means that an account of MariaDB starts with another role than the one in
-	// MemberOf, or, from a file, that an account of MySQL starts with a further role.
+	// ErrDefaultRole means that an account of MySQL or MariaDB starts with a role that is not in
+	// MemberOf, and would no longer start with it.
 	ErrDefaultRole = errors.New("the account starts with another role")
 	// ErrWrongDatabase means that the connection is to another database than the
 	// grants are for, or to another engine.
@@ -53,8 +53,8 @@ var (
 //	account-for-iam, account-granted, account-granted-by-others, account-in-use,
 //	account-member-of-iam, account-missing, account-missing-for-proxy, account-of-kerberos,
 //	account-owns, account-superuser, account-unmanaged, default-role, definer-in-use, encoding,
-//	engine-mismatch, grant-by-pattern, grant-hidden, grant-not-carried-over,
-//	heir-without-create, iam-unavailable, lock-timeout, name-case, notices-unheard,
+//	engine-mismatch, grant-by-pattern, grant-hidden, grant-wide,
+//	heir-without-create, iam-unavailable, lock-timeout, name-case,
 //	other-database, other-runner, partial-revokes-off, partial-revokes-on, privilege-missing,
 //	privilege-not-granted, privilege-not-revoked, role-lockout, role-noinherit,
 //	runner-does-not-inherit, runner-is-account, runner-without-admin, server-read-only,
@@ -67,6 +67,7 @@ type Error struct {
 	Statement  Statement // that failed; zero where it was none of the plan
 	ServerCode string    // SQLSTATE of PostgreSQL or error number of MySQL, "" if the server did not answer
 	Fix        string    // what to change, "" where Code is
+	Outcome    Outcome   // what the failure left behind; "" if it is not of Apply
 
 	err error
 }
@@ -86,6 +87,9 @@ func (e *Error) Error() string {
 	}
 	if e.Fix != "" {
 		text += "; " + e.Fix
+	}
+	if after := afterFailure[e.Outcome]; after != "" {
+		text += "; " + after
 	}
 	return text
 }

@@ -8,10 +8,6 @@ import (
 	"log"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/provision"
 )
@@ -94,24 +90,6 @@ func ExampleApply_transaction() {
 		return err
 	}
 	_ = up
-}
-
-// What PostgreSQL remarks on a statement reaches the report through the driver.
-func ExampleWithNotices() {
-	migrate := func(ctx context.Context, config *pgx.ConnConfig, plan *provision.Plan) error {
-		var notices provision.Notices
-		config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { // config is a *pgx.ConnConfig
-			notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message)
-		}
-		db := stdlib.OpenDB(*config)
-		defer db.Close()
-		report, err := provision.Apply(ctx, db, plan, provision.WithNotices(&notices))
-		for _, step := range report.Steps {
-			fmt.Println(step.Summary, step.Warnings)
-		}
-		return err
-	}
-	_ = migrate
 }
 
 // Exact mode revokes what the description does not have.

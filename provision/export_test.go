@@ -16,10 +16,3 @@ var (
 func Explain(e Engine, kind StatementKind, err error) error {
 	return explain(e, "a", Statement{Kind: kind, Summary: "do it"}, err)
 }
-
-// Listeners returns how many Applies listen.
-func (n *Notices) Listeners() int {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return len(n.listeners)
-}

@@ -38,18 +38,17 @@ var (
 	owner             = failure{"account-owns", ErrInUse, toReassign}
 	superuser         = failure{"account-superuser", ErrUnmanaged, toOtherName}
 	unmanaged         = failure{"account-unmanaged", ErrUnmanaged, toAdopt}
-	defaultRole       = failure{"default-role", ErrDefaultRole, "revoke it, as PlanExact does with what Check finds, or leave Account.MemberOf empty"}
+	defaultRole       = failure{"default-role", ErrDefaultRole, "name it in Account.MemberOf, or revoke it, as PlanExact does with what Check finds"}
 	definerInUse      = failure{"definer-in-use", ErrInUse, "give its views, routines, triggers and events another DEFINER"}
 	encoding          = failure{"encoding", ErrInvalidName, ""}
 	otherEngine       = failure{"engine-mismatch", ErrWrongDatabase, "correct Account.Engine"}
 	grantByPattern    = failure{"grant-by-pattern", ErrHiddenGrant, "see what provision.Check finds, and revoke that with Account.PlanExact"}
-	grantHidden       = failure{"grant-hidden", ErrHiddenGrant, "apply the plan with provision.Apply, which carries the older grant over"}
-	notCarried        = failure{"grant-not-carried-over", ErrHiddenGrant, "revoke it, or describe in Account.Grants what it should give"}
+	grantHidden       = failure{"grant-hidden", ErrHiddenGrant, "make the plan with provision.Narrow and what provision.Check finds, which takes the place of that grant"}
+	grantWide         = failure{"grant-wide", ErrHiddenGrant, "run these statements, of those for other databases what is needed there"}
 	noCreate          = failure{"heir-without-create", ErrPrivilege, toGrantCreate}
 	iamOff            = failure{"iam-unavailable", ErrIAMUnavailable, "turn on IAM database authentication of the instance or cluster, and see that its version supports it"}
 	lockTimeout       = failure{"lock-timeout", ErrBusy, needOtherRun}
 	nameCase          = failure{"name-case", ErrInvalidName, ""}
-	unheard           = failure{"notices-unheard", nil, "give the driver a handler that calls Add, before it connects"}
 	otherDatabase     = failure{"other-database", ErrWrongDatabase, toOtherDatabase}
 	otherRunner       = failure{"other-runner", ErrBusy, needOtherRun}
 	partialRevokesOff = failure{"partial-revokes-off", ErrWrongDatabase, "make the plan without provision.PartialRevokes"}
@@ -155,6 +154,7 @@ var guardFailures = map[string]failure{
 	guardForIAM:    forIAM,
 	guardNoAccount: noProxyAccount,
 	guardHidden:    grantHidden,
+	guardWide:      grantWide,
 	guardPattern:   grantByPattern,
 	guardLiteral:   partialRevokesOn,
 	guardPatterns:  partialRevokesOff,

@@ -11,28 +11,38 @@ func (p *Plan) String() string {
 		b.WriteString("-- note: " + warning + "\n")
 	}
 	if p.Engine == PostgreSQL {
-		return b.String() + "BEGIN;\n\n" + p.Migration() + "\nCOMMIT;\n"
+		return b.String() + "BEGIN;\n\n" + p.script(true) + "\nCOMMIT;\n"
 	}
-	return b.String() + "\n" + p.Migration()
+	return b.String() + "\n" + p.script(true)
 }
 
 // Migration returns the plan as a file for golang-migrate: statements that end in
 // semicolons, with comments. PostgreSQL runs such a file as one transaction. For MySQL and
 // MariaDB, golang-migrate needs multiStatements=true in the DSN.
 //
-// A file checks what it finds as [Apply] does, with two exceptions: it does not try again
-// when it meets another runner, and where a grant in MySQL or MariaDB would hide an older one,
-// it fails with "rdsiam: hides an older grant" instead of carrying that over.
-func (p *Plan) Migration() string {
+// A file checks what it finds as [Apply] does, but does not try again when it meets another
+// runner, and a REVOKE of what is not granted fails in MySQL and MariaDB. In MySQL, a file is
+// for one kind of server; see [PartialRevokes].
+func (p *Plan) Migration() string { return p.script(false) }
+
+// script returns the statements for one kind of server. both shows those for the other kind, too.
+func (p *Plan) script(both bool) string {
 	var b strings.Builder
-	for i, s := range p.Statements {
+	for i, s := range p.fileStatements() {
 		if i > 0 {
 			b.WriteString("\n")
 		}
-		b.WriteString("-- " + s.Summary + "\n" + s.SQL + ";\n")
+		b.WriteString("-- " + s.Summary + "\n" + s.on(p.literal) + ";\n")
+		if both && s.Literal != "" {
+			b.WriteString("-- where partial_revokes is " + map[bool]string{true: "off", false: "on"}[p.literal] + ": " + s.on(!p.literal) + ";\n")
+		}
 	}
 	return b.String()
 }
+
+// fileStatements returns what a file has: the statements of the plan, after a guard for its
+// kind of server where one is needed.
+func (p *Plan) fileStatements() []Statement { return append(p.guardNames(), p.Statements...) }
 
 // GooseFile returns a migration for goose. down may be nil. Statements are annotated, since
 // goose would split blocks at their semicolons. Files for MySQL and MariaDB run without a
@@ -52,9 +62,9 @@ func GooseFile(up, down *Plan) string {
 }
 
 func (p *Plan) writeGoose(b *strings.Builder) {
-	for _, s := range p.Statements {
+	for _, s := range p.fileStatements() {
 		// goose takes every comment with its name in it for an annotation.
 		summary := strings.ReplaceAll(s.Summary, "+goose", "+ goose")
-		b.WriteString("\n-- " + summary + "\n-- +goose StatementBegin\n" + s.SQL + ";\n-- +goose StatementEnd\n")
+		b.WriteString("\n-- " + summary + "\n-- +goose StatementBegin\n" + s.on(p.literal) + ";\n-- +goose StatementEnd\n")
 	}
 }

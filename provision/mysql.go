@@ -18,6 +18,7 @@ const (
 	guardForIAM    = "~rdsiam: account is for IAM"
 	guardNoAccount = "~rdsiam: no such account"
 	guardHidden    = "~rdsiam: hides an older grant"
+	guardWide      = "~rdsiam: for other databases"
 	guardPattern   = "~rdsiam: granted by a pattern"
 	guardDefiner   = "~rdsiam: account is a DEFINER"
 	guardLiteral   = "~rdsiam: partial_revokes is on"
@@ -48,7 +49,7 @@ func (p *Plan) ofAccount() string {
 func (p *Plan) createMySQL(o options) {
 	a, account := p.account, p.mySQLAccount()
 	alter := ""
-	p.guardNames()
+	p.guardHidden()
 	p.guardRoles()
 	if a.Reach == ProxyStandard {
 		p.add(KindGuard, "check that account "+account+" exists", guard("NOT EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+")", guardNoAccount))
@@ -73,28 +74,21 @@ func (p *Plan) createMySQL(o options) {
 		// CREATE … IF NOT EXISTS leaves an existing account as it is.
 		p.add(KindAlter, "make an existing one the same", "ALTER USER "+account+alter)
 	}
-	p.guardHidden()
 	// Each statement takes effect at once: what is wanted comes first.
 	p.revokeHandingOn()
 	p.myChange(KindGrant, p.want)
 	p.activateRoles()
 	p.myChange(KindRevoke, p.reject)
-	if o.flush {
-		p.add(KindGuard, "flush privileges, which changes nothing", "FLUSH PRIVILEGES")
-	}
 }
 
 func (p *Plan) revokeMySQL(o options) {
-	p.guardNames()
 	p.add(KindGuard, "check that account "+p.mySQLAccount()+" is for IAM", p.guardUnmanaged(o.adopt || p.account.Reach == ProxyStandard))
 	p.guardPatterns()
 	p.myChange(KindRevoke, p.reject)
-	if o.flush {
-		p.add(KindGuard, "flush privileges, which changes nothing", "FLUSH PRIVILEGES")
-	}
 }
 
 func (p *Plan) dropMySQL(d DropOptions) {
+	p.drops = true
 	account := p.mySQLAccount()
 	p.guardMaster(d.Adopt || p.account.Reach == ProxyStandard)
 	p.add(KindGuard, "check that account "+account+", if it exists, is for IAM", p.guardUnmanaged(d.Adopt || p.account.Reach == ProxyStandard))
@@ -143,46 +137,57 @@ func (p *Plan) guardMaster(adopt bool) {
 		guard("EXISTS (SELECT 1 FROM mysql.user WHERE "+p.ofAccount()+" AND ("+master+") AND ("+p.hasPassword()+"))", guardMaster))
 }
 
-// guardNames refuses servers that take the names of databases in grants in another way
-// than the plan does, if that makes a difference.
-func (p *Plan) guardNames() {
-	if p.Engine != MySQL || !slices.ContainsFunc(slices.Concat(p.want.targets(), p.reject.targets()), isPatternLike) {
-		return
+// guardNames refuses the kind of server that a file is not for, if that makes a difference.
+func (p *Plan) guardNames() []Statement {
+	if !slices.ContainsFunc(p.Statements, func(s Statement) bool { return s.Literal != "" }) {
+		return nil
 	}
+	s := Statement{Kind: KindGuard, Summary: "check that partial_revokes is off, so that names of databases are patterns", SQL: guard("@@global.partial_revokes = 1", guardLiteral)}
 	if p.literal {
-		p.add(KindGuard, "check that partial_revokes is on, so that names of databases are no patterns", guard("@@global.partial_revokes = 0", guardPatterns))
-		return
+		s.Summary, s.SQL = "check that partial_revokes is on, so that names of databases are no patterns", guard("@@global.partial_revokes = 0", guardPatterns)
 	}
-	p.addForPatterns("check that partial_revokes is off, so that names of databases are patterns", guard("@@global.partial_revokes = 1", guardLiteral))
+	return []Statement{s}
 }
 
-// isPatternLike reports whether names of databases mean different things as a pattern and
-// literally.
-func isPatternLike(t target) bool {
-	return t.level == levelDatabase && myDatabasePattern(t.space) != t.space
-}
-
-func (p *Plan) addForPatterns(summary, sql string) {
-	p.Statements = append(p.Statements, Statement{SQL: sql, Summary: summary, Kind: KindGuard, forPatterns: true})
+// forPatterns makes a condition hold only where names of databases in grants are patterns.
+func (p *Plan) forPatterns(condition string) string {
+	if p.Engine == MySQL {
+		return "@@global.partial_revokes = 0 AND " + condition
+	}
+	return condition
 }
 
 // guardHidden refuses grants on databases that would hide an older one of the account:
-// of all rows of mysql.db that match a database, by name or pattern, only one counts.
+// of all rows of mysql.db that match a database, by name or pattern, only one counts. Those
+// that the plan revokes do not.
 func (p *Plan) guardHidden() {
 	for _, t := range p.want.targets() {
-		if t.level == levelDatabase && !p.literal {
-			p.addForPatterns("check that a grant on "+t.String()+" hides no older one",
-				guard("NOT "+p.hasRow("Db = "+myExact(t))+" AND "+p.hasRow(myOther(t)), guardHidden))
-			p.last().hides = t.space
+		if t.level == levelDatabase {
+			p.add(KindGuard, "check that a grant on "+t.String()+" hides no older one",
+				guard(p.forPatterns("NOT "+p.hasRow("Db = "+myExact(t))+" AND "+p.hasRow(myOther(t)+p.notRevoked())), guardHidden))
 		}
 	}
+}
+
+// notRevoked is a condition for rows of mysql.db.
+func (p *Plan) notRevoked() string {
+	var revoked []string
+	for _, t := range p.reject.targets() {
+		if t.level == levelPattern {
+			revoked = append(revoked, myString(t.space))
+		}
+	}
+	if revoked == nil {
+		return ""
+	}
+	return " AND Db NOT IN (" + strings.Join(revoked, ", ") + ")"
 }
 
 // guardPatterns refuses to revoke from a database what the account has by a pattern.
 func (p *Plan) guardPatterns() {
 	for _, t := range p.reject.targets() {
-		if t.level == levelDatabase && !p.literal {
-			p.addForPatterns("check that nothing else gives rights on "+t.String(), guard(p.hasRow(myOther(t)), guardPattern))
+		if t.level == levelDatabase {
+			p.add(KindGuard, "check that nothing else gives rights on "+t.String(), guard(p.forPatterns(p.hasRow(myOther(t))), guardPattern))
 		}
 	}
 }
@@ -217,10 +222,11 @@ func (p *Plan) myChange(kind StatementKind, a access) {
 			p.myMembership(kind, a, t)
 			continue
 		}
-		p.add(kind, change(kind, words, what), p.myGrant(kind, words, myObject(t, p.literal)))
-		if isPatternLike(t) {
-			p.last().literally = p.myGrant(kind, words, myObject(t, true))
+		s := Statement{SQL: p.myGrant(kind, words, myObject(t, false)), Summary: change(kind, words, what), Kind: kind}
+		if literal := p.myGrant(kind, words, myObject(t, true)); p.Engine == MySQL && literal != s.SQL {
+			s.Literal = literal
 		}
+		p.Statements = append(p.Statements, s)
 	}
 }
 

@@ -1,10 +1,10 @@
 package provision
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -16,7 +16,7 @@ const (
 	lockSeconds = 60
 )
 
-func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *record) (err error) {
+func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *Report) (err error) {
 	report.Attempts = 1
 	literal, err := p.checkServer(ctx, conn)
 	if err != nil {
@@ -34,12 +34,44 @@ func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *record) (
 	if err != nil {
 		return err
 	}
+	outcome, err := p.foresee(ctx, func(ctx context.Context) (*state, error) { return p.readMySQL(ctx, conn) })
+	if err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
+	if report.Warnings, err = p.absentDatabases(ctx, conn); err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
 	for _, s := range p.Statements {
 		if err := p.stepMySQL(ctx, conn, s, literal, report); err != nil {
 			return err
 		}
 	}
+	report.Outcome = outcome
 	return nil
+}
+
+// absentDatabases warns of grants on databases that do not exist, which MySQL and MariaDB take.
+func (p *Plan) absentDatabases(ctx context.Context, q querier) ([]string, error) {
+	absent := make(map[string]bool)
+	for t := range p.want {
+		if t.level == levelDatabase {
+			absent[t.space] = true
+		}
+	}
+	if len(absent) == 0 {
+		return nil, nil
+	}
+	err := collect(ctx, q, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		delete(absent, name)
+		return err
+	}, "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA")
+	var warnings []string
+	for _, name := range slices.Sorted(maps.Keys(absent)) {
+		warnings = append(warnings, "database "+name+" does not exist: what is granted on it counts as soon as it does")
+	}
+	return warnings, err
 }
 
 // checkServer refuses servers and sessions that the plan is not for. literal is
@@ -104,36 +136,29 @@ func (p *Plan) leave(ctx context.Context, conn *sql.Conn, mode *string) error {
 // isBroken reports whether err is no answer of the server.
 func isBroken(err error) bool { return serverCode(err) == "" }
 
-func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, literal bool, report *record) error {
-	if literal {
-		if s.forPatterns {
-			return nil
-		}
-		s.SQL = cmp.Or(s.literally, s.SQL)
+// stepMySQL runs a statement. A REVOKE of what the account does not have is done.
+func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, literal bool, report *Report) error {
+	s.SQL = s.on(literal)
+	err := p.execMySQL(ctx, conn, s, report)
+	failed := (*Error)(nil)
+	if !errors.As(err, &failed) {
+		return err
 	}
 	switch {
-	case s.guardsRoles:
-		return p.refuseOtherRoles(ctx, conn, s)
-	case s.hides != "":
-		return p.carryOver(ctx, conn, s.hides, report)
-	case s.keepsRoles:
-		var err error
-		if s, err = p.keepRoles(ctx, conn, s); err != nil {
-			return err
-		}
-	}
-	err := p.execMySQL(ctx, conn, s, report)
-	if s.Kind == KindRevoke && isAbsent(err) {
+	case s.Kind == KindRevoke && isAbsent(failed):
 		return nil
+	case failed.Code == grantHidden.code, failed.Code == grantWide.code:
+		return p.explainHidden(ctx, conn, s, failed)
+	case failed.Code == defaultRole.code:
+		return p.explainRoles(ctx, conn, s, failed)
 	}
 	return err
 }
 
-// isAbsent reports whether err answers a REVOKE of what was not granted: on a database, a table, a
+// isAbsent reports whether a failure answers a REVOKE of what was not granted: on a database, a table, a
 // routine, a role.
-func isAbsent(err error) bool {
-	failed := (*Error)(nil)
-	return errors.As(err, &failed) && slices.Contains([]string{"1141", "1147", "1403", "1962"}, failed.ServerCode)
+func isAbsent(failed *Error) bool {
+	return slices.Contains([]string{"1141", "1147", "1403", "1962"}, failed.ServerCode)
 }
 
 // usualNotes are those of statements that run again: CREATE USER IF NOT EXISTS finds the
@@ -141,7 +166,7 @@ func isAbsent(err error) bool {
 var usualNotes = []string{"3163", "1973", "3162", "1974"}
 
 // execMySQL runs a statement and reports the warnings of the server.
-func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, report *record) error {
+func (p *Plan) execMySQL(ctx context.Context, conn *sql.Conn, s Statement, report *Report) error {
 	// Warnings stay until a statement uses a table, and those for accounts do not.
 	if _, err := conn.ExecContext(ctx, "SELECT 1 FROM information_schema.COLLATIONS LIMIT 0"); err != nil {
 		return explain(p.Engine, p.Account, s, err)

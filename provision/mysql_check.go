@@ -152,16 +152,16 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 		}
 		s.exists = true
 		if isIAM := plugin == iamPlugin; isIAM == (a.Reach == ProxyStandard) {
-			s.note(Authentication, "the account logs in with the plugin "+plugin)
+			s.notePlanned(Authentication, "the account logs in with the plugin "+plugin)
 		}
 		if tls == "" && !a.AllowPlaintext && a.Reach != ProxyStandard {
-			s.note(Plaintext, "the account has no REQUIRE SSL")
+			s.notePlanned(Plaintext, "the account has no REQUIRE SSL")
 		}
 		if locked == "Y" {
 			s.noteLocked()
 		}
 		if a.MaxConnections > 0 && limit != a.MaxConnections {
-			s.note(Attribute, "the connection limit is "+itoa(limit)+", not "+itoa(a.MaxConnections))
+			s.notePlanned(Attribute, "the connection limit is "+itoa(limit)+", not "+itoa(a.MaxConnections))
 		}
 		return nil
 	}, "SELECT Host, plugin, ssl_type, max_user_connections, "+locked+" FROM mysql.user WHERE User = ?"+noRoles+" ORDER BY Host", a.Name)
@@ -169,7 +169,7 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 		return err
 	}
 	if !s.exists {
-		s.note(NoAccount, "account "+p.mySQLAccount()+" does not exist")
+		s.notePlanned(NoAccount, "account "+p.mySQLAccount()+" does not exist")
 	}
 	if p.Engine != MariaDB {
 		return nil

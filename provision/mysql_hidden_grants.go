@@ -2,47 +2,49 @@ package provision
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// carryOver makes sure that a new row for a database hides no older one: what the older
-// one gives in this database is granted along with what is wanted. A row by the
-// unescaped name, which was meant for this database alone, is then revoked.
-func (p *Plan) carryOver(ctx context.Context, conn *sql.Conn, database string, report *record) error {
-	exact := target{level: levelDatabase, space: database}
-	rows, err := readDatabaseRows(ctx, conn, granteeOf(p.Account, p.account.host()), false)
-	if err != nil {
-		return explain(p.Engine, p.Account, Statement{}, err)
+// narrow takes the older grants that count for databases of the description into the plan:
+// what they give there is wanted, and they are revoked.
+func (p *Plan) narrow(found []Drift) error {
+	rows, missing := make(access), make(access)
+	for _, drift := range found {
+		switch drift.Kind {
+		case Extra:
+			rows.add(drift.target, drift.word)
+		case Missing:
+			missing.add(drift.target, drift.word)
+		}
 	}
-	unescaped := target{level: levelPattern, space: database}
-	if _, granted := rows[exact]; !granted {
-		older, err := p.effectiveRow(rows, database)
+	for _, t := range p.want.targets() {
+		// A database with a row of its own has no use for another.
+		if t.level != levelDatabase || len(rows[t]) > 0 || len(missing[t]) < len(p.want[t]) {
+			continue
+		}
+		older, err := effectiveRow(rows, t.space)
 		if err != nil {
 			return err
 		}
-		words := slices.DeleteFunc(rows.words(older), func(word string) bool { return p.reject[older][word] || p.reject[exact][word] })
-		if len(words) > 0 {
-			union := access{exact: p.want[exact]}
-			all := make(access)
-			all.add(exact, slices.Concat(union.words(exact), words)...)
-			list := strings.Join(all.words(exact), ", ")
-			s := Statement{SQL: p.myGrant(KindGrant, list, myObject(exact, false)), Kind: KindGrant,
-				Summary: change(KindGrant, list, exact.String()) + ", among it what the account has on " + older.String()}
-			if err := p.execMySQL(ctx, conn, s, report); err != nil {
-				return err
-			}
+		if older == (target{}) {
+			continue
 		}
-	}
-	if words := rows.words(unescaped); len(words) > 0 {
-		list := strings.Join(words, ", ")
-		return p.execMySQL(ctx, conn, Statement{SQL: p.myGrant(KindRevoke, list, myObject(unescaped, false)), Kind: KindRevoke,
-			Summary: change(KindRevoke, list, unescaped.String()) + ", an unescaped name, which stands for other databases too"}, report)
+		words := rows.words(older)
+		p.want.add(t, slices.DeleteFunc(slices.Clone(words), func(word string) bool { return p.reject[older][word] || p.reject[t][word] })...)
+		p.reject.add(older, words...)
+		p.add(KindGuard, "check that the grant on "+older.String()+" is for "+t.String()+" alone",
+			guard(p.forPatterns("EXISTS ("+otherDatabases(older, t)+")"), guardWide))
 	}
 	return nil
+}
+
+// otherDatabases selects the databases besides t that a pattern stands for.
+func otherDatabases(older, t target) string {
+	return "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE " + exactly("SCHEMA_NAME") + " LIKE " + myString(older.space) +
+		" ESCAPE x'5c' AND " + exactly("SCHEMA_NAME") + " <> " + myString(t.space)
 }
 
 var privilegeWord = regexp.MustCompile(`^[A-Z]+( [A-Z]+)*$`)
@@ -50,7 +52,7 @@ var privilegeWord = regexp.MustCompile(`^[A-Z]+( [A-Z]+)*$`)
 // effectiveRow returns the row that counts for a database that has no row of its own:
 // the zero target if none does. Of patterns, the one whose first wildcard comes last counts; where
 // that leaves a doubt, or rights that are never granted here, somebody has to decide.
-func (p *Plan) effectiveRow(rows access, database string) (target, error) {
+func effectiveRow(rows access, database string) (target, error) {
 	var best target
 	bestAt, tie := -1, false
 	for _, t := range rows.targets() {
@@ -64,19 +66,58 @@ func (p *Plan) effectiveRow(rows access, database string) (target, error) {
 			tie = true
 		}
 	}
+	const fix = "revoke it, or describe in Account.Grants what it should give"
 	if tie {
-		return target{}, p.hiddenGrant(best, "another pattern is as exact as it")
+		return target{}, configError("narrow-tie", "Narrow", best.space, "is a grant beside which another pattern is as exact, and which of them counts is not known", fix)
 	}
 	for _, word := range rows.words(best) {
 		if word == wordGrantOption || !privilegeWord.MatchString(word) {
-			return target{}, p.hiddenGrant(best, "it has "+word)
+			return target{}, configError("narrow-privilege", "Narrow", best.space, "is a grant of "+word+", which plans never give", fix)
 		}
 	}
 	return best, nil
 }
 
-func (p *Plan) hiddenGrant(t target, reason string) error {
-	return notCarried.at(p.Account, Statement{}, errors.New("the grant on "+t.String()+" cannot be carried over: "+reason))
+// explainHidden names the older grant that a new one would hide, and what to run.
+func (p *Plan) explainHidden(ctx context.Context, q querier, s Statement, failed *Error) error {
+	rows, err := readDatabaseRows(ctx, q, granteeOf(p.Account, p.account.host()), false)
+	if err != nil {
+		return failed
+	}
+	narrowed := failed.Code == grantWide.code
+	for _, t := range p.want.targets() {
+		for _, older := range rows.targets() {
+			if t.level == levelDatabase && older.level == levelPattern && matches(older.space, t.space) &&
+				len(rows[t]) == 0 && (p.reject[older] != nil) == narrowed {
+				return p.hidden(ctx, q, s, rows, older, t)
+			}
+		}
+	}
+	return failed
+}
+
+// hidden is the error for an older grant that stands in the way of one on t.
+func (p *Plan) hidden(ctx context.Context, q querier, s Statement, rows access, older, t target) error {
+	var others []string
+	err := collect(ctx, q, func(scan func(...any) error) error {
+		var name string
+		err := scan(&name)
+		others = append(others, name)
+		return err
+	}, otherDatabases(older, t)+" ORDER BY SCHEMA_NAME")
+	if err != nil {
+		return explain(p.Engine, p.Account, s, err)
+	}
+	what := "the one on " + older.String()
+	if len(others) == 0 {
+		return grantHidden.at(p.Account, s, errors.New(what))
+	}
+	words := strings.Join(rows.words(older), ", ")
+	run := p.myGrant(KindRevoke, words, myObject(older, false)) + ";"
+	for _, name := range append(others, t.space) {
+		run += " " + p.myGrant(KindGrant, words, myObject(target{level: levelDatabase, space: name}, false)) + ";"
+	}
+	return grantWide.at(p.Account, s, errors.New(what+", which also stands for "+strings.Join(others, ", ")+": "+strings.TrimSuffix(run, ";")))
 }
 
 // readDatabaseRows reads the grants on databases and patterns of them. literal is

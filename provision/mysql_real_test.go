@@ -132,53 +132,86 @@ func testMySQLEscaping(t *testing.T, s *testServer) {
 		}
 	}
 
-	// Older grants stay, in app_db at least.
+}
+
+// A new grant would hide an older one by an unescaped name or a pattern. It is refused; with
+// Narrow it takes the older one's place, if that is for the same database alone.
+func TestMySQLHiddenGrants(t *testing.T) { onMySQL(t, testMySQLHiddenGrants) }
+
+func testMySQLHiddenGrants(t *testing.T, s *testServer) {
+	for _, name := range []string{"un_db", "unXdb", "only_db"} {
+		myDatabase(t, s, name)
+	}
+	db := s.open(t, runner, runnerPassword, "", nil, multiStatements)
+	const (
+		only = "; make the plan with provision.Narrow"
+		wide = "which also stands for unXdb: REVOKE %[1]s ON `%[2]s`.* FROM `%[3]s`@`%%`; GRANT %[1]s ON `unXdb`.* TO `%[3]s`@`%%`; GRANT %[1]s ON `un\\_db`.* TO `%[3]s`@`%%`; run these"
+	)
 	tests := []struct {
-		name  string
-		grant []string
-		want  string // of the account's rows of mysql.db
-		err   string
+		name     string
+		database string
+		grant    []string
+		refused  string // "" where nothing is hidden
+		narrowed string // the account's rows of mysql.db then; "" where that is refused, too
 	}{
-		{"unescaped", []string{"GRANT INSERT, DELETE ON app_db.* TO %s"}, `app\_db|DELETE,INSERT,SELECT,SHOW VIEW`, ""},
-		{"pattern", []string{"GRANT INSERT ON `app%%`.* TO %s"}, "app%|INSERT\n" + `app\_db|INSERT,SELECT,SHOW VIEW`, ""},
-		{"unescaped and pattern", []string{"GRANT DELETE ON `app%%`.* TO %s", "GRANT INSERT ON app_db.* TO %s"}, "app%|DELETE\n" + `app\_db|INSERT,SELECT,SHOW VIEW` + "", "as exact"},
-		{"pattern and shorter pattern", []string{"GRANT DELETE ON `ap%%`.* TO %s", "GRANT INSERT ON `app%%`.* TO %s"}, "ap%|DELETE\napp%|INSERT\n" + `app\_db|INSERT,SELECT,SHOW VIEW`, ""},
-		{"escaped", []string{`GRANT INSERT ON ` + "`app\\_db`" + `.* TO %s`, "GRANT DELETE ON app_db.* TO %s"}, `app\_db|INSERT,SELECT,SHOW VIEW`, ""},
-		{"other databases", []string{"GRANT INSERT ON `ap_`.* TO %s"}, `app\_db|SELECT,SHOW VIEW` + "\nap_|INSERT", ""},
-		{"grant option", []string{"GRANT INSERT ON app_db.* TO %s WITH GRANT OPTION"}, "", "GRANT OPTION"},
+		{"unescaped, for another database too", "un_db", []string{"GRANT INSERT ON un_db.* TO %s"}, fmt.Sprintf(wide, "INSERT", "un_db", "hidden_0"), ""},
+		{"unescaped", "only_db", []string{"GRANT INSERT, DELETE ON only_db.* TO %s"}, only, `only\_db|DELETE,INSERT,SELECT,SHOW VIEW`},
+		{"pattern", "only_db", []string{"GRANT INSERT ON `only%%`.* TO %s"}, only, `only\_db|INSERT,SELECT,SHOW VIEW`},
+		{"pattern, for another database too", "un_db", []string{"GRANT INSERT ON `un%%`.* TO %s"}, fmt.Sprintf(wide, "INSERT", "un%", "hidden_3"), ""},
+		{"pattern and shorter pattern", "only_db", []string{"GRANT DELETE ON `on%%`.* TO %s", "GRANT INSERT ON `only%%`.* TO %s"}, only, ""},
+		{"two as exact", "only_db", []string{"GRANT DELETE ON `only%%`.* TO %s", "GRANT INSERT ON only_db.* TO %s"}, only, ""},
+		{"grant option", "only_db", []string{"GRANT INSERT ON only_db.* TO %s WITH GRANT OPTION"}, only, ""},
+		{"escaped", "only_db", []string{"GRANT INSERT ON `only\\_db`.* TO %s", "GRANT DELETE ON only_db.* TO %s"}, "", ""},
+		{"other databases", "only_db", []string{"GRANT INSERT ON `un_`.* TO %s"}, "", ""},
 	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			a := account(fmt.Sprintf("older_%d", i), "app_db")
-			name := a.Name
-			s.admin(t, "CREATE USER "+name+" IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL")
+			a := provision.Account{Engine: s.engine, Name: fmt.Sprintf("hidden_%d", i), Grants: []provision.Grant{provision.ReadOnly(tt.database)}}
+			s.admin(t, "CREATE USER "+a.Name+" IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL")
 			for _, grant := range tt.grant {
-				s.admin(t, fmt.Sprintf(grant, name))
+				s.admin(t, fmt.Sprintf(grant, a.Name))
+			}
+			rows := func() string {
+				return query(t, db, "SELECT TABLE_SCHEMA, GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE) FROM information_schema.SCHEMA_PRIVILEGES WHERE GRANTEE = ? GROUP BY 1 ORDER BY 1", "'"+a.Name+"'@'%'")
+			}
+			before := rows()
+			found := check(t, db, a)
+			if tt.refused == "" {
+				apply(t, db, plan(t, a))
+				return
 			}
 			_, err := provision.Apply(t.Context(), db, plan(t, a))
-			if tt.err != "" {
-				if !errors.Is(err, provision.ErrHiddenGrant) || !strings.Contains(err.Error(), tt.err) {
-					t.Errorf("got %v", err)
+			if !errors.Is(err, provision.ErrHiddenGrant) || !strings.Contains(err.Error(), tt.refused) {
+				t.Errorf("got %v\nwant %s", err, tt.refused)
+			}
+			if _, err := db.ExecContext(t.Context(), plan(t, a).Migration()); err == nil || !strings.Contains(err.Error(), "~rdsiam: hides an older grant") {
+				t.Errorf("a file: %v", err)
+			}
+			if now := rows(); now != before {
+				t.Errorf("%s became %s", before, now)
+			}
+
+			narrow, err := a.Plan(provision.Narrow(found))
+			if err == nil {
+				_, err = provision.Apply(t.Context(), db, narrow)
+			}
+			if tt.narrowed == "" {
+				if err == nil {
+					t.Errorf("narrowed to %s", rows())
+				}
+				if strings.HasPrefix(tt.refused, "which also") && !errors.Is(err, provision.ErrHiddenGrant) {
+					t.Errorf("narrowed: %v", err)
 				}
 				return
 			}
-			if err != nil {
-				t.Fatal(err)
+			if err != nil || rows() != tt.narrowed {
+				t.Errorf("narrowed to %s, %v; want %s", rows(), err, tt.narrowed)
 			}
-			got := query(t, db, "SELECT TABLE_SCHEMA, GROUP_CONCAT(PRIVILEGE_TYPE ORDER BY PRIVILEGE_TYPE) FROM information_schema.SCHEMA_PRIVILEGES WHERE GRANTEE = ? GROUP BY 1 ORDER BY 1", "'"+name+"'@'%'")
-			if got != tt.want {
-				t.Errorf("got\n%s\nwant\n%s", got, tt.want)
+			if !slices.ContainsFunc(narrow.Statements, provision.Statement.Destructive) {
+				t.Errorf("the plan does not show the revoke:\n%s", narrow)
 			}
-			// What was carried over is extra, and exact mode takes it.
-			drifts, err := provision.Check(t.Context(), db, a)
-			if err != nil {
-				t.Fatal(err)
-			}
-			exact, err := a.PlanExact(drifts)
-			if err != nil {
-				t.Fatal(err)
-			}
-			apply(t, db, exact)
+			// What was granted before is extra, and exact mode takes it.
+			makeExact(t, db, a)
 			noDrift(t, db, a)
 		})
 	}
@@ -216,7 +249,6 @@ func testMySQLRefusals(t *testing.T, s *testServer) {
 		{"runner itself", db, account(runner), []provision.Option{provision.Adopt()}, provision.ErrUnmanaged},
 		{"no CREATE USER", s.open(t, "weak", "x", "", nil), account("nobody_new"), nil, provision.ErrPrivilege},
 		{"may not grant", s.open(t, "creator", "x", "", nil), account("nobody_else", provision.ReadOnly("refusals")), nil, provision.ErrPrivilege},
-		{"flush", db, account("flusher"), []provision.Option{provision.FlushPrivileges()}, provision.ErrPrivilege},
 		{"wrong engine", db, wrong, nil, provision.ErrWrongDatabase},
 		{"proxy without account", db, proxied("nobody_new"), nil, provision.ErrNoAccount},
 		{"proxy with an account for IAM", db, proxied("iam_already"), nil, provision.ErrUnmanaged},
@@ -271,20 +303,6 @@ func testMySQLRefusals(t *testing.T, s *testServer) {
 	if _, err := provision.Apply(t.Context(), conn, p); !errors.Is(err, provision.ErrTransaction) {
 		t.Errorf("a connection in a transaction: %v", err)
 	}
-}
-
-// Where the runner may flush, the option does no harm.
-func TestMySQLFlush(t *testing.T) { onMySQL(t, testMySQLFlush) }
-
-func testMySQLFlush(t *testing.T, s *testServer) {
-	s.admin(t, "CREATE USER flush_runner IDENTIFIED BY 'x'", "GRANT SELECT ON mysql.* TO flush_runner", "GRANT CREATE USER, RELOAD ON *.* TO flush_runner")
-	db := s.open(t, "flush_runner", "x", "", nil)
-	a := provision.Account{Engine: s.engine, Name: "flushed_user"}
-	report := apply(t, db, plan(t, a, provision.FlushPrivileges()))
-	if last := report.Steps[len(report.Steps)-1]; last.SQL != "FLUSH PRIVILEGES" {
-		t.Errorf("the last step is %s", last.SQL)
-	}
-	noDrift(t, db, a)
 }
 
 // A server without the plugin says so in different ways of new and of existing accounts.
@@ -411,14 +429,14 @@ func testMySQLPartialRuns(t *testing.T, s *testServer) {
 	whole := plan(t, a)
 	for n := range whole.Statements {
 		for _, existing := range []bool{false, true} {
-			if existing { // with a right that the first grant would hide
-				iamUser(t, db, a.Name, "GRANT INSERT ON `part%`.* TO partly_user")
+			if existing { // with a right of its own
+				iamUser(t, db, a.Name, "GRANT INSERT ON `others%`.* TO partly_user")
 			}
 			part := *whole
 			part.Statements = whole.Statements[:n]
 			apply(t, db, &part)
 			for _, d := range check(t, db, a) {
-				older := existing && strings.Contains(d.Detail, "INSERT on databases like part%")
+				older := existing && strings.Contains(d.Detail, "INSERT on databases like others%")
 				if d.Kind != provision.Missing && d.Kind != provision.NoAccount && d.Kind != provision.Attribute && !older {
 					t.Errorf("after %d statements: %v", n, d)
 				}

@@ -2,7 +2,6 @@ package provision
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"slices"
 	"strings"
@@ -44,7 +43,6 @@ func (p *Plan) guardRoles() {
 			") AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE " + p.ofAccount() + " AND " + exactly("Role") + " = " + role + ")"
 	}
 	p.add(KindGuard, summary, guard("EXISTS ("+others+")", guardRoles))
-	p.last().guardsRoles = true
 }
 
 // decidesRole reports whether the plan says if the account starts with a role.
@@ -104,7 +102,6 @@ func (p *Plan) activateRoles() {
 		return
 	}
 	p.add(kind, summary, "ALTER USER "+p.mySQLAccount()+" DEFAULT ROLE "+list)
-	p.last().keepsRoles = true
 }
 
 // revokeHandingOn takes the right to grant roles that the account keeps. MySQL can take that
@@ -140,41 +137,19 @@ func (p *Plan) myRole(t target) string {
 	return myAccount(t.object, t.owner)
 }
 
-// refuseOtherRoles fails if the account of MariaDB starts with a role that it would lose.
-func (p *Plan) refuseOtherRoles(ctx context.Context, conn *sql.Conn, s Statement) error {
-	if p.Engine == MySQL {
-		return nil // see keepRoles
-	}
-	others, err := p.otherRoles(ctx, conn, s)
-	if err != nil || len(others) == 0 {
-		return err
-	}
-	return defaultRole.at(p.Account, s, errors.New("it is "+quoted(others[0].object)))
-}
-
-// otherRoles returns the roles that the account starts with besides those that the plan is
-// about.
-func (p *Plan) otherRoles(ctx context.Context, conn *sql.Conn, s Statement) ([]target, error) {
+// explainRoles names the roles that the account would no longer start with.
+func (p *Plan) explainRoles(ctx context.Context, q querier, s Statement, failed *Error) error {
 	have := make(access)
-	if err := p.readDefaultRoles(ctx, conn, have); err != nil {
-		return nil, explain(p.Engine, p.Account, s, err)
+	if err := p.readDefaultRoles(ctx, q, have); err != nil {
+		return failed
 	}
-	return slices.DeleteFunc(have.targets(), p.decidesRole), nil
-}
-
-// keepRoles returns a statement for the roles that an account of MySQL starts with that
-// has the other ones, too.
-func (p *Plan) keepRoles(ctx context.Context, conn *sql.Conn, s Statement) (Statement, error) {
-	others, err := p.otherRoles(ctx, conn, s)
-	for _, t := range others {
-		if before, none := strings.CutSuffix(s.SQL, " NONE"); none {
-			s.SQL = before + " " + p.myRole(t)
-		} else {
-			s.SQL += ", " + p.myRole(t)
+	var names []string
+	for _, t := range have.targets() {
+		if !p.decidesRole(t) {
+			names = append(names, p.myRole(t))
 		}
-		s.Summary += ", and as before with " + t.object
 	}
-	return s, err
+	return defaultRole.at(p.Account, s, errors.New("it is "+strings.Join(names, ", ")))
 }
 
 // readDefaultRoles adds the roles that the account starts with.

@@ -15,24 +15,26 @@ const (
 	KindDrop   StatementKind = "drop"   // removes the account or what depends on it
 )
 
-// Statement is one statement of a plan. It holds no secret.
+// Statement is one statement of a plan. It holds no secret. What depends on what a server has is a
+// guard, a statement that fails; nothing is decided while a plan runs but the spelling of
+// names of databases.
 type Statement struct {
 	SQL     string // without a semicolon at its end
 	Summary string // what it does, for people, in one line
 	Kind    StatementKind
 
-	// hides is the database of a guard for files, which Apply replaces by carrying an
-	// older grant over.
-	hides string
-	// guardsRoles marks the guard for files that the account starts with no other roles, for
-	// which Apply looks itself, and keepsRoles the statement with the roles of MySQL, to which it
-	// adds them.
-	guardsRoles bool
-	keepsRoles  bool
-	// forPatterns marks guards that are wrong where MySQL takes names of databases
-	// literally, and literally is what Apply executes there instead of SQL, if not the same.
-	forPatterns bool
-	literally   string
+	// Literal is the SQL for a MySQL whose partial_revokes is on, as that of Aurora MySQL 3
+	// always is: it takes the name of a database in a grant as it is, where SQL has a pattern.
+	// "" is the same.
+	Literal string
+}
+
+// on returns the SQL for a server.
+func (s Statement) on(literal bool) string {
+	if literal && s.Literal != "" {
+		return s.Literal
+	}
+	return s.SQL
 }
 
 // Destructive reports whether the statement takes something away.
@@ -48,7 +50,7 @@ type Plan struct {
 	Warnings   []string // what a person should know
 
 	account Account
-	literal bool   // names of databases in grants are no patterns; see PartialRevokes
+	literal bool   // files are for servers that take names of databases literally
 	want    access // what the account has after the plan
 	reject  access // what it no longer has
 	drops   bool   // the account, or what it has in a database of PostgreSQL
@@ -60,8 +62,8 @@ type Option func(*options)
 
 type options struct {
 	adopt          bool
-	flush          bool
 	partialRevokes bool
+	narrow         []Drift
 }
 
 // Adopt lets a plan take over an existing account that is not for IAM: it becomes one
@@ -70,17 +72,17 @@ type options struct {
 // users are never taken over.
 func Adopt() Option { return func(o *options) { o.adopt = true } }
 
-// FlushPrivileges ends plans for MySQL and MariaDB with FLUSH PRIVILEGES, as runbooks do.
-// It does nothing: account statements take effect at once, FLUSH is for those who write to the
-// tables of the server themselves. It fails for runners without the privilege RELOAD.
-func FlushPrivileges() Option { return func(o *options) { o.flush = true } }
-
-// PartialRevokes makes a plan for files fit for a MySQL whose partial_revokes is on, as
-// that of Aurora MySQL 3 always is. There, the name of a database in a grant is taken literally:
-// app_db has to be written as it is, while everywhere else it has to be written as app\_db,
-// since it would stand for appXdb, too. Apply asks the server and needs no option. A file
-// that is run on the wrong kind of server fails before it changes anything.
+// PartialRevokes makes files for a MySQL whose partial_revokes is on, as that of Aurora
+// MySQL 3 always is; see [Statement]. A file that is run on the wrong kind of server fails
+// before it changes anything. [Apply] asks the server and needs no option.
 func PartialRevokes() Option { return func(o *options) { o.partialRevokes = true } }
+
+// Narrow lets a plan for MySQL and MariaDB take the place of an older grant by an unescaped
+// name or a pattern, which it would hide otherwise ([ErrHiddenGrant]): of all grants that match a
+// database, only one counts. The plan grants what the older one gives on the database of the
+// description, and revokes the older one. found is what [Check] of the account returned. The plan
+// fails if the older grant stands for another database, too.
+func Narrow(found []Drift) Option { return func(o *options) { o.narrow = found } }
 
 // Plan returns what makes the account what the description says: it is created if it does
 // not exist, brought in line if it does, and granted what it lacks. Nothing is revoked; see
@@ -114,9 +116,12 @@ func (a Account) plan(extra access, o []Option) (*Plan, error) {
 	}
 	if a.Engine == PostgreSQL {
 		p.createPostgreSQL(settings)
-	} else {
-		p.createMySQL(settings)
+		return p, nil
 	}
+	if err := p.narrow(settings.narrow); err != nil {
+		return nil, err
+	}
+	p.createMySQL(settings)
 	return p, nil
 }
 
@@ -229,8 +234,6 @@ func (a Account) newPlan(o []Option) (*Plan, options, error) {
 }
 
 func (p *Plan) warn(text string) { p.Warnings = append(p.Warnings, text) }
-
-func (p *Plan) last() *Statement { return &p.Statements[len(p.Statements)-1] }
 
 func (p *Plan) add(kind StatementKind, summary, sql string) {
 	p.Statements = append(p.Statements, Statement{SQL: sql, Summary: summary, Kind: kind})

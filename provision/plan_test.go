@@ -32,7 +32,7 @@ func golden(t *testing.T, name, got string) {
 	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
 	for i := range max(len(gotLines), len(wantLines)) {
 		if i >= len(gotLines) || i >= len(wantLines) || gotLines[i] != wantLines[i] {
-			t.Errorf("%s differs from line %d on (go test ./provision -run Golden -update writes it): got\n%s", file, i+1, strings.Join(gotLines[min(i, len(gotLines)):min(i+5, len(gotLines))], "\n"))
+			t.Errorf("%s differs from line %d on (go test ./provision -update writes it): got\n%s", file, i+1, strings.Join(gotLines[min(i, len(gotLines)):min(i+5, len(gotLines))], "\n"))
 			return
 		}
 	}
@@ -74,7 +74,7 @@ func TestGolden(t *testing.T) {
 	}
 	up, _, drop := plans(accounts["postgresql"])
 	golden(t, "postgresql.goose.sql", provision.GooseFile(up, drop))
-	up, _, drop = plans(accounts["mariadb"], provision.Adopt(), provision.FlushPrivileges())
+	up, _, drop = plans(accounts["mariadb"], provision.Adopt())
 	golden(t, "mariadb.goose.sql", provision.GooseFile(up, drop))
 }
 

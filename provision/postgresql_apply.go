@@ -18,7 +18,7 @@ const (
 	maxDelay    = time.Second
 )
 
-func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *record) error {
+func (p *Plan) applyPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
 	for delay := minDelay; ; delay = min(2*delay, maxDelay) {
 		report.Attempts++
 		report.Steps = nil
@@ -55,7 +55,7 @@ func (p *Plan) refuseTransaction(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
-func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *record) error {
+func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *Report) error {
 	// After waiting for another runner, statements must see what it did.
 	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
@@ -66,13 +66,16 @@ func (p *Plan) transactPostgreSQL(ctx context.Context, conn *sql.Conn, report *r
 		return err
 	}
 	if err := tx.Commit(); err != nil {
+		if serverCode(err) == "" {
+			report.Outcome = OutcomeUnknown
+		}
 		return explain(p.Engine, p.Account, Statement{}, err)
 	}
 	return nil
 }
 
 // runPostgreSQL runs the plan in a transaction and verifies what it did.
-func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) error {
+func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *Report) error {
 	if err := p.checkEncoding(ctx, tx); err != nil {
 		return err
 	}
@@ -89,11 +92,22 @@ func (p *Plan) runPostgreSQL(ctx context.Context, tx *sql.Tx, report *record) er
 			return explain(p.Engine, p.Account, Statement{}, err)
 		}
 	}
+	outcome, err := p.foresee(ctx, func(ctx context.Context) (found *state, err error) {
+		err = withCatalogPath(ctx, tx, func() (err error) {
+			found, err = p.readPostgreSQL(ctx, tx)
+			return err
+		})
+		return found, err
+	})
+	if err != nil {
+		return explain(p.Engine, p.Account, Statement{}, err)
+	}
 	for _, s := range p.Statements {
 		if err := p.exec(ctx, tx, s, report); err != nil {
 			return err
 		}
 	}
+	report.Outcome = outcome
 	if err := p.verifyPostgreSQL(ctx, tx); err != nil {
 		return err
 	}

@@ -56,14 +56,14 @@ func (s *state) readRole(ctx context.Context, q querier, a Account) error {
 		coalesce(shobj_description(r.oid, 'pg_authid'), '') FROM pg_roles r WHERE r.rolname = $1::text`, a.Name)
 	switch err := row.Scan(&canLogin, &super, &mayInherit, &createsRoles, &createsDatabases, &replicates, &bypasses, &limit, &comment); {
 	case err == sql.ErrNoRows:
-		s.note(NoAccount, "role "+quoted(a.Name)+" does not exist")
+		s.notePlanned(NoAccount, "role "+quoted(a.Name)+" does not exist")
 		return nil
 	case err != nil:
 		return err
 	}
 	s.exists = true
 	if !canLogin {
-		s.note(Authentication, "role "+quoted(a.Name)+" may not log in")
+		s.notePlanned(Authentication, "role "+quoted(a.Name)+" may not log in")
 	}
 	if super {
 		s.note(Attribute, "role "+quoted(a.Name)+" is a superuser")
@@ -72,10 +72,10 @@ func (s *state) readRole(ctx context.Context, q querier, a Account) error {
 		s.note(Attribute, "role "+quoted(a.Name)+" is NOINHERIT: it has the rights of the roles it is a member of only after SET ROLE")
 	}
 	if a.MaxConnections > 0 && limit != a.MaxConnections {
-		s.note(Attribute, "the connection limit is "+itoa(limit)+", not "+itoa(a.MaxConnections))
+		s.notePlanned(Attribute, "the connection limit is "+itoa(limit)+", not "+itoa(a.MaxConnections))
 	}
 	if a.Comment != "" && comment != a.Comment {
-		s.note(Attribute, "the comment is "+quoted(comment))
+		s.notePlanned(Attribute, "the comment is "+quoted(comment))
 	}
 	for word, has := range map[string]bool{"CREATEROLE": createsRoles, "CREATEDB": createsDatabases, "REPLICATION": replicates, "BYPASSRLS": bypasses} {
 		if has {
@@ -113,7 +113,7 @@ func (s *state) readMemberships(ctx context.Context, q querier, a Account) error
 		return err
 	}
 	if !isIAM && a.Reach != ProxyStandard {
-		s.note(Authentication, "role "+quoted(a.Name)+" is no member of rds_iam")
+		s.notePlanned(Authentication, "role "+quoted(a.Name)+" is no member of rds_iam")
 	}
 	return collect(ctx, q, func(scan func(...any) error) error {
 		var group string

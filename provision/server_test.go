@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -301,4 +302,19 @@ func noDrift(t *testing.T, db *sql.DB, a provision.Account) {
 	if err != nil || len(drifts) > 0 {
 		t.Errorf("drift %v, error %v", drifts, err)
 	}
+}
+
+// warnings returns those of the server in a report.
+func warnings(report *provision.Report) (all []string) {
+	for _, step := range report.Steps {
+		all = append(all, step.Warnings...)
+	}
+	return all
+}
+
+// withStatement returns a plan with one more statement.
+func withStatement(p *provision.Plan, sql string) *provision.Plan {
+	more := *p
+	more.Statements = append(slices.Clone(p.Statements), provision.Statement{SQL: sql, Summary: "a test's", Kind: provision.KindGuard})
+	return &more
 }

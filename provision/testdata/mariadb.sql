@@ -1,5 +1,8 @@
 -- MariaDB account iam_sre
 
+-- check that a grant on database sre_db hides no older one
+SELECT EXTRACTVALUE('<a/>', IF(NOT EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db = _utf8mb4 x'7372655c5f6462') AND EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> _utf8mb4 x'7372655c5f6462' AND 'sre_db' LIKE Db ESCAPE x'5c'), '~rdsiam: hides an older grant', '/a')) AS passed;
+
 -- check that the account starts with no other roles, which it would lose
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin NOT IN ('''role` of sre_db') AND EXISTS (SELECT 1 FROM mysql.roles_mapping WHERE User = 'iam_sre' AND Host = '%' AND CONVERT(Role USING utf8mb4) COLLATE utf8mb4_bin = CONVERT(default_role USING utf8mb4) COLLATE utf8mb4_bin)), '~rdsiam: other default roles', '/a')) AS passed;
 
@@ -11,9 +14,6 @@ CREATE USER IF NOT EXISTS `iam_sre`@`%` IDENTIFIED WITH AWSAuthenticationPlugin 
 
 -- make an existing one the same
 ALTER USER `iam_sre`@`%` IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL WITH MAX_USER_CONNECTIONS 7;
-
--- check that a grant on database sre_db hides no older one
-SELECT EXTRACTVALUE('<a/>', IF(NOT EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db = _utf8mb4 x'7372655c5f6462') AND EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> _utf8mb4 x'7372655c5f6462' AND 'sre_db' LIKE Db ESCAPE x'5c'), '~rdsiam: hides an older grant', '/a')) AS passed;
 
 -- grant CREATE TEMPORARY TABLES, EXECUTE, INSERT, LOCK TABLES, SELECT, SHOW VIEW on database sre_db
 GRANT CREATE TEMPORARY TABLES, EXECUTE, INSERT, LOCK TABLES, SELECT, SHOW VIEW ON `sre\_db`.* TO `iam_sre`@`%`;

@@ -1,14 +1,14 @@
 -- MySQL account iam_sre
 -- note: the account must exist with the password that the proxy reads from Secrets Manager; it gets neither rds_iam nor AWSAuthenticationPlugin, since the proxy checks the token
 
+-- check that a grant on database sre hides no older one
+SELECT EXTRACTVALUE('<a/>', IF(@@global.partial_revokes = 0 AND NOT EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db = 'sre') AND EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> 'sre' AND 'sre' LIKE Db ESCAPE x'5c'), '~rdsiam: hides an older grant', '/a')) AS passed;
+
 -- check that account `iam_sre`@`%` exists
 SELECT EXTRACTVALUE('<a/>', IF(NOT EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%'), '~rdsiam: no such account', '/a')) AS passed;
 
 -- check that it is not for IAM
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND plugin = 'AWSAuthenticationPlugin'), '~rdsiam: account is for IAM', '/a')) AS passed;
-
--- check that a grant on database sre hides no older one
-SELECT EXTRACTVALUE('<a/>', IF(NOT EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db = 'sre') AND EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> 'sre' AND 'sre' LIKE Db ESCAPE x'5c'), '~rdsiam: hides an older grant', '/a')) AS passed;
 
 -- grant DELETE, INSERT, SELECT, SHOW VIEW, UPDATE on database sre
 GRANT DELETE, INSERT, SELECT, SHOW VIEW, UPDATE ON `sre`.* TO `iam_sre`@`%`;
@@ -20,7 +20,7 @@ GRANT DELETE, INSERT, SELECT, SHOW VIEW, UPDATE ON `sre`.* TO `iam_sre`@`%`;
 SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.user WHERE User = 'iam_sre' AND Host = '%' AND (Super_priv = 'Y' OR CONCAT(User, '@', Host) = CURRENT_USER() AND (plugin <> 'AWSAuthenticationPlugin'))), '~rdsiam: account is not for IAM', '/a')) AS passed;
 
 -- check that nothing else gives rights on database sre
-SELECT EXTRACTVALUE('<a/>', IF(EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> 'sre' AND 'sre' LIKE Db ESCAPE x'5c'), '~rdsiam: granted by a pattern', '/a')) AS passed;
+SELECT EXTRACTVALUE('<a/>', IF(@@global.partial_revokes = 0 AND EXISTS (SELECT 1 FROM mysql.db WHERE User = 'iam_sre' AND Host = '%' AND Db <> 'sre' AND 'sre' LIKE Db ESCAPE x'5c'), '~rdsiam: granted by a pattern', '/a')) AS passed;
 
 -- revoke DELETE, INSERT, SELECT, SHOW VIEW, UPDATE on database sre
 REVOKE DELETE, INSERT, SELECT, SHOW VIEW, UPDATE ON `sre`.* FROM `iam_sre`@`%`;
