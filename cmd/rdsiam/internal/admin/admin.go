@@ -9,29 +9,42 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/dsn"
 	"github.com/rdsiam/rdsiam/provision"
 )
 
-// Open opens a pool for a DSN: a URL for PostgreSQL, and what go-sql-driver/mysql reads for
-// MySQL and MariaDB. A connection to an RDS endpoint verifies the server, whatever weaker
-// setting the DSN has; the password of the master user deserves no less than a token. What
-// PostgreSQL remarks goes to notices. Errors do not show the DSN. No connection is made yet.
-func Open(dsn string, notices *provision.Notices, options ...rdsiam.EndpointOption) (*sql.DB, error) {
-	if strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://") {
-		return openPostgreSQL(dsn, notices, options)
+// Open opens a pool for a DSN: a URL or keywords of PostgreSQL, a URL of MySQL, or what
+// go-sql-driver/mysql reads. A connection to an RDS endpoint verifies the server, whatever weaker
+// setting the DSN has; the password of the master user deserves no less than a token. Errors do
+// not show the DSN. No connection is made yet.
+func Open(text string, options ...rdsiam.EndpointOption) (*sql.DB, error) {
+	if dsn.IsPostgreSQL(text) {
+		return openPostgreSQL(text, options)
 	}
-	return openMySQL(dsn, options)
+	return openMySQL(text, options)
 }
+
+// connectLimit is how long a server has for its first answer.
+const connectLimit = 10 * time.Second
 
 // EngineOf asks the server what it is.
 func EngineOf(ctx context.Context, db *sql.DB) (provision.Engine, error) {
 	var version string
-	if err := db.QueryRowContext(ctx, "SELECT version()").Scan(&version); err != nil {
+	limited, cancel := context.WithTimeout(ctx, connectLimit)
+	defer cancel()
+	err := db.QueryRowContext(limited, "SELECT version()").Scan(&version)
+	switch {
+	case ctx.Err() != nil:
+		return 0, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	case limited.Err() != nil:
+		return 0, fmt.Errorf("the server does not answer within %v; see host and port of the DSN, and the network on the way", connectLimit)
+	case err != nil:
 		return 0, fmt.Errorf("cannot connect as the one who sets accounts up: %w", err)
 	}
 	switch {

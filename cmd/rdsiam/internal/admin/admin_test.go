@@ -1,9 +1,18 @@
 package admin_test
 
 import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/admin"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/dsn"
 )
 
 const host = "orders.abc123.eu-west-1.rds.amazonaws.com"
@@ -32,7 +41,7 @@ func TestPostgreSQLVerifies(t *testing.T) {
 
 func TestMySQLVerifies(t *testing.T) {
 	for _, mode := range []string{"", "?tls=true", "?tls=preferred", "?tls=skip-verify", "?allowFallbackToPlaintext=true"} {
-		config := admin.ParseMySQL("master:secret@tcp(" + host + ":3306)/db" + mode)
+		config := parseMySQL(t, "master:secret@tcp("+host+":3306)/db"+mode)
 		if config == nil {
 			t.Fatalf("%s cannot be read", mode)
 		}
@@ -45,4 +54,39 @@ func TestMySQLVerifies(t *testing.T) {
 			t.Errorf("%s: %+v, %+v", mode, c, config)
 		}
 	}
+}
+
+func parseMySQL(t *testing.T, text string) *mysql.Config {
+	t.Helper()
+	config, err := dsn.MySQL(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return config
+}
+
+// silent is a server that accepts connections and says nothing.
+type silent struct{}
+
+func (silent) Driver() driver.Driver { return nil }
+func (silent) Connect(ctx context.Context) (driver.Conn, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestSilentServer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := sql.OpenDB(silent{})
+		defer db.Close()
+		began := time.Now()
+		_, err := admin.EngineOf(t.Context(), db)
+		if err == nil || !strings.HasPrefix(err.Error(), "the server does not answer within 10s; ") || time.Since(began) != 10*time.Second {
+			t.Errorf("after %v: %v", time.Since(began), err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		if _, err := admin.EngineOf(ctx, db); err == nil || !strings.HasPrefix(err.Error(), "interrupted: ") {
+			t.Errorf("interrupted: %v", err)
+		}
+	})
 }

@@ -116,16 +116,16 @@ func TestPostgreSQLSendsClientCertificates(t *testing.T) {
 // without verification.
 func TestMySQLRefusesUnreadableAddress(t *testing.T) {
 	for _, address := range []string{host, "[" + host, host + ":3306:1", host + ":port"} {
-		config := admin.ParseMySQL("master:secret@tcp(" + host + ":3306)/db")
+		config := parseMySQL(t, "master:secret@tcp("+host+":3306)/db")
 		config.Addr = address
 		if err := admin.Verify(config, nil); err == nil {
 			t.Errorf("%s goes on with the TLS configuration %v", address, config.TLS)
 		}
 	}
-	if config := admin.ParseMySQL("master:secret@tcp4(" + host + ":3306)/db"); admin.Verify(config, nil) != nil || config.TLS == nil {
+	if config := parseMySQL(t, "master:secret@tcp4("+host+":3306)/db"); admin.Verify(config, nil) != nil || config.TLS == nil {
 		t.Error("tcp4 goes on unverified")
 	}
-	config := admin.ParseMySQL("master:secret@unix(/run/mysqld.sock)/db")
+	config := parseMySQL(t, "master:secret@unix(/run/mysqld.sock)/db")
 	if err := admin.Verify(config, nil); err != nil || config.TLS != nil {
 		t.Errorf("a socket of this machine: %v", err)
 	}

@@ -3,6 +3,5 @@ package admin
 // What Open does to the settings of a DSN.
 var (
 	ConfigPostgreSQL = configPostgreSQL
-	ParseMySQL       = parseMySQL
 	Verify           = verify
 )

@@ -8,37 +8,23 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/dsn"
 )
 
-func openMySQL(dsn string, options []rdsiam.EndpointOption) (*sql.DB, error) {
-	config := parseMySQL(dsn)
-	if config == nil {
-		// The errors of the driver quote parts of the DSN.
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "cannot be read: it begins with no postgres://, and is not one of go-sql-driver/mysql",
-			Fix: "write it as postgres://user@host:5432/database, or user:password@tcp(host:3306)/"}
+func openMySQL(text string, options []rdsiam.EndpointOption) (*sql.DB, error) {
+	config, err := dsn.MySQL(text)
+	if err != nil {
+		return nil, &rdsiam.ConfigError{Code: "admin-dsn", Setting: "DSN", Problem: "cannot be read: it is none of PostgreSQL, and not one of MySQL",
+			Fix: "write it as postgres://user@host:5432/database, mysql://user:password@host:3306/, or user:password@tcp(host:3306)/"}
 	}
 	if err := verify(config, options); err != nil {
 		return nil, err
 	}
 	connector, err := mysql.NewConnector(config)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "DSN", Problem: "has settings that do not fit together", Fix: "leave out what is not needed"}
+		return nil, &rdsiam.ConfigError{Code: "admin-dsn", Setting: "DSN", Problem: "has settings that do not fit together", Fix: "leave out what is not needed"}
 	}
 	return sql.OpenDB(connector), nil
-}
-
-// parseMySQL returns nil for what is no DSN. The driver panics on some old parameters.
-func parseMySQL(dsn string) (config *mysql.Config) {
-	defer func() {
-		if recover() != nil {
-			config = nil
-		}
-	}()
-	config, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return nil
-	}
-	return config
 }
 
 // verify makes a connection to an RDS endpoint verify the server.

@@ -18,6 +18,7 @@ const (
 	exitAWS      = 3 // no credentials, or AWS refused a call
 	exitRefused  = 4 // the database refused the login
 	exitFindings = 5 // a check ran and found something wrong
+	exitAbsent   = 6 // there was no account to drop
 
 	// connect and exec pass the exit code of the program that they run on. Their own
 	// failures have the codes of env(1), which few programs use.
@@ -41,6 +42,7 @@ func newExitCodes(streams Streams) *cobra.Command {
     4  the database refused the login
     5  a check found something: policy lint, provision check, doctor, and
        token --describe of a token on standard input
+    6  there was no account to drop: provision drop
 
 connect and exec pass on the exit code of the program they run, 128 and the
 number of the signal where one ended it, and for their own failures:

@@ -32,8 +32,7 @@ all users of a machine can read arguments.`,
 // session is a connection on which accounts are set up, with the engine it leads to.
 type session struct {
 	*sql.DB
-	engine  provision.Engine
-	notices *provision.Notices
+	engine provision.Engine
 }
 
 // openSession connects, and finds out the engine, which --engine may only confirm.
@@ -42,8 +41,7 @@ func openSession(ctx context.Context, streams Streams, at *sessionFlags, a *acco
 	if err != nil {
 		return nil, err
 	}
-	notices := new(provision.Notices)
-	db, err := at.open(ctx, streams, a.engine, notices)
+	db, err := at.open(ctx, streams, a.engine)
 	if err != nil {
 		return nil, err
 	}
@@ -58,7 +56,7 @@ func openSession(ctx context.Context, streams Streams, at *sessionFlags, a *acco
 		db.Close()
 		return nil, err
 	}
-	return &session{db, engine, notices}, nil
+	return &session{db, engine}, nil
 }
 
 // printPlan prints what a person should know to standard error, and the SQL.
@@ -77,8 +75,8 @@ func printWarnings(streams Streams, plan *provision.Plan) {
 // run applies a plan and says what was done.
 func run(ctx context.Context, streams Streams, s *session, plan *provision.Plan) error {
 	printWarnings(streams, plan)
-	report, err := provision.Apply(ctx, s.DB, plan, provision.WithNotices(s.notices))
-	if report != nil {
+	report, err := provision.Apply(ctx, s.DB, plan)
+	if report.Outcome != provision.OutcomeUnchanged && report.Outcome != provision.OutcomeNoAccount {
 		for _, step := range report.Steps {
 			fmt.Fprintln(streams.Err, step.Summary)
 			for _, warning := range step.Warnings {
@@ -86,11 +84,36 @@ func run(ctx context.Context, streams Streams, s *session, plan *provision.Plan)
 			}
 		}
 	}
-	if err != nil {
-		return err
+	for _, warning := range report.Warnings {
+		fmt.Fprintln(streams.Err, "note: "+warning)
 	}
-	fmt.Fprintln(streams.Err, "done")
+	for _, granted := range report.Granted {
+		fmt.Fprintln(streams.Err, "note: "+granted.Grantor+" granted "+granted.Privilege+" on "+granted.Object+" to "+granted.Grantee)
+	}
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return fmt.Errorf("interrupted: %w: %s", context.Cause(ctx), afterFailure[report.Outcome])
+	case err != nil:
+		return err
+	case report.Outcome == provision.OutcomeUnchanged:
+		fmt.Fprintln(streams.Err, nothingToDo)
+	case report.Outcome == provision.OutcomeNoAccount:
+		fmt.Fprintln(streams.Err, "there is no such account, and nothing to drop")
+		return exitStatus{code: exitAbsent}
+	default:
+		fmt.Fprintln(streams.Err, "done")
+	}
 	return nil
+}
+
+const nothingToDo = "nothing to do: the account is as described"
+
+// afterFailure says what an interrupted run left behind.
+var afterFailure = map[provision.Outcome]string{
+	provision.OutcomeRefused:    "nothing was changed",
+	provision.OutcomeRolledBack: "everything was rolled back",
+	provision.OutcomeKept:       "the steps above stay, and the same command goes on from there",
+	provision.OutcomeUnknown:    "whether it was committed is not known: run the command again",
 }
 
 func dryRun(streams Streams) {

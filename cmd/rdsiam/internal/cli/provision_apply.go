@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -11,18 +12,20 @@ import (
 
 func newProvisionApply(streams Streams) *cobra.Command {
 	var (
-		flags      accountFlags
-		at         sessionFlags
-		exact, yes bool
+		flags              accountFlags
+		at                 sessionFlags
+		exact, narrow, yes bool
 	)
 	command := &cobra.Command{
 		Use:   "apply --user NAME [rights] [--yes]",
 		Short: "Set an account up, or show what that would do",
-		Long: `Set an account up: create it or put it right, and grant what it lacks. Without
---yes nothing is changed: what differs from the description is shown, and the
-SQL.
+		Long: `Set an account up: create it or correct it, and grant what it lacks. Without
+--yes nothing is changed: what differs from the description is shown, and then
+the SQL.
 
-With --exact, rights that are not described are revoked too.`,
+With --exact, rights that are not described are revoked too. With --narrow, a
+grant in MySQL and MariaDB takes the place of an older one by an unescaped name
+or a pattern, which would otherwise be hidden, and is refused.`,
 		Example: `  RDSIAM_ADMIN_DSN=postgres://postgres@$HOST/sre \
     rdsiam provision apply --user iam_sre --read-only sre
   rdsiam provision apply --endpoint $HOST:5432 --as iam_admin --db sre \
@@ -38,7 +41,7 @@ With --exact, rights that are not described are revoked too.`,
 			if err != nil {
 				return err
 			}
-			plan, found, err := session.plan(command.Context(), account, exact, !yes, flags.options())
+			plan, found, err := session.plan(command.Context(), account, planning{exact, narrow, !yes}, flags.options())
 			if err != nil {
 				return err
 			}
@@ -48,6 +51,10 @@ With --exact, rights that are not described are revoked too.`,
 			for _, drift := range found {
 				fmt.Fprintln(streams.Err, drift)
 			}
+			if !slices.ContainsFunc(found, func(d provision.Drift) bool { return !isNote(d) && (exact || d.Kind != provision.Extra) }) {
+				fmt.Fprintln(streams.Err, nothingToDo)
+				return nil
+			}
 			dryRun(streams)
 			return printPlan(streams, plan)
 		},
@@ -56,19 +63,31 @@ With --exact, rights that are not described are revoked too.`,
 	flags.addRightsTo(command)
 	at.addTo(command)
 	command.Flags().BoolVar(&exact, "exact", false, "revoke what is not described")
+	command.Flags().BoolVar(&narrow, "narrow", false, "take the place of older grants that would be hidden, in MySQL and MariaDB")
 	command.Flags().BoolVar(&yes, "yes", false, "do it")
 	return command
 }
 
+// planning is how an account is planned.
+type planning struct{ exact, narrow, show bool }
+
 // plan plans an account, with what a check found where that is needed.
-func (s *session) plan(ctx context.Context, account provision.Account, exact, show bool, options []provision.Option) (*provision.Plan, []provision.Drift, error) {
-	plan, err := account.Plan(options...)
-	if err != nil || !exact && !show {
+func (s *session) plan(ctx context.Context, account provision.Account, how planning, options []provision.Option) (*provision.Plan, []provision.Drift, error) {
+	if how == (planning{}) {
+		plan, err := account.Plan(options...)
 		return plan, nil, err
 	}
 	found, err := provision.Check(ctx, s.DB, account)
-	if err == nil && exact {
-		plan, err = account.PlanExact(found, options...)
+	if err != nil {
+		return nil, nil, err
 	}
+	if how.narrow {
+		options = append(options, provision.Narrow(found))
+	}
+	if how.exact {
+		plan, err := account.PlanExact(found, options...)
+		return plan, found, err
+	}
+	plan, err := account.Plan(options...)
 	return plan, found, err
 }

@@ -10,8 +10,9 @@ import (
 
 func newProvisionPlan(streams Streams) *cobra.Command {
 	var (
-		flags  accountFlags
-		format string
+		flags   accountFlags
+		format  string
+		literal bool
 	)
 	command := &cobra.Command{
 		Use:   "plan --engine ENGINE --user NAME [rights]",
@@ -44,7 +45,11 @@ migrate-down for golang-migrate; json for programs.`,
 			if err != nil {
 				return err
 			}
-			up, err := account.Plan(flags.options()...)
+			options := flags.options()
+			if literal {
+				options = append(options, provision.PartialRevokes())
+			}
+			up, err := account.Plan(options...)
 			if err != nil {
 				return err
 			}
@@ -57,6 +62,7 @@ migrate-down for golang-migrate; json for programs.`,
 	}
 	flags.addIdentityTo(command)
 	flags.addRightsTo(command)
+	command.Flags().BoolVar(&literal, "partial-revokes", false, "for a MySQL with partial_revokes on, as Aurora MySQL 3 always has")
 	command.Flags().StringVar(&format, "format", "sql", "sql, goose, migrate-up, migrate-down or json")
 	return command
 }
@@ -85,12 +91,13 @@ type statementJSON struct {
 	Kind    provision.StatementKind `json:"kind"`
 	Summary string                  `json:"summary"`
 	SQL     string                  `json:"sql"`
+	Literal string                  `json:"literal,omitempty"`
 }
 
 func planJSON(plan *provision.Plan) any {
 	statements := make([]statementJSON, len(plan.Statements))
 	for i, statement := range plan.Statements {
-		statements[i] = statementJSON{statement.Kind, statement.Summary, statement.SQL}
+		statements[i] = statementJSON{statement.Kind, statement.Summary, statement.SQL, statement.Literal}
 	}
 	return struct {
 		Engine     string          `json:"engine"`

@@ -15,7 +15,6 @@ import (
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/admin"
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
-	"github.com/rdsiam/rdsiam/provision"
 )
 
 // dsnVariable names the variable with the DSN of the session that sets accounts up. It is
@@ -43,13 +42,13 @@ func (s *sessionFlags) addTo(command *cobra.Command) {
 	flags.StringVar(&s.as.rootCAs, "root-cas", "", "with --endpoint: PEM file of the certificate authorities to trust")
 }
 
-// open makes a pool. What PostgreSQL remarks on its connections goes to notices.
-func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName string, notices *provision.Notices) (*sql.DB, error) {
+// open makes a pool.
+func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName string) (*sql.DB, error) {
 	if s.endpoint != "" {
 		if s.dsnFile != "" {
 			return nil, usagef("--endpoint and --dsn-file name the same thing; give one of them")
 		}
-		return s.openWithToken(ctx, engineName, notices)
+		return s.openWithToken(ctx, engineName)
 	}
 	for name, value := range map[string]string{"--as": s.as.user, "--db": s.database, "--dial": s.as.dial, "--root-cas": s.as.rootCAs, "--region": s.as.region} {
 		if value != "" {
@@ -60,7 +59,7 @@ func (s *sessionFlags) open(ctx context.Context, streams Streams, engineName str
 	if err != nil {
 		return nil, err
 	}
-	return admin.Open(dsn, notices)
+	return admin.Open(dsn)
 }
 
 func (s *sessionFlags) readDSN(ctx context.Context, streams Streams) (string, error) {
@@ -78,7 +77,7 @@ func (s *sessionFlags) readDSN(ctx context.Context, streams Streams) (string, er
 	return dsn, nil
 }
 
-func (s *sessionFlags) openWithToken(ctx context.Context, engineName string, notices *provision.Notices) (*sql.DB, error) {
+func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*sql.DB, error) {
 	if s.as.user == "" {
 		return nil, usagef("--as is missing: who sets the account up")
 	}
@@ -97,23 +96,27 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string, not
 	}
 	var driver rdsiam.Driver
 	if engine == postgreSQL {
-		driver, err = postgreSQLDriver(to, s.database, notices)
+		driver, err = postgreSQLDriver(to, s.database)
 	} else {
 		driver, err = mySQLDriver(to, s.database)
 	}
 	if err != nil {
 		return nil, err
 	}
-	return sql.OpenDB(rdsiam.NewConnector(driver, tokensOf(loaded))), nil
+	tokens := tokensOf(loaded)
+	// Credentials have a time limit of their own. The connection reuses the token.
+	if _, err := to.Token(ctx, tokens); err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(rdsiam.NewConnector(driver, tokens)), nil
 }
 
-func postgreSQLDriver(to database, name string, notices *provision.Notices) (rdsiam.Driver, error) {
+func postgreSQLDriver(to database, name string) (rdsiam.Driver, error) {
 	address := url.URL{Scheme: "postgres", User: url.User(to.User), Host: to.dialed, Path: "/" + name}
 	config, err := pgx.ParseConfig(address.String())
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "PG… variables, service file or root.crt", Problem: "pgx does not take them: " + err.Error(), Fix: "correct or unset them"}
+		return nil, &rdsiam.ConfigError{Code: "pgx-config", Setting: "PG… variables, service file or root.crt", Problem: "pgx does not take them: " + err.Error(), Fix: "correct or unset them"}
 	}
-	admin.Hear(config, notices)
 	return rdspgx.New(config, to.options...)
 }
 

@@ -6,6 +6,7 @@
 //	usage on schema app
 //	select on all tables in app
 //	select on future tables of app_owner in app
+//	execute on function app.total(int, text)
 //
 // Names are taken as they are; those with spaces, dots, commas or brackets stand in double
 // quotes, with "" for a quote.
@@ -82,7 +83,7 @@ func (p *parser) qualified(what string) (schema, name string, err error) {
 		return "", "", err
 	}
 	if err := p.expect("."); err != nil {
-		return "", "", fmt.Errorf("the %s needs its schema or database, as in app.orders", what)
+		return "", "", fmt.Errorf("the %s needs its schema or database, as in app.%s", what, schema)
 	}
 	name, err = p.name("name of the " + what)
 	return schema, name, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/rdsiam/rdsiam/provision"
 )
@@ -30,13 +31,30 @@ func (p *parser) object(privileges []provision.Privilege) (provision.Grant, erro
 		schema, name, err := p.qualified("sequence")
 		return provision.Sequence(schema, name, privileges...), err
 	case p.accept("function"):
-		schema, name, err := p.routine(privileges)
-		return provision.Function(schema, name), err
+		schema, name, arguments, err := p.routine(privileges)
+		return provision.Function(schema, name, arguments...), err
 	case p.accept("procedure"):
-		schema, name, err := p.routine(privileges)
-		return provision.Procedure(schema, name), err
+		schema, name, arguments, err := p.routine(privileges)
+		return provision.Procedure(schema, name, arguments...), err
 	}
-	return provision.Grant{}, errors.New("after \"on\" comes one of database, schema, table, columns, sequence, function, procedure, all …, future …")
+	return provision.Grant{}, p.unknownObject()
+}
+
+// unknownObject says what can stand after "on", and what was meant where it is a name.
+func (p *parser) unknownObject() error {
+	const kinds = `after "on" comes one of database, schema, table, columns, sequence, function, procedure, all …, future …`
+	if len(p.words) >= 3 && p.words[1].is(".") {
+		return fmt.Errorf("%s; for a table, write: on table %s.%s", kinds, p.words[0].text, p.words[2].text)
+	}
+	return errors.New(kinds)
+}
+
+// schema reads the name after "in", where people also write "schema".
+func (p *parser) schema() (string, error) {
+	if len(p.words) > 1 && p.words[0].is("schema") {
+		return "", fmt.Errorf("leave the word schema out: in %s", p.words[1].text)
+	}
+	return p.name("schema")
 }
 
 // all reads "tables in SCHEMA" and the like.
@@ -48,7 +66,7 @@ func (p *parser) all(privileges []provision.Privilege) (provision.Grant, error) 
 	if err := p.expect("in"); err != nil {
 		return provision.Grant{}, err
 	}
-	schema, err := p.name("schema")
+	schema, err := p.schema()
 	switch kind {
 	case provision.Tables:
 		return provision.AllTables(schema, privileges...), err
@@ -77,7 +95,7 @@ func (p *parser) future(privileges []provision.Privilege) (provision.Grant, erro
 	if err := p.expect("in"); err != nil {
 		return provision.Grant{}, err
 	}
-	schema, err := p.name("schema")
+	schema, err := p.schema()
 	return provision.FutureObjects(owner, schema, kind, privileges...), err
 }
 
@@ -117,11 +135,33 @@ func (p *parser) columns(privileges []provision.Privilege) (provision.Grant, err
 	}
 }
 
-func (p *parser) routine(privileges []provision.Privilege) (schema, name string, err error) {
+// routine reads schema.name, or schema.name(type, type) for one of several with the name.
+func (p *parser) routine(privileges []provision.Privilege) (schema, name string, arguments []string, err error) {
 	if err := onlyExecute(privileges); err != nil {
-		return "", "", err
+		return "", "", nil, err
 	}
-	return p.qualified("routine")
+	if schema, name, err = p.qualified("routine"); err != nil || !p.accept("(") {
+		return schema, name, nil, err
+	}
+	var words []string
+	for {
+		w, ok := p.next()
+		switch {
+		case !ok:
+			return "", "", nil, errors.New(`the types of the routine's arguments end with ")", as in function app.f(int, text)`)
+		case !w.is(",") && !w.is(")"):
+			words = append(words, w.text)
+			continue
+		case len(words) > 0 || len(arguments) > 0 || w.is(","):
+			arguments, words = append(arguments, strings.Join(words, " ")), nil
+		}
+		if w.is(")") {
+			if arguments == nil {
+				arguments = []string{provision.NoArguments}
+			}
+			return schema, name, arguments, nil
+		}
+	}
 }
 
 func onlyExecute(privileges []provision.Privilege) error {

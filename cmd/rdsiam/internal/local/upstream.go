@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"strings"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/dsn"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -72,8 +72,8 @@ func postgresUserGiven(dsn string) bool {
 }
 
 // ConnectMySQL does the same for a DSN of go-sql-driver/mysql or a mysql:// URL.
-func ConnectMySQL(ctx context.Context, dsn, user string) (*Upstream, error) {
-	config, err := parseMySQL(dsn)
+func ConnectMySQL(ctx context.Context, text, user string) (*Upstream, error) {
+	config, err := dsn.MySQL(text)
 	if err != nil {
 		return nil, settingsError("the MySQL DSN cannot be read; write mysql://USER:PASSWORD@HOST:PORT/DATABASE or USER:PASSWORD@tcp(HOST:PORT)/DATABASE")
 	}
@@ -97,21 +97,4 @@ func ConnectMySQL(ctx context.Context, dsn, user string) (*Upstream, error) {
 	upstream.User, upstream.Password = own, config.Passwd
 	upstream.Network, upstream.Address, upstream.TLS = config.Net, config.Addr, config.TLS
 	return upstream, nil
-}
-
-func parseMySQL(dsn string) (*mysql.Config, error) {
-	u, err := url.Parse(dsn)
-	if err != nil || u.Scheme != "mysql" && u.Scheme != "mariadb" {
-		return mysql.ParseDSN(dsn)
-	}
-	config, err := mysql.ParseDSN("/?" + u.RawQuery)
-	if err != nil {
-		return nil, err
-	}
-	config.User, config.DBName = u.User.Username(), strings.TrimPrefix(u.Path, "/")
-	config.Passwd, _ = u.User.Password()
-	if config.Net, config.Addr = "tcp", u.Host; u.Port() == "" {
-		config.Addr += ":3306"
-	}
-	return config, nil
 }
