@@ -14,9 +14,7 @@ import (
 	"log"
 	"os"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
+	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/provision"
@@ -33,13 +31,11 @@ func main() {
 	}
 	resource := rdsiam.Resource{ID: "db-12ABC34DEFG5HIJ6KLMNOP78QR", Region: "us-west-2", AccountID: "123456789012"}
 
-	config, err := pgx.ParseConfig(os.Getenv("DATABASE"))
+	db, err := sql.Open("pgx", os.Getenv("DATABASE"))
 	if err != nil {
 		log.Fatal(err)
 	}
-	var notices provision.Notices
-	config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message) }
-	target := database{stdlib.OpenDB(*config), &notices, *apply}
+	target := database{db, *apply}
 	defer target.Close()
 	if *drop {
 		err = remove(context.Background(), target, account, os.Stderr)
@@ -54,8 +50,7 @@ func main() {
 // database is where the account is to be, and whether to change anything there.
 type database struct {
 	*sql.DB
-	notices *provision.Notices // what the server remarks
-	apply   bool
+	apply bool
 }
 
 // setUp makes the account what its description says, and prints the policy for it.
@@ -103,11 +98,7 @@ func run(ctx context.Context, db database, plan *provision.Plan, stderr io.Write
 	if !db.apply {
 		return nil
 	}
-	report, err := provision.Apply(ctx, db.DB, plan, provision.WithNotices(db.notices))
-	for _, step := range report.Steps {
-		for _, warning := range step.Warnings {
-			fmt.Fprintln(stderr, "-- the server says of", step.Summary+":", warning)
-		}
-	}
+	report, err := provision.Apply(ctx, db.DB, plan)
+	fmt.Fprintln(stderr, "--", report.Outcome) // changed, unchanged, rolled-back, …
 	return err
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/test/realserver"
@@ -32,7 +31,6 @@ var Resource = rdsiam.Resource{ID: "db-RDSIAMTEST0123456789ABCDEF", Region: "us-
 // Lab is a server with the database sre, in which there is a table.
 type Lab struct {
 	Account provision.Account // that the example is about
-	Notices provision.Notices // of PostgreSQL, on all connections of Open
 
 	verifier *rdsiamtest.Server
 	real     *realserver.Server
@@ -100,7 +98,6 @@ func (l *Lab) driver(user string) (rdsiam.Driver, error) {
 		if err != nil {
 			return nil, err
 		}
-		config.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) { l.Notices.Add(c, n.SeverityUnlocalized, n.Code, n.Message) }
 		config.Database, config.DialFunc, config.LookupFunc = "sre", dial, l.verifier.LookupHost
 		return rdspgx.New(config, roots)
 	}
