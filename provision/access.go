@@ -24,11 +24,11 @@ const (
 	levelFunction
 	levelProcedure
 	levelDefault
+	levelGlobal     // a server of MySQL as a whole
 	levelMembership // of a role
 
 	// The following are found by Check, and never granted.
 	levelPattern // databases of MySQL, by a pattern or an unescaped name
-	levelGlobal  // everything on a server of MySQL
 	levelProxy   // acting as another account of MySQL
 	levelRole    // what a role of PostgreSQL may do by its attributes
 )
@@ -261,6 +261,9 @@ func (e Engine) checkTarget(t target) error {
 			return err
 		}
 	}
+	if t.level == levelGlobal {
+		return nil
+	}
 	names := []struct{ setting, name string }{{"schema or database of a grant", t.space}}
 	switch t.level {
 	case levelTable, levelSequence, levelFunction, levelProcedure:
@@ -280,6 +283,12 @@ func (e Engine) checkTarget(t target) error {
 		if err := e.checkName("argument type of a grant", argument); err != nil {
 			return err
 		}
+	}
+	isRoutine := t.level == levelFunction || t.level == levelProcedure
+	if isRoutine && e != PostgreSQL && !(isASCII(t.space) && isASCII(t.object)) {
+		return configErrorOf(ErrInvalidName, "routine-not-ascii", "routine of a grant", t.space+"."+t.object,
+			"has letters outside ASCII, and "+e.String()+" stores grants on such routines under another name, so that they are gone after FLUSH PRIVILEGES or a restart",
+			"grant EXECUTE on the database, or rename it")
 	}
 	if e.isSystemSpace(t) {
 		return configErrorOf(ErrReservedName, "name-of-server", "schema or database of a grant", t.space, "belongs to the server", "grant on your own")

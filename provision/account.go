@@ -185,5 +185,5 @@ func (a Account) validateMySQL() error {
 	if strings.Contains(a.Comment, `\`) {
 		return configError("comment-backslash", "Account.Comment", a.Comment, "has a backslash, whose meaning depends on sql_mode", "leave it out")
 	}
-	return checkHost(a.Host, a.Reach)
+	return checkHost(a.Engine, a.Host, a.Reach)
 }

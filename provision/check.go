@@ -31,6 +31,9 @@ type Drift struct {
 	target  target // of Missing and Extra
 	word    string
 	planned bool // a plan for the account corrects it
+
+	account  string // that was checked
+	database string // of PostgreSQL, in which it was checked
 }
 
 // String returns kind and detail.
@@ -186,7 +189,45 @@ func difference(kind DriftKind, a, b access) []Drift {
 	return drifts
 }
 
-// drifts returns all that differs from the description.
+// drifts returns all that differs from the description, marked with what was checked.
+func (p *Plan) drifts(s *state) []Drift {
+	all := s.drifts(p.want)
+	for i := range all {
+		all[i].account, all[i].database = p.account.identity(), s.database
+	}
+	return all
+}
+
+// identity tells accounts apart.
+func (a Account) identity() string {
+	if a.Engine == PostgreSQL {
+		return a.Engine.String() + " " + a.Name
+	}
+	return a.Engine.String() + " " + myAccount(a.Name, a.host())
+}
+
+// own refuses what a check of another account, or in another database, has found.
+func (a Account) own(found []Drift) error {
+	place := ""
+	for _, g := range a.Grants {
+		if g.preset != nil && a.Engine == PostgreSQL {
+			place = g.preset.database
+		}
+	}
+	for _, drift := range found {
+		if place == "" {
+			place = drift.database
+		}
+		switch {
+		case drift.account != a.identity():
+			return configError("drift-of-another-account", "found", drift.account, "is what Check found of another account", "give what it finds of this account")
+		case drift.database != place:
+			return configError("drift-of-another-database", "found", drift.database, "is what Check found in another database than "+quoted(place), "plan each database with what Check finds there")
+		}
+	}
+	return nil
+}
+
 func (s *state) drifts(want access) []Drift {
 	public := slices.DeleteFunc(difference(Public, s.public, s.covered(want)), func(d Drift) bool {
 		return s.database != "" && s.isUsual(d.target, d.word)

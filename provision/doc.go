@@ -70,12 +70,12 @@
 // The codes of this package's ConfigErrors, besides those of package rdsiam, are:
 //
 //	comment-backslash, comment-control-character, comment-not-utf8, comment-unsupported,
-//	drop-options-unsupported, engine-unset, future-objects-kind, future-objects-own, grant-empty,
-//	grant-other-database, grant-privilege, grant-target, host-form, host-local, host-of-role,
-//	max-connections-negative, member-of-itself, name-above-ffff, name-control-character,
-//	name-empty, name-not-utf8, name-of-server, name-reserved, name-spaces, name-too-long,
-//	name-trailing-space, narrow-privilege, narrow-tie, partial-revokes-unsupported,
-//	plaintext-of-role, preset-unsupported,
-//	reach-unknown, reassign-to-itself, resource-is-no-proxy, resource-is-proxy, role-none,
-//	role-second, routine-arguments.
+//	drift-of-another-account, drift-of-another-database, drop-options-unsupported, engine-unset,
+//	future-objects-kind, future-objects-own, grant-empty, grant-other-database, grant-privilege,
+//	grant-target, host-form, host-local, host-network, host-of-role, max-connections-negative,
+//	member-of-itself, name-above-ffff, name-control-character, name-empty, name-not-utf8,
+//	name-of-server, name-reserved, name-spaces, name-too-long, name-trailing-space,
+//	narrow-privilege, narrow-tie, partial-revokes-unsupported, plaintext-of-role,
+//	preset-unsupported, reach-unknown, reassign-to-itself, resource-is-no-proxy,
+//	resource-is-proxy, role-none, role-second, routine-arguments, routine-not-ascii.
 package provision

@@ -19,6 +19,11 @@ func Database(name string, p ...Privilege) Grant {
 	return newGrant(target{level: levelDatabase, space: name}, p)
 }
 
+// Server grants privileges on a server of MySQL or MariaDB as a whole, which monitoring and change
+// capture need: [Process], [ReplicationClient], [ReplicationSlave] and [ShowDatabases]. What would
+// cover the databases of others, or the rights of accounts, is not among them.
+func Server(p ...Privilege) Grant { return newGrant(target{level: levelGlobal}, p) }
+
 // Schema grants privileges on a schema itself, in PostgreSQL.
 func Schema(name string, p ...Privilege) Grant {
 	return newGrant(target{level: levelSchema, space: name}, p)

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 )
 
 // The lock of a server that runners take, and for how long they wait for each other.
@@ -29,11 +28,12 @@ func (p *Plan) applyMySQL(ctx context.Context, conn *sql.Conn, report *Report) (
 	if locked.Int64 != 1 {
 		return lockTimeout.at(p.Account, Statement{}, errors.New("no lock within "+itoa(lockSeconds)+" seconds"))
 	}
-	restore, err := p.refuseNewAccounts(ctx, conn)
-	defer func() { err = errors.Join(err, p.leave(ctx, conn, restore)) }()
-	if err != nil {
-		return err
-	}
+	defer func() { err = errors.Join(err, p.unlock(ctx, conn)) }()
+	return p.inOwnSession(ctx, conn, func() error { return p.stepsMySQL(ctx, conn, literal, report) })
+}
+
+// stepsMySQL runs the statements.
+func (p *Plan) stepsMySQL(ctx context.Context, conn *sql.Conn, literal bool, report *Report) error {
 	outcome, err := p.foresee(ctx, func(ctx context.Context) (*state, error) { return p.readMySQL(ctx, conn) })
 	if err != nil {
 		return explain(p.Engine, p.Account, Statement{}, err)
@@ -96,38 +96,13 @@ func (p *Plan) checkServer(ctx context.Context, conn *sql.Conn) (literal bool, e
 	return p.readNaming(ctx, conn)
 }
 
-// refuseNewAccounts makes MariaDB refuse a GRANT to an account that does not exist,
-// because somebody just dropped it. With an empty sql_mode it would create one without a
-// password. It returns the former mode if it changed it.
-func (p *Plan) refuseNewAccounts(ctx context.Context, conn *sql.Conn) (former *string, err error) {
-	const mode = "NO_AUTO_CREATE_USER"
-	if p.Engine != MariaDB {
-		return nil, nil // MySQL 8 always refuses
-	}
-	var now string
-	if err := conn.QueryRowContext(ctx, "SELECT @@session.sql_mode").Scan(&now); err != nil {
-		return nil, explain(p.Engine, p.Account, Statement{}, err)
-	}
-	if slices.Contains(strings.Split(now, ","), mode) {
-		return nil, nil
-	}
-	if _, err := conn.ExecContext(ctx, "SET SESSION sql_mode = ?", strings.TrimPrefix(now+","+mode, ",")); err != nil {
-		return nil, explain(p.Engine, p.Account, Statement{}, err)
-	}
-	return &now, nil
-}
-
-// leave gives the connection back as it was, also when ctx has ended. What fails here
-// fails with the connection, and with it lock and mode are gone.
-func (p *Plan) leave(ctx context.Context, conn *sql.Conn, mode *string) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+// unlock gives the lock back, also when ctx has ended. What fails here fails with the connection,
+// and with it the lock is gone.
+func (p *Plan) unlock(ctx context.Context, conn *sql.Conn) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaveLimit)
 	defer cancel()
-	var err error
-	if mode != nil {
-		_, err = conn.ExecContext(ctx, "SET SESSION sql_mode = ?", *mode)
-	}
-	_, errLock := conn.ExecContext(ctx, "DO RELEASE_LOCK(?)", lockName)
-	if err = errors.Join(err, errLock); err == nil || errors.Is(err, sql.ErrConnDone) || isBroken(err) {
+	_, err := conn.ExecContext(ctx, "DO RELEASE_LOCK(?)", lockName)
+	if err == nil || errors.Is(err, sql.ErrConnDone) || isBroken(err) {
 		return nil
 	}
 	return explain(p.Engine, p.Account, Statement{}, err)
@@ -151,6 +126,8 @@ func (p *Plan) stepMySQL(ctx context.Context, conn *sql.Conn, s Statement, liter
 		return p.explainHidden(ctx, conn, s, failed)
 	case failed.Code == defaultRole.code:
 		return p.explainRoles(ctx, conn, s, failed)
+	case failed.Code == noPrivilege.code:
+		return p.explainPrivilege(ctx, conn, failed)
 	}
 	return err
 }

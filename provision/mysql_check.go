@@ -14,11 +14,17 @@ const (
 )
 
 func (p *Plan) checkMySQL(ctx context.Context, q querier) ([]Drift, error) {
-	s, err := p.readMySQL(ctx, q)
+	var s *state
+	err := p.inOwnSession(ctx, q, func() (err error) {
+		if s, err = p.readMySQL(ctx, q); err != nil {
+			err = explain(p.Engine, p.Account, Statement{}, err)
+		}
+		return err
+	})
 	if err != nil {
-		return nil, explain(p.Engine, p.Account, Statement{}, err)
+		return nil, err
 	}
-	return s.drifts(p.want), nil
+	return p.drifts(s), nil
 }
 
 func (p *Plan) readMySQL(ctx context.Context, q querier) (*state, error) {
@@ -35,6 +41,11 @@ func (p *Plan) readMySQL(ctx context.Context, q querier) (*state, error) {
 	}
 	if p.Engine == MariaDB {
 		if err := readGrants(ctx, q, s.public, "PUBLIC", "", literal); err != nil {
+			return nil, err
+		}
+	}
+	if literal {
+		if err := p.readRestrictions(ctx, q, s); err != nil {
 			return nil, err
 		}
 	}
@@ -68,6 +79,33 @@ func readGrants(ctx context.Context, q querier, have access, user, host string, 
 		}
 	}
 	return readRoutines(ctx, q, have, user, host)
+}
+
+// readRestrictions counts global privileges as those on databases that are wanted, unless they were
+// partly revoked there. Where partial_revokes is on, a GRANT on such a database only ends that.
+// https://dev.mysql.com/doc/refman/8.4/en/partial-revokes.html
+func (p *Plan) readRestrictions(ctx context.Context, q querier, s *state) error {
+	restricted := make(access)
+	err := collect(ctx, q, func(scan func(...any) error) error {
+		t := target{level: levelDatabase}
+		var word string
+		err := scan(&t.space, &word)
+		restricted.add(t, strings.ToUpper(word))
+		return err
+	}, "SELECT d.name, w.word FROM mysql.user, JSON_TABLE(COALESCE(User_attributes->'$.Restrictions', '[]'), '$[*]' COLUMNS (name VARCHAR(64) PATH '$.Database', words JSON PATH '$.Privileges')) d, "+
+		"JSON_TABLE(d.words, '$[*]' COLUMNS (word VARCHAR(64) PATH '$')) w WHERE User = ? AND Host = ?", p.Account, p.account.host())
+	if err != nil {
+		return err
+	}
+	global := s.have[target{level: levelGlobal}]
+	for t, words := range p.want {
+		for word := range words {
+			if t.level == levelDatabase && global[word] && !restricted[t][word] {
+				s.have.add(t, word)
+			}
+		}
+	}
+	return nil
 }
 
 // readProxies reads as which accounts the account may act.
@@ -154,6 +192,9 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 		if isIAM := plugin == iamPlugin; isIAM == (a.Reach == ProxyStandard) {
 			s.notePlanned(Authentication, "the account logs in with the plugin "+plugin)
 		}
+		if tls == "X509" || tls == "SPECIFIED" {
+			s.note(Authentication, "the account needs a client certificate (REQUIRE X509, SUBJECT, ISSUER or CIPHER); plans take it over with Adopt only")
+		}
 		if tls == "" && !a.AllowPlaintext && a.Reach != ProxyStandard {
 			s.notePlanned(Plaintext, "the account has no REQUIRE SSL")
 		}
@@ -168,11 +209,14 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 	if err != nil {
 		return err
 	}
+	if err := p.readAnonymous(ctx, q, s); err != nil {
+		return err
+	}
 	if !s.exists {
 		s.notePlanned(NoAccount, "account "+p.mySQLAccount()+" does not exist")
 	}
 	if p.Engine != MariaDB {
-		return nil
+		return p.readComment(ctx, q, s)
 	}
 	var several, isLocked sql.NullBool
 	err = q.QueryRowContext(ctx, "SELECT MAX(JSON_LENGTH(Priv, '$.auth_or')) > 1, MAX(JSON_VALUE(Priv, '$.account_locked')) FROM mysql.global_priv WHERE User = ? AND Host = ?", a.Name, a.host()).Scan(&several, &isLocked)
@@ -181,6 +225,32 @@ func (p *Plan) readAccount(ctx context.Context, q querier, s *state) error {
 	}
 	if isLocked.Bool {
 		s.noteLocked()
+	}
+	return err
+}
+
+// readAnonymous notes users without a name. Where one's host is more exact, it takes the account's
+// logins, and what it was granted on databases everybody has.
+func (p *Plan) readAnonymous(ctx context.Context, q querier, s *state) error {
+	return collect(ctx, q, func(scan func(...any) error) error {
+		var host string
+		if err := scan(&host); err != nil {
+			return err
+		}
+		s.note(Neighbor, "the anonymous account "+myAccount("", host)+" exists: from where it matches, it may take the logins of this one, and its grants on databases are everybody's")
+		return nil
+	}, "SELECT Host FROM mysql.user WHERE User = '' ORDER BY Host")
+}
+
+// readComment compares the comment that MySQL stores.
+func (p *Plan) readComment(ctx context.Context, q querier, s *state) error {
+	if p.account.Comment == "" || !s.exists {
+		return nil
+	}
+	var comment sql.NullString
+	err := q.QueryRowContext(ctx, "SELECT JSON_UNQUOTE(JSON_EXTRACT(User_attributes, '$.metadata.comment')) FROM mysql.user WHERE User = ? AND Host = ?", p.Account, p.account.host()).Scan(&comment)
+	if err == nil && comment.String != p.account.Comment {
+		s.notePlanned(Attribute, "the comment is "+quoted(comment.String))
 	}
 	return err
 }

@@ -11,6 +11,9 @@ import (
 // narrow takes the older grants that count for databases of the description into the plan:
 // what they give there is wanted, and they are revoked.
 func (p *Plan) narrow(found []Drift) error {
+	if err := p.account.own(found); err != nil {
+		return err
+	}
 	rows, missing := make(access), make(access)
 	for _, drift := range found {
 		switch drift.Kind {

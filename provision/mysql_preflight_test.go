@@ -50,14 +50,14 @@ func (r *oneRow) Next(values []driver.Value) error {
 }
 
 func TestMySQLPreflight(t *testing.T) {
-	const readOnly, naming, lock, roles = "@@global.innodb_read_only", "@@lower_case_table_names", "GET_LOCK", "mandatory_roles"
+	const readOnly, naming, lock, roles, settings = "@@global.innodb_read_only", "@@lower_case_table_names", "GET_LOCK", "mandatory_roles", "sql_select_limit"
 	tests := []struct {
 		name   string
 		server answers
 		want   error
 	}{
 		{"names in small letters", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(1), int64(0)}, lock: {int64(1)}}, provision.ErrInvalidName},
-		{"ready", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}, roles: {int64(0), int64(0)}}, nil},
+		{"ready", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}, roles: {int64(0), int64(0)}, settings: {"", "18446744073709551615"}}, nil},
 		{"read_only", answers{readOnly: {"8.4.9", int64(1), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}}, provision.ErrReadOnlyEndpoint},
 		{"reader of Aurora", answers{readOnly: {"8.4.9", int64(0), int64(1)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(1)}}, provision.ErrReadOnlyEndpoint},
 		{"lock is taken", answers{readOnly: {"8.4.9", int64(0), int64(0)}, naming: {int64(1), int64(0), int64(0)}, lock: {int64(0)}}, provision.ErrBusy},

@@ -123,10 +123,18 @@ func (p *Plan) revokeHandingOn() {
 func (p *Plan) myMembership(kind StatementKind, a access, t target) {
 	switch {
 	case kind == KindGrant:
-		p.add(kind, change(kind, "membership", t.String()), "GRANT "+p.myRole(t)+" TO "+p.mySQLAccount())
+		p.add(kind, change(kind, "membership", t.String()), p.grantOfRole(t))
 	case a[t][wordMember]:
 		p.add(kind, change(kind, "membership", t.String()), "REVOKE "+p.myRole(t)+" FROM "+p.mySQLAccount())
 	}
+}
+
+// grantOfRole returns the statement that grants a role, "" for what is none.
+func (p *Plan) grantOfRole(t target) string {
+	if t.level != levelMembership {
+		return ""
+	}
+	return "GRANT " + p.myRole(t) + " TO " + p.mySQLAccount()
 }
 
 // myRole quotes a role, which has a host in MySQL and none in MariaDB.

@@ -40,7 +40,7 @@ func (s *testServer) roleName(role string) string {
 	if s.engine == provision.MariaDB {
 		return provision.MyIdentifier(role)
 	}
-	return provision.MyString(role) + "@'%'"
+	return provision.MyIdentifier(role) + "@`%`"
 }
 
 // A member has the rights of the role as soon as it is logged in, and loses them with

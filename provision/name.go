@@ -1,7 +1,9 @@
 package provision
 
 import (
+	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -127,18 +129,55 @@ func (e Engine) isReserved(name string) bool {
 }
 
 // checkHost checks the host part of an account of MySQL or MariaDB.
-func checkHost(host string, reach Reach) error {
+func checkHost(e Engine, host string, reach Reach) error {
 	isHost := func(r rune) bool {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune(".:%_/-", r)
 	}
 	lower := strings.ToLower(host)
 	switch {
+	case strings.Contains(host, "/") && !isNetwork(e, host):
+		return configErrorOf(ErrInvalidName, "host-network", "Account.Host", host, "is no network that "+e.String()+" knows", `write it as "10.0.0.0/255.0.0.0"`)
+	case strings.Contains(host, "%%"):
+		return configErrorOf(ErrInvalidName, "host-form", "Account.Host", host, "has a wildcard twice", `use a form such as "%" or "10.%"`)
 	case len(host) > maxMySQLHost || strings.ContainsFunc(host, func(r rune) bool { return !isHost(r) }):
 		return configErrorOf(ErrInvalidName, "host-form", "Account.Host", host, "is not a host, address or pattern of them", `use a form such as "%" or "10.%"`)
 	case reach != ProxyStandard && (lower == "localhost" || strings.HasPrefix(lower, "127.") || lower == "::1"):
 		return configErrorOf(ErrInvalidName, "host-local", "Account.Host", host, "nobody comes to RDS from there", `use a form such as "%" or "10.%"`)
 	}
 	return nil
+}
+
+func isASCII(name string) bool {
+	return !strings.ContainsFunc(name, func(r rune) bool { return r > unicode.MaxASCII })
+}
+
+// isNetwork reports whether a host with a slash is a network of IPv4 addresses: with a netmask of
+// whole octets, or, in MySQL, with the length of a prefix.
+// https://dev.mysql.com/doc/refman/8.4/en/account-names.html
+func isNetwork(e Engine, host string) bool {
+	address, mask, _ := strings.Cut(host, "/")
+	base, err := netip.ParseAddr(address)
+	if err != nil || !base.Is4() {
+		return false
+	}
+	bits, err := strconv.Atoi(mask)
+	if err == nil {
+		if e != MySQL || bits < 1 || bits > 32 {
+			return false
+		}
+	} else if bits = netmask(mask); bits < 0 {
+		return false
+	}
+	return netip.PrefixFrom(base, bits).Masked().Addr() == base
+}
+
+// netmask returns how many bits a mask of whole octets has, -1 for what is none.
+func netmask(text string) int {
+	bits, ok := map[string]int{"255.0.0.0": 8, "255.255.0.0": 16, "255.255.255.0": 24, "255.255.255.255": 32}[text]
+	if !ok {
+		return -1
+	}
+	return bits
 }
 
 // isLatin1 reports whether an IAM policy can hold the name.

@@ -53,6 +53,7 @@ type Plan struct {
 	literal bool   // files are for servers that take names of databases literally
 	want    access // what the account has after the plan
 	reject  access // what it no longer has
+	place   string // the database of PostgreSQL that a check was of
 	drops   bool   // the account, or what it has in a database of PostgreSQL
 	heir    string // who gets what it owns
 }
@@ -88,24 +89,30 @@ func Narrow(found []Drift) Option { return func(o *options) { o.narrow = found }
 // not exist, brought in line if it does, and granted what it lacks. Nothing is revoked; see
 // [Account.PlanExact]. Errors of the description are [*rdsiam.ConfigError]s; nothing is
 // sent anywhere.
-func (a Account) Plan(o ...Option) (*Plan, error) { return a.plan(nil, o) }
+func (a Account) Plan(o ...Option) (*Plan, error) { return a.plan(nil, nil, o) }
 
 // PlanExact is [Account.Plan] that also revokes what a [Check] of the account found to be
 // Extra.
 func (a Account) PlanExact(found []Drift, o ...Option) (*Plan, error) {
+	if err := a.own(found); err != nil {
+		return nil, err
+	}
 	extra := make(access)
 	for _, drift := range found {
 		if drift.Kind == Extra {
 			extra.add(drift.target, drift.word)
 		}
 	}
-	return a.plan(extra, o)
+	return a.plan(extra, found, o)
 }
 
-func (a Account) plan(extra access, o []Option) (*Plan, error) {
+func (a Account) plan(extra access, found []Drift, o []Option) (*Plan, error) {
 	p, settings, err := a.newPlan(o)
 	if err != nil {
 		return nil, err
+	}
+	if len(found) > 0 {
+		p.place = found[0].database
 	}
 	for t, words := range extra {
 		for word := range words {

@@ -42,7 +42,7 @@ func (p *Plan) revokePostgreSQL(o options) {
 // database returns the parameter that names the database that the plan must run in,
 // which is known where a grant within a database comes with one on the database.
 func (p *Plan) database() string {
-	name := ""
+	name := p.place
 	for _, g := range p.account.Grants {
 		if g.preset != nil {
 			name = g.preset.database

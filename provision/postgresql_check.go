@@ -20,7 +20,7 @@ func (p *Plan) checkPostgreSQL(ctx context.Context, tx *sql.Tx) ([]Drift, error)
 	if err != nil {
 		return nil, explain(p.Engine, p.Account, Statement{}, err)
 	}
-	return found.drifts(p.want), nil
+	return p.drifts(found), nil
 }
 
 // readPostgreSQL reads what the server has of an account, with a search path that is

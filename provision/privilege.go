@@ -29,6 +29,10 @@ const (
 	LockTables
 	CreateRoutine
 	AlterRoutine
+	Process           // this and the following: servers of MySQL and MariaDB
+	ReplicationClient // MariaDB calls it BINLOG MONITOR
+	ReplicationSlave
+	ShowDatabases
 	endOfPrivileges
 )
 
@@ -37,7 +41,8 @@ var privilegeWords = [endOfPrivileges]string{
 	References: "REFERENCES", Trigger: "TRIGGER", Usage: "USAGE", Create: "CREATE", Connect: "CONNECT",
 	Temporary: "TEMPORARY", Execute: "EXECUTE", ShowView: "SHOW VIEW", CreateView: "CREATE VIEW", Alter: "ALTER",
 	Drop: "DROP", Index: "INDEX", Event: "EVENT", LockTables: "LOCK TABLES", CreateRoutine: "CREATE ROUTINE",
-	AlterRoutine: "ALTER ROUTINE",
+	AlterRoutine: "ALTER ROUTINE", Process: "PROCESS", ReplicationClient: "REPLICATION CLIENT",
+	ReplicationSlave: "REPLICATION SLAVE", ShowDatabases: "SHOW DATABASES",
 }
 
 // String returns the privilege as PostgreSQL spells it, or else as MySQL does.
@@ -50,8 +55,11 @@ func (p Privilege) String() string {
 
 // word returns the privilege as the engine spells it.
 func (e Engine) word(p Privilege) string {
-	if e != PostgreSQL && p == Temporary {
+	switch {
+	case e != PostgreSQL && p == Temporary:
 		return "CREATE TEMPORARY TABLES"
+	case e == MariaDB && p == ReplicationClient:
+		return "BINLOG MONITOR" // as the server lists it
 	}
 	return p.String()
 }
@@ -96,4 +104,5 @@ var myPrivileges = map[level][]Privilege{
 	levelColumn:    {Select, Insert, Update, References},
 	levelFunction:  {Execute},
 	levelProcedure: {Execute},
+	levelGlobal:    {Process, ReplicationClient, ReplicationSlave, ShowDatabases},
 }

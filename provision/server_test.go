@@ -41,6 +41,9 @@ type testServer struct {
 	verifier   *rdsiamtest.Server
 }
 
+// ran are the tests that used the servers, which they change.
+var ran = make(map[string]bool)
+
 // One server of each installation serves all tests of the package; each test has
 // databases and accounts of its own.
 var servers = make(map[string]func() (*testServer, error))
@@ -85,6 +88,11 @@ type startFunc func(realserver.Installation) (*testServer, error)
 func onEach(t *testing.T, installations []realserver.Installation, start startFunc, test func(*testing.T, *testServer)) {
 	for _, installation := range installations {
 		t.Run(installation.String(), func(t *testing.T) {
+			if ran[t.Name()] { // by -count: what the tests made is there
+				clear(servers)
+				clear(ran)
+			}
+			ran[t.Name()] = true
 			s, err := startOnce(installation, start)
 			var missing *realserver.MissingError
 			if errors.As(err, &missing) && os.Getenv("REQUIRE_SERVERS") != "1" {
@@ -140,7 +148,7 @@ func startMySQL(installation realserver.Installation) (*testServer, error) {
 	}
 	return s, s.real.Exec(context.Background(), roles,
 		// The privileges of the master user that matter here.
-		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, REFERENCES, INDEX, ALTER, SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER ON *.* TO runner WITH GRANT OPTION",
+		"GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, PROCESS, REPLICATION CLIENT, REPLICATION SLAVE, REFERENCES, INDEX, ALTER, SHOW DATABASES, CREATE TEMPORARY TABLES, LOCK TABLES, EXECUTE, CREATE VIEW, SHOW VIEW, CREATE ROUTINE, ALTER ROUTINE, CREATE USER, EVENT, TRIGGER ON *.* TO runner WITH GRANT OPTION",
 		"SET GLOBAL log_bin_trust_function_creators = 1")
 }
 

@@ -74,6 +74,8 @@ var provisionConfigCodes = []string{
 	"comment-control-character",
 	"comment-not-utf8",
 	"comment-unsupported",
+	"drift-of-another-account",
+	"drift-of-another-database",
 	"drop-options-unsupported",
 	"engine-unset",
 	"future-objects-kind",
@@ -84,6 +86,7 @@ var provisionConfigCodes = []string{
 	"grant-target",
 	"host-form",
 	"host-local",
+	"host-network",
 	"host-of-role",
 	"max-connections-negative",
 	"member-of-itself",
@@ -108,6 +111,7 @@ var provisionConfigCodes = []string{
 	"role-none",
 	"role-second",
 	"routine-arguments",
+	"routine-not-ascii",
 }
 
 var provisionCodes = []string{

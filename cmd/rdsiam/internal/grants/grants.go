@@ -4,6 +4,7 @@
 //	select, insert on table app.orders
 //	select on columns app.customers (id, "full name")
 //	usage on schema app
+//	process, replication client on server
 //	select on all tables in app
 //	select on future tables of app_owner in app
 //	execute on function app.total(int, text)
@@ -117,7 +118,7 @@ func (p *parser) privileges() ([]provision.Privilege, error) {
 // privilegesByName returns the privileges by the names that SQL gives them.
 func privilegesByName() map[string]provision.Privilege {
 	known := map[string]provision.Privilege{"create temporary tables": provision.Temporary}
-	for p := provision.Select; p <= provision.AlterRoutine; p++ {
+	for p := provision.Select; p <= provision.ShowDatabases; p++ {
 		known[strings.ToLower(p.String())] = p
 	}
 	return known

@@ -51,7 +51,14 @@ func TestParse(t *testing.T) {
 			}
 		})
 	}
-	got, err := grants.Parse("show view, create temporary tables on database app")
+	got, err := grants.Parse("process, replication client on server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := planned(t, provision.MariaDB, got), planned(t, provision.MariaDB, provision.Server(provision.Process, provision.ReplicationClient)); got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+	got, err = grants.Parse("show view, create temporary tables on database app")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,8 @@ func (p *parser) object(privileges []provision.Privilege) (provision.Grant, erro
 	case p.accept("database"):
 		name, err := p.name("database")
 		return provision.Database(name, privileges...), err
+	case p.accept("server"):
+		return provision.Server(privileges...), nil
 	case p.accept("schema"):
 		name, err := p.name("schema")
 		return provision.Schema(name, privileges...), err
@@ -42,7 +44,7 @@ func (p *parser) object(privileges []provision.Privilege) (provision.Grant, erro
 
 // unknownObject says what can stand after "on", and what was meant where it is a name.
 func (p *parser) unknownObject() error {
-	const kinds = `after "on" comes one of database, schema, table, columns, sequence, function, procedure, all …, future …`
+	const kinds = `after "on" comes one of database, server, schema, table, columns, sequence, function, procedure, all …, future …`
 	if len(p.words) >= 3 && p.words[1].is(".") {
 		return fmt.Errorf("%s; for a table, write: on table %s.%s", kinds, p.words[0].text, p.words[2].text)
 	}
