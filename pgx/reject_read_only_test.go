@@ -49,7 +49,7 @@ func TestRejectReadOnly(t *testing.T) {
 		for handler, logins := range map[string]int{"bare": 1, "RejectReadOnly": 4} {
 			t.Run(name+"/"+handler, func(t *testing.T) {
 				server := start(t)
-				reject := pgErrorHandler(rdspgx.RejectReadOnly)
+				reject := rdspgx.RejectReadOnly
 				if handler == "bare" {
 					reject = configFor(t, server, "").OnPgError
 				}
