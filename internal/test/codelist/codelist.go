@@ -7,6 +7,7 @@ import (
 	"go/token"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,7 +20,13 @@ type Source struct{ files []*ast.File }
 // Read reads the package in the current directory.
 func Read(t testing.TB) Source {
 	t.Helper()
-	entries, err := os.ReadDir(".")
+	return ReadDir(t, ".")
+}
+
+// ReadDir reads the package in a directory.
+func ReadDir(t testing.TB, directory string) Source {
+	t.Helper()
+	entries, err := os.ReadDir(directory)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +36,7 @@ func Read(t testing.TB) Source {
 		if !strings.HasSuffix(entry.Name(), ".go") || strings.HasSuffix(entry.Name(), "_test.go") {
 			continue
 		}
-		file, err := parser.ParseFile(set, entry.Name(), nil, parser.ParseComments)
+		file, err := parser.ParseFile(set, filepath.Join(directory, entry.Name()), nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,11 +100,18 @@ func (s Source) Documented(t testing.TB, before string) map[string]bool {
 	return nil
 }
 
-// Equal fails the test where codes are not those of want.
-func Equal(t testing.TB, what string, codes map[string]bool, want []string) {
+// Equal fails the test where the comment that is a list does not have the codes of the source.
+func Equal(t testing.TB, used, documented map[string]bool) {
 	t.Helper()
-	if got := slices.Sorted(maps.Keys(codes)); !slices.Equal(got, want) {
-		t.Errorf("%s\n has %q\nwant %q", what, got, want)
+	for _, code := range slices.Sorted(maps.Keys(used)) {
+		if !documented[code] {
+			t.Errorf("the doc comment lacks %s", code)
+		}
+	}
+	for _, code := range slices.Sorted(maps.Keys(documented)) {
+		if !used[code] {
+			t.Errorf("the doc comment has %s, which the source does not", code)
+		}
 	}
 }
 

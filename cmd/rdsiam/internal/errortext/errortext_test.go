@@ -10,13 +10,17 @@ import (
 	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 	"github.com/rdsiam/rdsiam/internal/causes"
+	"github.com/rdsiam/rdsiam/internal/test/codelist"
 	"github.com/rdsiam/rdsiam/internal/test/symptoms"
 	"github.com/rdsiam/rdsiam/provision"
 )
 
 // A code that the library gets must be looked at here too: does its text name an option?
 func TestEveryCodeHasWords(t *testing.T) {
-	codes := slices.Concat(causes.Codes(), causes.ConfigCodes())
+	codes := slices.Clone(causes.Codes())
+	for code := range codelist.ReadDir(t, "../../../..").Documented(t, "The codes of this package are:") {
+		codes = append(codes, code)
+	}
 	for _, room := range []string{"pgx", "mysql", "provision"} {
 		found := codesIn(t, room)
 		if len(found) < 10 {
