@@ -14,7 +14,7 @@ type mysqlTraffic struct {
 
 	clientPacket, serverPacket mysqlPacket // that came last
 
-	awaited       []byte // for each answer to come, the command that it is to
+	awaited       queue // for each answer to come, the command that it is to
 	answer        mysqlAnswer
 	inTransaction bool
 }
@@ -78,7 +78,7 @@ func (t *mysqlTraffic) seeClient(head []byte) bool {
 		return false
 	case mysqlQuitCommand, mysqlSendLongData, mysqlCloseStmt: // have no answer
 	default:
-		t.awaited = append(t.awaited, command)
+		t.awaited.add(command)
 	}
 	return true
 }
@@ -99,22 +99,22 @@ func (p mysqlPacket) startsCommand(previous mysqlPacket) bool {
 func (t *mysqlTraffic) seeServer(head []byte) bool {
 	continued := t.serverPacket.body == mysqlMaxPacket
 	t.serverPacket = mysqlPacketOf(head)
-	if continued || len(t.awaited) == 0 {
+	if continued || t.awaited.empty() {
 		return true
 	}
 	if !t.answer.begun {
-		t.answer = mysqlAnswer{begun: true, command: t.awaited[0], noEOF: t.noEOF, inTransaction: t.inTransaction}
+		t.answer = mysqlAnswer{begun: true, command: t.awaited.first(), noEOF: t.noEOF, inTransaction: t.inTransaction}
 	}
 	if t.answer.see(head[mysqlHeader:], t.serverPacket.body) {
 		t.inTransaction = t.answer.inTransaction
 		t.answer = mysqlAnswer{}
-		t.awaited = append(t.awaited[:0], t.awaited[1:]...)
+		t.awaited.take()
 	}
 	return true
 }
 
 func (t *mysqlTraffic) idle() bool {
-	return len(t.awaited) == 0 && !t.inTransaction && t.client.between() && t.server.between()
+	return t.awaited.empty() && !t.inTransaction && t.client.between() && t.server.between()
 }
 
 // farewell tells the client nothing: few clients expect a packet that they have not asked
