@@ -2,7 +2,7 @@
 package boundedlog
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -57,7 +57,7 @@ func (l *Log) Line(of, text string) {
 	}
 	k.due = k.due.Add(interval)
 	if k.leftOut > 0 {
-		text += fmt.Sprintf(" (%d lines like this were left out)", k.leftOut)
+		text += " (lines like this that were left out: " + strconv.Itoa(k.leftOut) + ")"
 		k.leftOut, k.last = 0, ""
 	}
 	l.write(text)
@@ -69,7 +69,7 @@ func (l *Log) Close() {
 	defer l.mu.Unlock()
 	for _, k := range l.kinds {
 		if k.leftOut > 0 {
-			l.write(fmt.Sprintf("%s (the last of %d lines like this that were left out)", k.last, k.leftOut))
+			l.write(k.last + " (lines like this that were left out, with this one: " + strconv.Itoa(k.leftOut) + ")")
 			k.leftOut, k.last = 0, ""
 		}
 	}

@@ -49,9 +49,11 @@ const (
 	refusedUser     refusedReason = "user"
 	refusedPassword refusedReason = "password"
 	refusedLimit    refusedReason = "limit"
-	refusedWaiting  refusedReason = "waiting"
+	refusedRoom     refusedReason = "room"
 	refusedProtocol refusedReason = "protocol"
 	refusedTimeout  refusedReason = "timeout"
+	refusedLeft     refusedReason = "left"
+	refusedChanged  refusedReason = "changed"
 )
 
 // logInResult is how a login at the database ended.
@@ -74,7 +76,7 @@ const (
 func newCounters(most int) *counters {
 	return &counters{
 		most:    most,
-		refused: newCounts(refusedUser, refusedPassword, refusedLimit, refusedWaiting, refusedProtocol, refusedTimeout),
+		refused: newCounts(refusedUser, refusedPassword, refusedLimit, refusedRoom, refusedProtocol, refusedTimeout, refusedLeft, refusedChanged),
 		logIns:  newCounts(logInSucceeded, logInRefused, logInFailed),
 		tokens:  newCounts(tokenSigned, tokenReused, tokenFailed),
 	}

@@ -14,7 +14,16 @@ type Traffic struct{ traffic }
 
 func NewPostgreSQLTraffic() Traffic { return Traffic{newPostgresTraffic()} }
 
-func NewMySQLTraffic(agreed mysqlwire.Capabilities) Traffic { return Traffic{newMySQLTraffic(agreed)} }
+func NewMySQLTraffic(agreed mysqlwire.Capabilities) Traffic {
+	return NewMySQLTrafficWith(agreed, 0, 0)
+}
+
+// NewMySQLTrafficWith knows a session, by the id that its client has and that of the server.
+func NewMySQLTrafficWith(agreed mysqlwire.Capabilities, client, server uint32) Traffic {
+	ids := newMySQLIDs()
+	ids.add(client, server)
+	return Traffic{newMySQLTraffic(agreed, &ids)}
+}
 
 func (t Traffic) FromClient(b []byte) (int, error) { return t.fromClient(b) }
 func (t Traffic) FromServer(b []byte)              { t.fromServer(b) }
@@ -31,6 +40,13 @@ func (s *Server) Admitted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.admitted
+}
+
+// SetMaxStrangers replaces the budget of clients that have not proved themselves.
+func (s *Server) SetMaxStrangers(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.maxStrangers = n
 }
 
 // DialBy has logins at the database use dial.

@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"net/http"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 )
 
 // Handler serves what watches a proxy:
@@ -16,7 +18,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /livez", func(w http.ResponseWriter, _ *http.Request) { say(w, http.StatusOK, "alive") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.Ready(r.Context()); err != nil {
-			s.settings.Log("not ready: " + err.Error())
+			s.log.Line("ready", "not ready: "+errortext.Of(err))
 			say(w, http.StatusServiceUnavailable, "not ready; the log of the proxy says why")
 			return
 		}

@@ -11,6 +11,7 @@ import (
 type mysqlTraffic struct {
 	client, server frames
 	noEOF          bool // column definitions do not end in an EOF packet (CLIENT_DEPRECATE_EOF)
+	kills          mysqlKills
 
 	clientPacket, serverPacket mysqlPacket // that came last
 
@@ -33,8 +34,8 @@ const (
 	mysqlShown = 1 + 9 + 9 + 2
 )
 
-func newMySQLTraffic(agreed mysqlwire.Capabilities) *mysqlTraffic {
-	t := &mysqlTraffic{noEOF: agreed.Has(mysqlwire.ClientDeprecateEOF)}
+func newMySQLTraffic(agreed mysqlwire.Capabilities, ids *mysqlIDs) *mysqlTraffic {
+	t := &mysqlTraffic{noEOF: agreed.Has(mysqlwire.ClientDeprecateEOF), kills: mysqlKills{ids, agreed.Has(mysqlQueryAttributes)}}
 	t.client = frames{headerSize: mysqlHeader, bodySize: mysqlBody, shown: 1, see: t.seeClient}
 	t.server = frames{headerSize: mysqlHeader, bodySize: mysqlBody, shown: mysqlShown, see: t.seeServer}
 	return t
@@ -45,6 +46,9 @@ func mysqlBody(header []byte) (int, bool) {
 }
 
 func (t *mysqlTraffic) fromClient(b []byte) (int, error) {
+	if t.client.between() {
+		t.kills.translate(b)
+	}
 	passed, ok := t.client.scan(b)
 	if !ok {
 		return passed, errChangeUser
@@ -54,11 +58,13 @@ func (t *mysqlTraffic) fromClient(b []byte) (int, error) {
 
 func (t *mysqlTraffic) fromServer(b []byte) { t.server.scan(b) }
 
-// Commands that are answered in their own way.
+// Commands that are answered in their own way, or may kill a session.
 const (
 	mysqlQuitCommand  = 0x01
+	mysqlQuery        = 0x03
 	mysqlFieldList    = 0x04
 	mysqlStatistics   = 0x09
+	mysqlProcessKill  = 0x0c
 	mysqlBinlogDump   = 0x12
 	mysqlPrepare      = 0x16
 	mysqlSendLongData = 0x18
