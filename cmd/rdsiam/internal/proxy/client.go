@@ -88,7 +88,7 @@ func (c *client) report(err error) {
 	case interrupted && errors.Is(context.Cause(c.ctx), errNoRoom):
 		refused = &refusal{refusedRoom, errNoRoom}
 	case errors.Is(err, errLeft):
-		c.server.counters.refused.add(refusedLeft)
+		c.server.counters.refuse(refusedLeft)
 		return
 	case interrupted && c.ctx.Err() != nil:
 		c.log("stop", "the proxy was stopped while the client was logging in")
@@ -97,7 +97,7 @@ func (c *client) report(err error) {
 		c.log("login", errortext.Of(err))
 		return
 	}
-	c.server.counters.refused.add(refused.reason)
+	c.server.counters.refuse(refused.reason)
 	c.log(string(refused.reason), refused.Error())
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
@@ -60,8 +61,10 @@ func NewSession(client, server net.Conn, traffic Traffic) Session {
 	return Session{&session{client: client, server: server, traffic: traffic.traffic, end: func() {}}}
 }
 
-func (s Session) Relay() error { return s.relay(new(buffers), new(moved)) }
-func (s Session) Drain()       { s.drain() }
+func (s Session) Relay() error {
+	return s.relay(new(buffers), &newCounters(rdsiam.Endpoint{}, 0).moved)
+}
+func (s Session) Drain() { s.drain() }
 
 // Masked is what becomes of an error of a MySQL server.
 var Masked = masked

@@ -10,7 +10,7 @@ import (
 //
 //	/livez    200 as long as the process serves anything
 //	/readyz   200 if clients are accepted and there is a token to log them in with, else 503
-//	/metrics  counters in the text format of Prometheus
+//	/metrics  metrics for Prometheus
 //
 // None of it tells names, tokens or passwords.
 func (s *Server) Handler() http.Handler {
@@ -24,10 +24,7 @@ func (s *Server) Handler() http.Handler {
 		}
 		say(w, http.StatusOK, "ready")
 	})
-	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "text/plain; version=0.0.4; charset=utf-8")
-		s.counters.writeTo(w)
-	})
+	mux.Handle("GET /metrics", s.counters.handler())
 	return mux
 }
 

@@ -272,7 +272,7 @@ func TestHealth(t *testing.T) {
 	good.waitFor(t, "rdsiam_proxy_connections 1")
 	metrics := good.metrics(t)
 	for _, line := range []string{"rdsiam_proxy_connections_limit 7", "rdsiam_proxy_accepted_total 1",
-		`rdsiam_proxy_logins_total{result="succeeded"} 1`, `rdsiam_proxy_refused_total{reason="password"} 0`} {
+		`rdsiam_login_duration_seconds_count{db_response_status_code="",error_type=""} 1`, `rdsiam_proxy_refused_total{reason="password"} 0`} {
 		if !strings.Contains(metrics, line+"\n") {
 			t.Errorf("no %q in\n%s", line, metrics)
 		}

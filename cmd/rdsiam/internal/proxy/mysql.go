@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 )
@@ -44,6 +45,8 @@ func (m *MySQL) Example(address, user string) string {
 	host, port, _ := net.SplitHostPort(address)
 	return "mysql --protocol=tcp --host=" + shellWord(host) + " --port=" + port + " --user=" + shellWord(user) + " --password"
 }
+
+func (m *MySQL) endpoint() rdsiam.Endpoint { return m.target.Endpoint }
 
 func (m *MySQL) ready(ctx context.Context) error { return m.target.ready(ctx) }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/pgrelay"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
@@ -65,6 +66,8 @@ func (p *PostgreSQL) checkLogin(ctx context.Context, counters *counters) error {
 	return err
 }
 
+func (p *PostgreSQL) endpoint() rdsiam.Endpoint { return p.target.Endpoint }
+
 func (p *PostgreSQL) ready(ctx context.Context) error { return p.target.ready(ctx) }
 
 func (p *PostgreSQL) logIn(ctx context.Context, c *client) *session {
@@ -104,7 +107,7 @@ func (p *PostgreSQL) cancel(ctx context.Context, c *client, request *pgproto3.Ca
 	if !ok || c.prove() != nil {
 		return
 	}
-	c.server.counters.canceled.Add(1)
+	c.server.counters.canceled.Inc()
 	cancelAt(ctx, session)
 }
 

@@ -21,6 +21,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/boundedlog"
 )
 
@@ -51,6 +52,9 @@ type Engine interface {
 
 	// checkLogin logs in at the database and out again.
 	checkLogin(ctx context.Context, counters *counters) error
+
+	// endpoint is the database.
+	endpoint() rdsiam.Endpoint
 
 	// ready reports whether a client could be logged in, as far as that can be known here.
 	ready(ctx context.Context) error
@@ -99,7 +103,7 @@ func NewServer(engine Engine, settings Settings) (*Server, error) {
 		settings.Log = func(string) {}
 	}
 	s := &Server{
-		engine: engine, settings: settings, counters: newCounters(settings.MaxConnections), log: boundedlog.New(settings.Log),
+		engine: engine, settings: settings, counters: newCounters(engine.endpoint(), settings.MaxConnections), log: boundedlog.New(settings.Log),
 		clients: make(map[*client]struct{}), strangers: list.New(), maxStrangers: maxStrangers,
 	}
 	var err error
@@ -185,7 +189,7 @@ func (s *Server) forget(c *client) {
 // serve logs a client in and relays its session. The end of the server ends a login at
 // once, and leaves a session to drain.
 func (s *Server) serve(c *client) {
-	s.counters.accepted.Add(1)
+	s.counters.accepted.Inc()
 	c.within(clientTime)
 	session := s.engine.logIn(c.ctx, c)
 	if session == nil {
@@ -194,8 +198,8 @@ func (s *Server) serve(c *client) {
 	_ = c.SetDeadline(time.Time{})
 	_ = session.server.SetDeadline(time.Time{})
 	s.take(c, session)
-	s.counters.open.Add(1)
-	defer s.counters.open.Add(-1)
+	s.counters.open.Inc()
+	defer s.counters.open.Dec()
 	if err := session.relay(&s.buffers, &s.counters.moved); err != nil {
 		c.report(&refusal{refusedProtocol, err})
 	}
