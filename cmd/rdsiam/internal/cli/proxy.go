@@ -116,7 +116,7 @@ func runProxy(ctx context.Context, streams Streams, endpoint string, at target, 
 		return err
 	}
 	if given.listen == "" {
-		given.listen = proxy.DefaultDirectory(database.Endpoint)
+		given.listen = proxy.DefaultDirectory(database.Login)
 	}
 	password, made, err := given.password(proxy.IsSocket(given.listen))
 	if err != nil {

@@ -212,20 +212,101 @@ func TestListenTCP(t *testing.T) {
 	}
 }
 
-func TestDefaultDirectory(t *testing.T) {
-	resolved, err := rdsiam.ResolveEndpoint(endpoint, 5432)
+func loginAt(t *testing.T, address, user string) rdsiam.Login {
+	t.Helper()
+	resolved, err := rdsiam.ResolveEndpoint(address, 5432)
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtime := t.TempDir()
+	return rdsiam.Login{Endpoint: resolved, User: user}
+}
+
+func TestDefaultDirectory(t *testing.T) {
+	here := loginAt(t, "prod.abc123.eu-central-1.rds.amazonaws.com", app)
+	runtime := "/run/user/1000"
 	t.Setenv("XDG_RUNTIME_DIR", runtime)
-	if got, want := proxy.DefaultDirectory(resolved), filepath.Join(runtime, "rdsiam", "proxied"); got != want {
-		t.Errorf("%s, want %s", got, want)
+	got := proxy.DefaultDirectory(here)
+	if filepath.Dir(got) != runtime+"/rdsiam" || !strings.HasPrefix(filepath.Base(got), "prod-") {
+		t.Errorf("%s, want it in %s/rdsiam", got, runtime)
+	}
+	if again := proxy.DefaultDirectory(here); again != got {
+		t.Errorf("%s, then %s", got, again)
+	}
+	for _, other := range []rdsiam.Login{
+		loginAt(t, "prod.abc123.us-east-1.rds.amazonaws.com", app),
+		loginAt(t, "prod.abc123.eu-central-1.rds.amazonaws.com:5433", app),
+		loginAt(t, "prod.abc123.eu-central-1.rds.amazonaws.com", "reports"),
+	} {
+		if proxy.DefaultDirectory(other) == got {
+			t.Errorf("%v and %v have one directory", other, here)
+		}
 	}
 	t.Setenv("XDG_RUNTIME_DIR", "")
-	t.Setenv("TMPDIR", runtime)
-	if got := proxy.DefaultDirectory(resolved); filepath.Dir(filepath.Dir(got)) != runtime || filepath.Base(got) != "proxied" {
-		t.Errorf("%s, want it in a directory of this user in %s", got, runtime)
+	t.Setenv("TMPDIR", "/var/tmp")
+	if got := proxy.DefaultDirectory(here); !strings.HasPrefix(got, "/var/tmp/rdsiam-") {
+		t.Errorf("%s, want it in /var/tmp", got)
+	}
+	t.Setenv("TMPDIR", "/var/"+strings.Repeat("long", 20))
+	long := loginAt(t, strings.Repeat("l", 63)+".abc123.eu-central-1.rds.amazonaws.com", app)
+	if got := filepath.Join(proxy.DefaultDirectory(long), ".s.PGSQL.5432"); !strings.HasPrefix(got, "/tmp/rdsiam-") || len(got) > 103 {
+		t.Errorf("%s has %d bytes", got, len(got))
+	}
+}
+
+// Directories that were made for a socket go with it; others stay.
+func TestListenLeavesNothing(t *testing.T) {
+	runtime := filepath.Dir(socketDirectory(t))
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	byDefault := proxy.DefaultDirectory(loginAt(t, endpoint, app))
+	there := filepath.Join(runtime, "there")
+	for path, stays := range map[string]string{
+		byDefault:                             runtime,
+		filepath.Join(runtime, "new", "deep"): runtime,
+		there:                                 there,
+	} {
+		if path != filepath.Join(runtime, "new", "deep") { // as a proxy that was killed leaves it
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		listener, err := proxy.Listen(path, engines["mysql.sock"], false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+		for gone := path; gone != stays; gone = filepath.Dir(gone) {
+			if _, err := os.Lstat(gone); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s stays: %v", gone, err)
+			}
+		}
+		if _, err := os.Lstat(stays); err != nil {
+			t.Errorf("%s is gone", stays)
+		}
+	}
+}
+
+// One proxy ends while another starts in the same directory.
+func TestListenWhileAnotherEnds(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", filepath.Dir(socketDirectory(t)))
+	directory := proxy.DefaultDirectory(loginAt(t, endpoint, app))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 50 {
+				listener, err := proxy.Listen(directory, engines["mysql.sock"], false)
+				if err == nil {
+					listener.Close()
+				} else if !strings.Contains(err.Error(), "another program does") {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory stays: %v", err)
 	}
 }
 
