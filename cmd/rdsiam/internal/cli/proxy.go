@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -23,6 +24,7 @@ type proxyFlags struct {
 	expose         bool
 	passwordFile   string
 	noLocalAuth    bool
+	checkLogin     bool
 	maxConnections int
 	drainTime      time.Duration
 	http           string
@@ -72,6 +74,7 @@ func (g *proxyFlags) addTo(command *cobra.Command) {
 	flags.BoolVar(&g.expose, "expose", false, "let --listen name an address that other machines can reach")
 	flags.StringVar(&g.passwordFile, "password-file", "", "file with the password that clients must give")
 	flags.BoolVar(&g.noLocalAuth, "no-local-auth", false, "let every program on this machine in, over TCP as well")
+	flags.BoolVar(&g.checkLogin, "check-login", false, "log in once before anything listens, and end if that fails")
 	flags.IntVar(&g.maxConnections, "max-connections", 100, "clients that may be connected at a time")
 	flags.DurationVar(&g.drainTime, "drain-time", 30*time.Second, "what running statements have left when the proxy ends")
 	flags.StringVar(&g.http, "http", "", "HOST:PORT to serve /livez, /readyz and /metrics on")
@@ -93,10 +96,16 @@ func (g *proxyFlags) check() error {
 }
 
 // password returns the password of clients, "" for none, and whether it is a new one.
-func (g *proxyFlags) password(socket bool) (password string, made bool, err error) {
+func (g *proxyFlags) password(ctx context.Context, socket bool) (password string, made bool, err error) {
 	switch {
 	case g.passwordFile != "":
-		password, err = proxy.ReadPassword(g.passwordFile)
+		text, err := readChecked(ctx, "--password-file", g.passwordFile, func(info fs.FileInfo) error {
+			return proxy.CheckPasswordFile(g.passwordFile, info)
+		})
+		if err != nil {
+			return "", false, err
+		}
+		password, err = proxy.ParsePassword(g.passwordFile, text)
 		return password, false, err
 	case socket, g.noLocalAuth:
 		return "", false, nil
@@ -107,7 +116,7 @@ func (g *proxyFlags) password(socket bool) (password string, made bool, err erro
 func runProxy(ctx context.Context, streams Streams, endpoint string, at target, given proxyFlags) error {
 	// When nobody reads standard error any more, which Ctrl-C can end as well, sessions go on.
 	signal.Ignore(syscall.SIGPIPE)
-	database, err := at.resolve(endpoint)
+	database, err := at.resolve(ctx, endpoint)
 	if err != nil {
 		return err
 	}
@@ -118,7 +127,7 @@ func runProxy(ctx context.Context, streams Streams, endpoint string, at target, 
 	if given.listen == "" {
 		given.listen = proxy.DefaultDirectory(database.Login)
 	}
-	password, made, err := given.password(proxy.IsSocket(given.listen))
+	password, made, err := given.password(ctx, proxy.IsSocket(given.listen))
 	if err != nil {
 		return err
 	}
@@ -129,7 +138,11 @@ func runProxy(ctx context.Context, streams Streams, endpoint string, at target, 
 		return err
 	}
 	// Without a token nobody could be logged in, which is better said now.
-	if err := server.Ready(ctx); err != nil {
+	check := server.Ready
+	if given.checkLogin {
+		check = server.CheckLogin
+	}
+	if err := check(ctx); err != nil {
 		return err
 	}
 	listener, err := proxy.Listen(given.listen, engine, given.expose)
