@@ -42,9 +42,10 @@ a login of its own at the database, with a token and verified TLS. Clients
 connect without TLS, as the user given here and as no other.
 
 By default they connect to a unix socket that only you can use. On TCP they need
-a password, which is printed once, or given by --password-file. What travels
-between a client and the proxy is not encrypted, so that other machines are let
-in only with --expose.
+a password, which is printed once, or given by --password-file: a file of mode
+0600, or 0640 if it is root's. Nobody reaches the database without it. What
+travels between a client and the proxy is not encrypted, so that other machines
+are let in only with --expose.
 
 The proxy ends with SIGTERM, Ctrl-C or its terminal: idle connections are
 closed, and those that run something have --drain-time to finish. A second
