@@ -1,6 +1,7 @@
 package rdsiamtest
 
 import (
+	"container/list"
 	"errors"
 	"fmt"
 	"net"
@@ -24,6 +25,8 @@ type clientConn struct {
 	closed  chan struct{}
 	wasCut  atomic.Bool // closed by a fault
 	spliced atomic.Bool // the session is handed to an upstream
+
+	place *list.Element // guarded by server.mu
 
 	limit    time.Time   // for the login; used by the serving goroutine alone
 	answered atomic.Bool // something was sent since the client was heard last
@@ -50,6 +53,9 @@ func (c *clientConn) begin(timeout time.Duration) error {
 
 // beginSession ends the login.
 func (c *clientConn) beginSession() {
+	c.server.mu.Lock()
+	c.server.new.remove(c)
+	c.server.mu.Unlock()
 	c.limit = time.Time{}
 	c.SetDeadline(c.limit)
 }

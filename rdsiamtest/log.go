@@ -36,6 +36,7 @@ const (
 	ReasonThrottled          Reason = "too many new tokens"
 	ReasonTimeout            Reason = "login took too long"
 	ReasonCut                Reason = "connection cut by a fault"
+	ReasonNoRoom             Reason = "made room for another client"
 )
 
 // Refusal is the error of a login that is refused.

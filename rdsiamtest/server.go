@@ -80,6 +80,7 @@ type Server struct {
 	mu     sync.Mutex
 	closed bool                     // guarded by mu
 	conns  map[*clientConn]struct{} // guarded by mu; open connections
+	new    strangers                // guarded by mu
 }
 
 // StartPostgreSQL starts a PostgreSQL server that is closed at the end of the
@@ -108,13 +109,13 @@ func started(tb TB, engine engine, options []Option) *Server {
 }
 
 // NewPostgreSQL starts a PostgreSQL server for a program that is not a test. The
-// caller closes it.
+// caller closes it. Of more than 256 clients that are logging in, the oldest is cut.
 func NewPostgreSQL(options ...Option) (*Server, error) {
 	return newServer(postgreSQL, programHistory, options)
 }
 
 // NewMySQL starts a MySQL server for a program that is not a test. The caller
-// closes it.
+// closes it. Of more than 256 clients that are logging in, the oldest is cut.
 func NewMySQL(options ...Option) (*Server, error) {
 	return newServer(mySQL, programHistory, options)
 }
@@ -126,6 +127,9 @@ func newServer(engine engine, history int, options []Option) (*Server, error) {
 		return nil, fmt.Errorf("rdsiamtest: %w", err)
 	}
 	s := &Server{settings: settings, log: log{limit: history}, conns: make(map[*clientConn]struct{})}
+	if history > 0 { // a program's
+		s.new.limit = programStrangers
+	}
 	s.SetFaults(Faults{})
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	if err := s.prepare(); err != nil {
@@ -208,14 +212,25 @@ func (s *Server) identify(c *clientConn) error {
 // goroutine, and resets the connection where it fails. It reports whether the
 // server still takes connections.
 func (s *Server) start(conn *clientConn, before func(*clientConn) error) bool {
+	oldest, ok := s.serve(conn, before)
+	if oldest != nil {
+		s.record(Login{Time: s.clock(), Reason: ReasonNoRoom, Detail: "it was the oldest of those that had not logged in yet"})
+		oldest.Close()
+	}
+	return ok
+}
+
+// serve is start without what makes room: it returns the client that has to.
+func (s *Server) serve(conn *clientConn, before func(*clientConn) error) (oldest *clientConn, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
 		conn.Close()
 		conn.upstream.discard()
-		return false
+		return nil, false
 	}
 	s.conns[conn] = struct{}{}
+	oldest = s.new.add(conn)
 	s.wg.Go(func() {
 		defer s.finish(conn)
 		if before != nil && before(conn) != nil {
@@ -229,7 +244,7 @@ func (s *Server) start(conn *clientConn, before func(*clientConn) error) bool {
 			s.serveMySQL(s.ctx, conn)
 		}
 	})
-	return true
+	return oldest, true
 }
 
 func (s *Server) finish(conn *clientConn) {
@@ -239,6 +254,7 @@ func (s *Server) finish(conn *clientConn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.conns, conn)
+	s.new.remove(conn)
 }
 
 // Close stops listening, ends every session and waits until nothing of the

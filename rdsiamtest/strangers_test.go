@@ -3,12 +3,15 @@ package rdsiamtest_test
 import (
 	"encoding/binary"
 	"fmt"
+	"io"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/rdsiam/rdsiam/rdsiamtest"
@@ -220,4 +223,42 @@ func TestSessionKeepsLittle(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Clients of a program's server that say nothing make room for others, and a session that
+// they came after stays.
+func TestStrangersMakeRoom(t *testing.T) {
+	server, err := rdsiamtest.NewPostgreSQL(rdsiamtest.WithInMemory(), rdsiamtest.WithIAMUser("app"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	logIn := func() *pgx.Conn { return connectPGX(t, pgxConfig(t, server, "app", tokenFor(t, server, "app"))) }
+	first := logIn()
+	defer first.Close(t.Context())
+	const more = 44
+	var ended sync.WaitGroup
+	for i := range 256 + more {
+		conn, err := server.DialContext(t.Context(), "tcp", server.Endpoint())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if i < more {
+			ended.Go(func() { _, _ = io.Copy(io.Discard, conn) })
+		}
+	}
+	ended.Wait()
+	if err := first.Ping(t.Context()); err != nil {
+		t.Errorf("the session has ended: %v", err)
+	}
+	last := logIn()
+	last.Close(t.Context())
+	reasons := make(map[rdsiamtest.Reason]int)
+	for _, logIn := range server.Logins() {
+		reasons[logIn.Reason]++
+	}
+	if made := reasons[rdsiamtest.ReasonNoRoom]; reasons[rdsiamtest.ReasonAccepted] != 2 || made < more || made > more+1 {
+		t.Errorf("logins %v", reasons)
+	}
 }

@@ -19,6 +19,8 @@ func TestInterruptedRead(t *testing.T) {
 		{"policy", "lint"},
 		{"doctor", host, "--user", "app", "--policy"},
 		{"provision", "check", "--user", "app", "--dsn-file"},
+		{"token", "--endpoint", host, "--user", "app", "--root-cas"},
+		{"proxy", host, "--user", "app", "--password-file"},
 	} {
 		t.Run(args[0], func(t *testing.T) {
 			pipe := filepath.Join(t.TempDir(), "pipe")

@@ -30,6 +30,7 @@ import (
 
 // proxyProcess is a running rdsiam proxy in front of a server of rdsiamtest.
 type proxyProcess struct {
+	server  *rdsiamtest.Server
 	command *exec.Cmd
 	stdout  *bufio.Reader
 	stderr  bytes.Buffer // to be read when the process has ended
@@ -52,7 +53,7 @@ func newProxy(t testing.TB, startServer func(rdsiamtest.TB, ...rdsiamtest.Option
 		t.Fatal(err)
 	}
 	arguments = append([]string{"proxy", server.Endpoint(), "--user", "app", "--dial", server.Addr().String(), "--root-cas", roots}, arguments...)
-	p := &proxyProcess{command: exec.CommandContext(t.Context(), "rdsiam", arguments...)}
+	p := &proxyProcess{server: server, command: exec.CommandContext(t.Context(), "rdsiam", arguments...)}
 	credentials := server.Identities()[0].Credentials
 	p.command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + directory, "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none",
 		"AWS_ACCESS_KEY_ID=" + credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + credentials.SecretAccessKey, "AWS_SESSION_TOKEN=" + credentials.SessionToken,
@@ -175,8 +176,8 @@ func TestProxyOverSocket(t *testing.T) {
 			if said := p.wait(); said != "exit code 0: " {
 				t.Error(said)
 			}
-			if _, err := os.Lstat(started.Address); !errors.Is(err, os.ErrNotExist) {
-				t.Errorf("the socket stays: %v", err)
+			if _, err := os.Lstat(filepath.Dir(filepath.Dir(started.Address))); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("the directories of the socket stay: %v", err)
 			}
 		})
 	}
@@ -264,7 +265,7 @@ func TestProxyHTTP(t *testing.T) {
 	listener.Close()
 	p := startProxy(t, "--http", address)
 	p.line(t, "listening on ")
-	for path, want := range map[string]string{"/livez": "alive", "/readyz": "ready", "/metrics": "rdsiam_proxy_connections 0"} {
+	for path, want := range map[string]string{"/livez": "alive", "/readyz": "ready", "/metrics": `rdsiam_proxy_connections{server_address="` + endpointHost + `"} 0`} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -282,6 +283,36 @@ func TestProxyHTTP(t *testing.T) {
 	p.signal(t, syscall.SIGTERM)
 	if said := p.wait(); said != "exit code 0: " {
 		t.Error(said)
+	}
+}
+
+// --check-login logs in before anything listens, and its exit code says how that went.
+func TestProxyCheckLogin(t *testing.T) {
+	for name, start := range map[string]func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server{
+		"PostgreSQL": rdsiamtest.StartPostgreSQL, "MySQL": rdsiamtest.StartMySQL,
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newProxy(t, start, "--check-login")
+			p.start(t)
+			p.line(t, "listening on ")
+			p.signal(t, syscall.SIGTERM)
+			if said := p.wait(); said != "exit code 0: " {
+				t.Error(said)
+			}
+			p = newProxy(t, start, "--check-login")
+			if err := p.server.SetPolicies(`{"Version": "2012-10-17", "Statement": {"Effect": "Deny", "Action": "*", "Resource": "*"}}`); err != nil {
+				t.Fatal(err)
+			}
+			p.start(t)
+			if said := p.wait(); !strings.HasPrefix(said, `exit code 4: rdsiam: login as "app"`) {
+				t.Error(said)
+			}
+			p = newProxy(t, start, "--check-login", "--dial", "127.0.0.1:1")
+			p.start(t)
+			if said := p.wait(); !strings.HasPrefix(said, `exit code 1: rdsiam: login as "app"`) {
+				t.Error(said)
+			}
+		})
 	}
 }
 

@@ -30,7 +30,7 @@ func (t *target) prepareClient(ctx context.Context, endpoint, databaseName strin
 	if err := t.requireUser(endpoint); err != nil {
 		return nil, err
 	}
-	to, err := t.resolve(endpoint)
+	to, err := t.resolve(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}

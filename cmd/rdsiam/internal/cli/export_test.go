@@ -25,7 +25,7 @@ func DialAWS(dial func(ctx context.Context, network, address string) (net.Conn, 
 // ProxyEngine returns the engine of rdsiam proxy endpoint --user user --dial dialed.
 func ProxyEngine(ctx context.Context, endpoint, user, dialed string) (proxy.Engine, error) {
 	at := target{user: user, dial: dialed}
-	to, err := at.resolve(endpoint)
+	to, err := at.resolve(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}

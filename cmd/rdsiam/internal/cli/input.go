@@ -2,9 +2,13 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+
+	"github.com/rdsiam/rdsiam"
 )
 
 // maxInput is more than any policy, token, DSN or list of certificates has.
@@ -13,15 +17,30 @@ const maxInput = 1 << 20
 // readFile reads a file that the command line names; what says what for. Ctrl-C ends the
 // wait for a pipe that nobody writes to.
 func readFile(ctx context.Context, what, name string) ([]byte, error) {
+	return readChecked(ctx, what, name, func(fs.FileInfo) error { return nil })
+}
+
+// readChecked reads a file if check takes it once it is open.
+func readChecked(ctx context.Context, what, name string, check func(fs.FileInfo) error) ([]byte, error) {
 	text, err := interruptible(ctx, func() ([]byte, error) {
 		file, err := os.Open(name)
 		if err != nil {
 			return nil, err
 		}
 		defer file.Close()
+		info, err := file.Stat()
+		if err == nil {
+			err = check(info)
+		}
+		if err != nil {
+			return nil, err
+		}
 		return readLimited(file)
 	})
+	var config *rdsiam.ConfigError
 	switch {
+	case errors.As(err, &config): // of check
+		return nil, err
 	case ctx.Err() != nil:
 		return nil, fmt.Errorf("interrupted while reading %s: %w", what, context.Cause(ctx))
 	case err != nil:

@@ -8,13 +8,13 @@ import (
 	"os/exec"
 	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/boundedlog"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/client"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/local"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
@@ -68,7 +68,9 @@ never tells it. Nothing listens but on 127.0.0.1.`,
 			return nil
 		},
 		RunE: func(command *cobra.Command, program []string) error {
-			server, environment, err := flags.start(command.Context(), streams)
+			log := boundedlog.New(func(line string) { fmt.Fprintln(streams.Err, line) })
+			defer log.Close()
+			server, environment, err := flags.start(command.Context(), streams, log)
 			if err != nil {
 				if len(program) > 0 {
 					return notStarted(err)
@@ -94,8 +96,8 @@ never tells it. Nothing listens but on 127.0.0.1.`,
 	return command
 }
 
-func (f *localFlags) start(ctx context.Context, streams Streams) (*local.Server, client.Environment, error) {
-	options, err := f.options(ctx, streams)
+func (f *localFlags) start(ctx context.Context, streams Streams, log *boundedlog.Log) (*local.Server, client.Environment, error) {
+	options, err := f.options(ctx, streams, log)
 	if err != nil {
 		return nil, client.Environment{}, localError(err)
 	}
@@ -131,8 +133,8 @@ func (f *localFlags) serve(ctx context.Context, streams Streams, environment cli
 	return nil
 }
 
-func (f *localFlags) options(ctx context.Context, streams Streams) (local.Options, error) {
-	o := local.Options{Users: f.users, Region: f.region, LoggedIn: logInPrinter(streams)}
+func (f *localFlags) options(ctx context.Context, streams Streams, log *boundedlog.Log) (local.Options, error) {
+	o := local.Options{Users: f.users, Region: f.region, LoggedIn: logInPrinter(log)}
 	for _, name := range f.policies {
 		text, err := readFile(ctx, "--policy", name)
 		if err != nil {
@@ -203,9 +205,8 @@ func localJSON(e client.Environment) any {
 	}{set, e.Unset}
 }
 
-// logInPrinter prints logins, one to a line.
-func logInPrinter(streams Streams) func(string, rdsiamtest.Login) {
-	var mu sync.Mutex
+// logInPrinter prints logins, one to a line, and leaves some out where one reason floods.
+func logInPrinter(log *boundedlog.Log) func(string, rdsiamtest.Login) {
 	return func(engine string, try rdsiamtest.Login) {
 		said := "accepted"
 		if !try.Accepted {
@@ -214,9 +215,7 @@ func logInPrinter(streams Streams) func(string, rdsiamtest.Login) {
 				said += ": " + try.Detail
 			}
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		fmt.Fprintf(streams.Err, "%s %s: %q %s\n", try.Time.Format(time.TimeOnly), engine, try.User, said)
+		log.Line(string(try.Reason), fmt.Sprintf("%s %s: %q %s", try.Time.Format(time.TimeOnly), engine, try.User, said))
 	}
 }
 

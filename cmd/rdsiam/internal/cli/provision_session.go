@@ -82,7 +82,7 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*s
 		return nil, usagef("--as is missing: who sets the account up")
 	}
 	s.as.engine = engineName
-	to, err := s.as.resolve(s.endpoint)
+	to, err := s.as.resolve(ctx, s.endpoint)
 	if err != nil {
 		return nil, err
 	}

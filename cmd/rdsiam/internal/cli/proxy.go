@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"io/fs"
 	"log"
 	"net"
 	"net/http"
@@ -23,6 +24,7 @@ type proxyFlags struct {
 	expose         bool
 	passwordFile   string
 	noLocalAuth    bool
+	checkLogin     bool
 	maxConnections int
 	drainTime      time.Duration
 	http           string
@@ -40,9 +42,10 @@ a login of its own at the database, with a token and verified TLS. Clients
 connect without TLS, as the user given here and as no other.
 
 By default they connect to a unix socket that only you can use. On TCP they need
-a password, which is printed once, or given by --password-file. What travels
-between a client and the proxy is not encrypted, so that other machines are let
-in only with --expose.
+a password, which is printed once, or given by --password-file: a file of mode
+0600, or 0640 if it is root's. Nobody reaches the database without it. What
+travels between a client and the proxy is not encrypted, so that other machines
+are let in only with --expose.
 
 The proxy ends with SIGTERM, Ctrl-C or its terminal: idle connections are
 closed, and those that run something have --drain-time to finish. A second
@@ -72,6 +75,7 @@ func (g *proxyFlags) addTo(command *cobra.Command) {
 	flags.BoolVar(&g.expose, "expose", false, "let --listen name an address that other machines can reach")
 	flags.StringVar(&g.passwordFile, "password-file", "", "file with the password that clients must give")
 	flags.BoolVar(&g.noLocalAuth, "no-local-auth", false, "let every program on this machine in, over TCP as well")
+	flags.BoolVar(&g.checkLogin, "check-login", false, "log in once before anything listens, and end if that fails")
 	flags.IntVar(&g.maxConnections, "max-connections", 100, "clients that may be connected at a time")
 	flags.DurationVar(&g.drainTime, "drain-time", 30*time.Second, "what running statements have left when the proxy ends")
 	flags.StringVar(&g.http, "http", "", "HOST:PORT to serve /livez, /readyz and /metrics on")
@@ -93,10 +97,16 @@ func (g *proxyFlags) check() error {
 }
 
 // password returns the password of clients, "" for none, and whether it is a new one.
-func (g *proxyFlags) password(socket bool) (password string, made bool, err error) {
+func (g *proxyFlags) password(ctx context.Context, socket bool) (password string, made bool, err error) {
 	switch {
 	case g.passwordFile != "":
-		password, err = proxy.ReadPassword(g.passwordFile)
+		text, err := readChecked(ctx, "--password-file", g.passwordFile, func(info fs.FileInfo) error {
+			return proxy.CheckPasswordFile(g.passwordFile, info)
+		})
+		if err != nil {
+			return "", false, err
+		}
+		password, err = proxy.ParsePassword(g.passwordFile, text)
 		return password, false, err
 	case socket, g.noLocalAuth:
 		return "", false, nil
@@ -107,7 +117,7 @@ func (g *proxyFlags) password(socket bool) (password string, made bool, err erro
 func runProxy(ctx context.Context, streams Streams, endpoint string, at target, given proxyFlags) error {
 	// When nobody reads standard error any more, which Ctrl-C can end as well, sessions go on.
 	signal.Ignore(syscall.SIGPIPE)
-	database, err := at.resolve(endpoint)
+	database, err := at.resolve(ctx, endpoint)
 	if err != nil {
 		return err
 	}
@@ -116,9 +126,9 @@ func runProxy(ctx context.Context, streams Streams, endpoint string, at target, 
 		return err
 	}
 	if given.listen == "" {
-		given.listen = proxy.DefaultDirectory(database.Endpoint)
+		given.listen = proxy.DefaultDirectory(database.Login)
 	}
-	password, made, err := given.password(proxy.IsSocket(given.listen))
+	password, made, err := given.password(ctx, proxy.IsSocket(given.listen))
 	if err != nil {
 		return err
 	}
@@ -129,7 +139,11 @@ func runProxy(ctx context.Context, streams Streams, endpoint string, at target, 
 		return err
 	}
 	// Without a token nobody could be logged in, which is better said now.
-	if err := server.Ready(ctx); err != nil {
+	check := server.Ready
+	if given.checkLogin {
+		check = server.CheckLogin
+	}
+	if err := check(ctx); err != nil {
 		return err
 	}
 	listener, err := proxy.Listen(given.listen, engine, given.expose)

@@ -72,7 +72,7 @@ type database struct {
 }
 
 // resolve finds out what ENDPOINT, host or host:port, and the flags mean together.
-func (t *target) resolve(endpoint string) (database, error) {
+func (t *target) resolve(ctx context.Context, endpoint string) (database, error) {
 	defaultPort, err := t.defaultPort(endpoint)
 	if err != nil {
 		return database{}, err
@@ -82,7 +82,7 @@ func (t *target) resolve(endpoint string) (database, error) {
 		d.options = append(d.options, rdsiam.WithRegion(t.region))
 	}
 	if t.rootCAs != "" {
-		pool, err := readRootCAs(t.rootCAs)
+		pool, _, err := readRootCAsPEM(ctx, t.rootCAs)
 		if err != nil {
 			return database{}, err
 		}
@@ -133,11 +133,6 @@ func (t *target) requireUser(endpoint string) error {
 		return usagef("--user is missing: the database user to log in as")
 	}
 	return nil
-}
-
-func readRootCAs(name string) (*x509.CertPool, error) {
-	pool, _, err := readRootCAsPEM(context.Background(), name)
-	return pool, err
 }
 
 // readRootCAsPEM also returns the text: a pipe can be read once only.

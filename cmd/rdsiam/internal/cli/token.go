@@ -53,7 +53,7 @@ key.`,
 			if err := at.requireUser(endpoint); err != nil {
 				return err
 			}
-			database, err := at.resolve(endpoint)
+			database, err := at.resolve(command.Context(), endpoint)
 			if err != nil {
 				return err
 			}

@@ -3,7 +3,8 @@ package proxy
 import (
 	"io"
 	"sync"
-	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 type buffers struct{ busy sync.Pool }
 
 // moved counts bytes.
-type moved struct{ toServer, toClient atomic.Uint64 }
+type moved struct{ toServer, toClient prometheus.Counter }
 
 // pass gives each what it reads of source, until source ends, which is no error, or each
 // returns an error.

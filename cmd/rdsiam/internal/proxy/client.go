@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 )
 
 // client is a connection that was accepted.
@@ -15,19 +18,38 @@ type client struct {
 	net.Conn
 	server   *Server
 	id       uint64
-	admitted bool     // guarded by server.mu
-	session  *session // guarded by server.mu; nil until it is logged in
+	stranger *list.Element // guarded by server.mu; in server.strangers, or was
+	admitted bool          // guarded by server.mu
+	session  *session      // guarded by server.mu; nil until it is logged in
 
-	// unwatch keeps the end of the server from closing the client, and reports false where
-	// it has done so.
+	// ctx ends with the server, or by end where the client has to make room. unwatch keeps
+	// that from closing the client, and reports false where it has done so.
+	ctx     context.Context
+	end     context.CancelCauseFunc
 	unwatch func() bool
 }
 
 // within gives the client so much time from now.
 func (c *client) within(d time.Duration) { _ = c.SetDeadline(time.Now().Add(d)) }
 
-// admit counts the client as one of those that are logged in.
+// prove is called when the client has shown that it may log in. From then on it does not
+// have to make room for others.
+func (c *client) prove() error {
+	s := c.server
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.ctx.Err() != nil {
+		return context.Canceled
+	}
+	s.strangers.Remove(c.stranger)
+	return nil
+}
+
+// admit counts the client, which has proved itself, as one of those that are logged in.
 func (c *client) admit() error {
+	if err := c.prove(); err != nil {
+		return err
+	}
 	s := c.server
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,6 +69,44 @@ func (c *client) keep() error {
 	}
 	return nil
 }
+
+// tell writes what ends the login.
+func (c *client) tell(b []byte) error {
+	if _, err := c.Write(b); err != nil {
+		return errLeft
+	}
+	return nil
+}
+
+// report counts and logs why a client has no session any more. It is called before the
+// client learns that: what a client has seen is in the log.
+func (c *client) report(err error) {
+	interrupted := errors.Is(err, errLeft) || errors.Is(err, context.Canceled)
+	var refused *refusal
+	switch {
+	case errors.As(err, &refused): // also one that was decided before the end of ctx
+	case interrupted && errors.Is(context.Cause(c.ctx), errNoRoom):
+		refused = &refusal{refusedRoom, errNoRoom}
+	case errors.Is(err, errLeft):
+		c.server.counters.refuse(refusedLeft)
+		return
+	case interrupted && c.ctx.Err() != nil:
+		c.log("stop", "the proxy was stopped while the client was logging in")
+		return
+	default:
+		c.log("login", errortext.Of(err))
+		return
+	}
+	c.server.counters.refuse(refused.reason)
+	c.log(string(refused.reason), refused.Error())
+}
+
+func (c *client) log(kind, text string) {
+	c.server.log.Line(kind, fmt.Sprintf("client %d: %s", c.id, text))
+}
+
+// errNoRoom is why the oldest of those that have not proved themselves is sent away.
+var errNoRoom = errors.New("the client was the oldest of those that have not logged in yet, and made room for another")
 
 // refusal is the error of a client that was turned away, with what is counted.
 type refusal struct {
@@ -71,7 +131,7 @@ func clientError(err error) error {
 	var refused *refusal
 	var network net.Error
 	switch {
-	case errors.As(err, &refused):
+	case errors.As(err, &refused), errors.Is(err, context.Canceled):
 		return err
 	case errors.As(err, &network) && network.Timeout():
 		return &refusal{refusedTimeout, errors.New("the client has not logged in in time")}

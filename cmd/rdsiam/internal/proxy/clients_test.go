@@ -155,8 +155,14 @@ func TestMySQLClients(t *testing.T) {
 					t.Errorf("mariadb says %q", output)
 				}
 			})
+			t.Run("mariadb, Ctrl-C", func(t *testing.T) {
+				interruptsMySQLClient(t, r, password, append([]string{"mariadb"}, arguments...), environment)
+			})
 			if client, err := realserver.MySQLClient(); err == nil {
 				t.Run("mysql", func(t *testing.T) { runsMySQLClient(t, client, arguments, environment) })
+				t.Run("mysql, Ctrl-C", func(t *testing.T) {
+					interruptsMySQLClient(t, r, password, slices.Concat(client, arguments), environment)
+				})
 			}
 			t.Run("mariadb-slap", func(t *testing.T) {
 				output, ok := run(t, environment, "mariadb-slap", append(arguments, "--create-schema=shop", "--concurrency=4", "--number-of-queries=200",
@@ -175,6 +181,35 @@ func TestMySQLClients(t *testing.T) {
 			})
 		})
 	})
+}
+
+// interruptsMySQLClient has a client kill its statement, as it does for Ctrl-C: by a second
+// connection, with the id that it was greeted with on the first.
+func interruptsMySQLClient(t *testing.T, r *running, password string, client, environment []string) {
+	path, err := exec.LookPath(client[0])
+	if err != nil {
+		skip(t, "no "+client[0]+" in PATH")
+	}
+	command := exec.CommandContext(t.Context(), path, append(client[1:], "--execute=select sleep(300)")...)
+	command.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir()}, environment...)
+	var said bytes.Buffer
+	command.Stdout, command.Stderr = &said, &said
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	db := openMySQL(t, mysqlConfig(r, app, password))
+	running := func() bool {
+		return queryMySQL(t, db, "select count(*) from information_schema.processlist where info = 'select sleep(300)'") != "0"
+	}
+	waitUntil(t, running)
+	if err := command.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, func() bool { return !running() })
+	_ = command.Wait()
+	if !strings.Contains(strings.ToLower(said.String()), "ctrl-c") && !strings.Contains(said.String(), "^C") {
+		t.Errorf("the client says %q", said.String())
+	}
 }
 
 // runsMySQLClient has MySQL's own client, which proves the password by caching_sha2_password,

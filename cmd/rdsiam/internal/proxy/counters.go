@@ -2,44 +2,34 @@ package proxy
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"io"
+	"net"
+	"net/http"
+	"strconv"
 	"sync/atomic"
-	"time"
+	"syscall"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rdsiam/rdsiam"
 )
 
-// counters are what a Server counts from its start.
+// counters are what a Server counts from its start, as metrics of Prometheus. Those of logins
+// have the names of the library's metrics in OpenTelemetry.
 type counters struct {
-	most      int // MaxConnections
-	accepted  atomic.Uint64
-	open      atomic.Int64
-	cut       atomic.Uint64
-	canceled  atomic.Uint64
-	moved     moved
-	refused   counts[refusedReason]
-	logIns    counts[logInResult]
-	logInTime atomic.Int64 // of all of them together, in nanoseconds
-	tokens    counts[tokenResult]
-}
+	registry *prometheus.Registry
+	accepted prometheus.Counter
+	open     prometheus.Gauge
+	refused  *prometheus.CounterVec
+	canceled prometheus.Counter
+	moved    moved
+	logIns   *prometheus.HistogramVec
+	tokens   *prometheus.HistogramVec
 
-// counts is a counter for each value of a label.
-type counts[T ~string] struct {
-	values []T
-	counts []atomic.Uint64
-}
-
-func newCounts[T ~string](values ...T) counts[T] {
-	return counts[T]{values, make([]atomic.Uint64, len(values))}
-}
-
-func (c *counts[T]) add(value T) {
-	for i, known := range c.values {
-		if known == value {
-			c.counts[i].Add(1)
-		}
-	}
+	cut atomic.Uint64 // sessions, not a metric: the process ends with it
 }
 
 // refusedReason is why a client was turned away here, before a login at the database.
@@ -49,80 +39,99 @@ const (
 	refusedUser     refusedReason = "user"
 	refusedPassword refusedReason = "password"
 	refusedLimit    refusedReason = "limit"
-	refusedWaiting  refusedReason = "waiting"
+	refusedRoom     refusedReason = "room"
 	refusedProtocol refusedReason = "protocol"
 	refusedTimeout  refusedReason = "timeout"
+	refusedLeft     refusedReason = "left"
+	refusedChanged  refusedReason = "changed"
 )
 
-// logInResult is how a login at the database ended.
-type logInResult string
-
-const (
-	logInSucceeded logInResult = "succeeded"
-	logInRefused   logInResult = "refused"
-	logInFailed    logInResult = "failed"
-)
-
-type tokenResult string
-
-const (
-	tokenSigned tokenResult = "signed"
-	tokenReused tokenResult = "reused"
-	tokenFailed tokenResult = "failed"
-)
-
-func newCounters(most int) *counters {
-	return &counters{
-		most:    most,
-		refused: newCounts(refusedUser, refusedPassword, refusedLimit, refusedWaiting, refusedProtocol, refusedTimeout),
-		logIns:  newCounts(logInSucceeded, logInRefused, logInFailed),
-		tokens:  newCounts(tokenSigned, tokenReused, tokenFailed),
+func newCounters(server rdsiam.Endpoint, most int) *counters {
+	c := &counters{registry: prometheus.NewRegistry()}
+	c.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	register := prometheus.WrapRegistererWith(prometheus.Labels{"server_address": server.Host()}, c.registry)
+	add := func(metrics ...prometheus.Collector) { register.MustRegister(metrics...) }
+	counter := func(name, help string) prometheus.Counter {
+		metric := prometheus.NewCounter(prometheus.CounterOpts{Name: "rdsiam_proxy_" + name, Help: help})
+		add(metric)
+		return metric
 	}
+	gauge := func(name, help string) prometheus.Gauge {
+		metric := prometheus.NewGauge(prometheus.GaugeOpts{Name: "rdsiam_proxy_" + name, Help: help})
+		add(metric)
+		return metric
+	}
+	histogram := func(name, help string, labels ...string) *prometheus.HistogramVec {
+		metric := prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: name, Help: help, Buckets: []float64{.001, .005, .01, .05, .1, .5, 1, 5, 10},
+		}, labels)
+		add(metric)
+		return metric
+	}
+	c.accepted = counter("accepted_total", "Connections that were accepted.")
+	c.open = gauge("connections", "Clients that are logged in.")
+	gauge("connections_limit", "Clients that may be logged in.").Set(float64(most))
+	c.canceled = counter("cancel_requests_total", "Cancel requests that named a session.")
+	c.moved.toServer = counter("sent_bytes_total", "Bytes passed on to the database, without logins.")
+	c.moved.toClient = counter("received_bytes_total", "Bytes passed on from the database, without logins.")
+	c.refused = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "rdsiam_proxy_refused_total", Help: "Clients that were turned away by the proxy itself.",
+	}, []string{"reason"})
+	add(c.refused)
+	for _, reason := range []refusedReason{refusedUser, refusedPassword, refusedLimit, refusedRoom, refusedProtocol, refusedTimeout, refusedLeft, refusedChanged} {
+		c.refused.WithLabelValues(string(reason)) // a counter whose first value is 1 has no increase
+	}
+	c.logIns = histogram("rdsiam_login_duration_seconds", "Time that logins at the database took.", "error_type", "db_response_status_code")
+	c.tokens = histogram("rdsiam_token_duration_seconds", "Time that it took to get tokens.", "error_type", "rdsiam_token_reused")
+	return c
 }
+
+func (c *counters) refuse(reason refusedReason) { c.refused.WithLabelValues(string(reason)).Inc() }
 
 // observe counts the steps of a login at the database.
 func (c *counters) observe(_ context.Context, event rdsiam.Event) {
-	ended := func(result logInResult) {
-		c.logIns.add(result)
-		c.logInTime.Add(int64(event.Duration))
-	}
+	failure, code := errorType(event.Err)
 	switch event.Kind {
-	case rdsiam.TokenSigned:
-		c.tokens.add(tokenSigned)
-	case rdsiam.TokenReused:
-		c.tokens.add(tokenReused)
-	case rdsiam.TokenFailed:
-		c.tokens.add(tokenFailed)
-	case rdsiam.LoginSucceeded:
-		ended(logInSucceeded)
-	case rdsiam.LoginRefused:
-		ended(logInRefused)
-	case rdsiam.LoginFailed:
-		ended(logInFailed)
+	case rdsiam.TokenSigned, rdsiam.TokenReused, rdsiam.TokenFailed:
+		reused := strconv.FormatBool(event.Kind == rdsiam.TokenReused)
+		c.tokens.WithLabelValues(failure, reused).Observe(event.Duration.Seconds())
+	case rdsiam.LoginSucceeded, rdsiam.LoginRefused, rdsiam.LoginFailed:
+		c.logIns.WithLabelValues(failure, code).Observe(event.Duration.Seconds())
 	}
 }
 
-// writeTo writes the counters in the text format of Prometheus.
-// https://prometheus.io/docs/instrumenting/exposition_formats/
-func (c *counters) writeTo(w io.Writer) {
-	metric := func(name, kind, help string, value any) {
-		fmt.Fprintf(w, "# HELP rdsiam_proxy_%s %s\n# TYPE rdsiam_proxy_%s %s\nrdsiam_proxy_%s %v\n", name, help, name, kind, name, value)
+// errorType is the label error_type of a failed login, which has few values: the code of the
+// server, or the kind of failure. Some kinds wrap others, so that the order counts.
+func errorType(err error) (kind, code string) {
+	var (
+		login       *rdsiam.LoginError
+		config      *rdsiam.ConfigError
+		certificate *rdsiam.CertificateError
+		credentials *rdsiam.CredentialsError
+		network     net.Error
+	)
+	switch {
+	case err == nil:
+		return "", ""
+	case errors.As(err, &login) && login.Code != "":
+		return login.Code, login.Code
+	case errors.As(err, &config):
+		return "config", ""
+	case errors.As(err, &certificate):
+		return "certificate", ""
+	case errors.Is(err, context.Canceled):
+		return "canceled", ""
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return "timeout", ""
+	case errors.As(err, &credentials):
+		return "credentials", ""
+	case network != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
+		return "network", ""
 	}
-	metric("connections", "gauge", "Clients that are logged in.", c.open.Load())
-	metric("connections_limit", "gauge", "Clients that may be logged in.", c.most)
-	metric("accepted_total", "counter", "Connections that were accepted.", c.accepted.Load())
-	writeCounts(w, "refused_total", "Clients that were turned away by the proxy itself.", "reason", &c.refused)
-	writeCounts(w, "logins_total", "Logins at the database.", "result", &c.logIns)
-	metric("login_seconds_total", "counter", "Time that logins at the database took together.", time.Duration(c.logInTime.Load()).Seconds())
-	writeCounts(w, "tokens_total", "Tokens that were asked for.", "result", &c.tokens)
-	metric("cancel_requests_total", "counter", "Cancel requests that named a session.", c.canceled.Load())
-	metric("sent_bytes_total", "counter", "Bytes passed on to the database, without logins.", c.moved.toServer.Load())
-	metric("received_bytes_total", "counter", "Bytes passed on from the database, without logins.", c.moved.toClient.Load())
+	return "_OTHER", ""
 }
 
-func writeCounts[T ~string](w io.Writer, name, help, label string, c *counts[T]) {
-	fmt.Fprintf(w, "# HELP rdsiam_proxy_%s %s\n# TYPE rdsiam_proxy_%s counter\n", name, help, name)
-	for i, value := range c.values {
-		fmt.Fprintf(w, "rdsiam_proxy_%s{%s=%q} %d\n", name, label, value, c.counts[i].Load())
-	}
+// handler serves the metrics.
+func (c *counters) handler() http.Handler {
+	return promhttp.HandlerFor(c.registry, promhttp.HandlerOpts{})
 }

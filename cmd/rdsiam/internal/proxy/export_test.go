@@ -6,6 +6,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
@@ -14,7 +15,16 @@ type Traffic struct{ traffic }
 
 func NewPostgreSQLTraffic() Traffic { return Traffic{newPostgresTraffic()} }
 
-func NewMySQLTraffic(agreed mysqlwire.Capabilities) Traffic { return Traffic{newMySQLTraffic(agreed)} }
+func NewMySQLTraffic(agreed mysqlwire.Capabilities) Traffic {
+	return NewMySQLTrafficWith(agreed, 0, 0)
+}
+
+// NewMySQLTrafficWith knows a session, by the id that its client has and that of the server.
+func NewMySQLTrafficWith(agreed mysqlwire.Capabilities, client, server uint32) Traffic {
+	ids := newMySQLIDs()
+	ids.add(client, server)
+	return Traffic{newMySQLTraffic(agreed, &ids)}
+}
 
 func (t Traffic) FromClient(b []byte) (int, error) { return t.fromClient(b) }
 func (t Traffic) FromServer(b []byte)              { t.fromServer(b) }
@@ -33,6 +43,13 @@ func (s *Server) Admitted() int {
 	return s.admitted
 }
 
+// SetMaxStrangers replaces the budget of clients that have not proved themselves.
+func (s *Server) SetMaxStrangers(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.maxStrangers = n
+}
+
 // DialBy has logins at the database use dial.
 func (p *PostgreSQL) DialBy(dial pgconn.DialFunc) { p.config.DialFunc = dial }
 func (m *MySQL) DialBy(dial pgconn.DialFunc)      { m.dialBy = dial }
@@ -44,8 +61,13 @@ func NewSession(client, server net.Conn, traffic Traffic) Session {
 	return Session{&session{client: client, server: server, traffic: traffic.traffic, end: func() {}}}
 }
 
-func (s Session) Relay() error { return s.relay(new(buffers), new(moved)) }
-func (s Session) Drain()       { s.drain() }
+func (s Session) Relay() error {
+	return s.relay(new(buffers), &newCounters(rdsiam.Endpoint{}, 0).moved)
+}
+func (s Session) Drain() { s.drain() }
+
+// ErrorType is the label of a failed login, and its code.
+var ErrorType = errorType
 
 // Masked is what becomes of an error of a MySQL server.
 var Masked = masked

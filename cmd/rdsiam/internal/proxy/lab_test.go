@@ -232,13 +232,15 @@ func (r *running) waitFor(t testing.TB, line string) {
 	}
 }
 
+// metrics are without the label that all of them have.
 func (r *running) metrics(t testing.TB) string {
 	t.Helper()
 	code, body := r.get(t, "/metrics")
 	if code != http.StatusOK {
 		t.Fatalf("/metrics: %d %s", code, body)
 	}
-	return body
+	const label = `server_address="` + endpoint + `"`
+	return strings.NewReplacer("{"+label+"}", "", ","+label+"}", "}", ","+label+",", ",").Replace(body)
 }
 
 func (r *running) get(t testing.TB, path string) (code int, body string) {

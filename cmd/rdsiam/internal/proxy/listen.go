@@ -19,7 +19,8 @@ func IsSocket(address string) bool {
 
 // Listen listens on address: host:port, or the path of a directory, in which it makes a
 // unix socket of the name that the engine's clients expect. The directory is made if it is
-// not there; it belongs to the caller, and nobody else may enter it.
+// not there, and removed when the listener is closed. It belongs to the caller, and nobody
+// else may enter it.
 //
 // A host must be a loopback address or localhost, unless exposed.
 func Listen(address string, engine Engine, exposed bool) (net.Listener, error) {

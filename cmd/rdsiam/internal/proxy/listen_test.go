@@ -212,24 +212,105 @@ func TestListenTCP(t *testing.T) {
 	}
 }
 
-func TestDefaultDirectory(t *testing.T) {
-	resolved, err := rdsiam.ResolveEndpoint(endpoint, 5432)
+func loginAt(t *testing.T, address, user string) rdsiam.Login {
+	t.Helper()
+	resolved, err := rdsiam.ResolveEndpoint(address, 5432)
 	if err != nil {
 		t.Fatal(err)
 	}
-	runtime := t.TempDir()
+	return rdsiam.Login{Endpoint: resolved, User: user}
+}
+
+func TestDefaultDirectory(t *testing.T) {
+	here := loginAt(t, "prod.abc123.eu-central-1.rds.amazonaws.com", app)
+	runtime := "/run/user/1000"
 	t.Setenv("XDG_RUNTIME_DIR", runtime)
-	if got, want := proxy.DefaultDirectory(resolved), filepath.Join(runtime, "rdsiam", "proxied"); got != want {
-		t.Errorf("%s, want %s", got, want)
+	got := proxy.DefaultDirectory(here)
+	if filepath.Dir(got) != runtime+"/rdsiam" || !strings.HasPrefix(filepath.Base(got), "prod-") {
+		t.Errorf("%s, want it in %s/rdsiam", got, runtime)
+	}
+	if again := proxy.DefaultDirectory(here); again != got {
+		t.Errorf("%s, then %s", got, again)
+	}
+	for _, other := range []rdsiam.Login{
+		loginAt(t, "prod.abc123.us-east-1.rds.amazonaws.com", app),
+		loginAt(t, "prod.abc123.eu-central-1.rds.amazonaws.com:5433", app),
+		loginAt(t, "prod.abc123.eu-central-1.rds.amazonaws.com", "reports"),
+	} {
+		if proxy.DefaultDirectory(other) == got {
+			t.Errorf("%v and %v have one directory", other, here)
+		}
 	}
 	t.Setenv("XDG_RUNTIME_DIR", "")
-	t.Setenv("TMPDIR", runtime)
-	if got := proxy.DefaultDirectory(resolved); filepath.Dir(filepath.Dir(got)) != runtime || filepath.Base(got) != "proxied" {
-		t.Errorf("%s, want it in a directory of this user in %s", got, runtime)
+	t.Setenv("TMPDIR", "/var/tmp")
+	if got := proxy.DefaultDirectory(here); !strings.HasPrefix(got, "/var/tmp/rdsiam-") {
+		t.Errorf("%s, want it in /var/tmp", got)
+	}
+	t.Setenv("TMPDIR", "/var/"+strings.Repeat("long", 20))
+	long := loginAt(t, strings.Repeat("l", 63)+".abc123.eu-central-1.rds.amazonaws.com", app)
+	if got := filepath.Join(proxy.DefaultDirectory(long), ".s.PGSQL.5432"); !strings.HasPrefix(got, "/tmp/rdsiam-") || len(got) > 103 {
+		t.Errorf("%s has %d bytes", got, len(got))
 	}
 }
 
-func TestReadPassword(t *testing.T) {
+// Directories that were made for a socket go with it; others stay.
+func TestListenLeavesNothing(t *testing.T) {
+	runtime := filepath.Dir(socketDirectory(t))
+	t.Setenv("XDG_RUNTIME_DIR", runtime)
+	byDefault := proxy.DefaultDirectory(loginAt(t, endpoint, app))
+	there := filepath.Join(runtime, "there")
+	for path, stays := range map[string]string{
+		byDefault:                             runtime,
+		filepath.Join(runtime, "new", "deep"): runtime,
+		there:                                 there,
+	} {
+		if path != filepath.Join(runtime, "new", "deep") { // as a proxy that was killed leaves it
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		listener, err := proxy.Listen(path, engines["mysql.sock"], false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := listener.Close(); err != nil {
+			t.Error(err)
+		}
+		for gone := path; gone != stays; gone = filepath.Dir(gone) {
+			if _, err := os.Lstat(gone); !errors.Is(err, os.ErrNotExist) {
+				t.Errorf("%s stays: %v", gone, err)
+			}
+		}
+		if _, err := os.Lstat(stays); err != nil {
+			t.Errorf("%s is gone", stays)
+		}
+	}
+}
+
+// One proxy ends while another starts in the same directory.
+func TestListenWhileAnotherEnds(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", filepath.Dir(socketDirectory(t)))
+	directory := proxy.DefaultDirectory(loginAt(t, endpoint, app))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 50 {
+				listener, err := proxy.Listen(directory, engines["mysql.sock"], false)
+				if err == nil {
+					listener.Close()
+				} else if !strings.Contains(err.Error(), "another program does") {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	all.Wait()
+	if _, err := os.Lstat(directory); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the directory stays: %v", err)
+	}
+}
+
+func TestParsePassword(t *testing.T) {
 	tests := []struct{ name, content, want, fails string }{
 		{"line", "eight ch\n", "eight ch", ""},
 		{"without an end", "eight ch", "eight ch", ""},
@@ -241,11 +322,7 @@ func TestReadPassword(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			name := filepath.Join(t.TempDir(), "password")
-			if err := os.WriteFile(name, []byte(tt.content), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			got, err := proxy.ReadPassword(name)
+			got, err := proxy.ParsePassword("file", []byte(tt.content))
 			if got != tt.want || tt.fails == "" && err != nil || tt.fails != "" && (err == nil || !strings.Contains(err.Error(), tt.fails)) {
 				t.Errorf("%q, %v", got, err)
 			}
@@ -253,10 +330,6 @@ func TestReadPassword(t *testing.T) {
 				t.Errorf("the error shows the password: %v", err)
 			}
 		})
-	}
-	var config *rdsiam.ConfigError
-	if _, err := proxy.ReadPassword(filepath.Join(t.TempDir(), "none")); !errors.As(err, &config) {
-		t.Errorf("no file: %v", err)
 	}
 }
 
@@ -272,7 +345,7 @@ func TestHealth(t *testing.T) {
 	good.waitFor(t, "rdsiam_proxy_connections 1")
 	metrics := good.metrics(t)
 	for _, line := range []string{"rdsiam_proxy_connections_limit 7", "rdsiam_proxy_accepted_total 1",
-		`rdsiam_proxy_logins_total{result="succeeded"} 1`, `rdsiam_proxy_refused_total{reason="password"} 0`} {
+		`rdsiam_login_duration_seconds_count{db_response_status_code="",error_type=""} 1`, `rdsiam_proxy_refused_total{reason="password"} 0`} {
 		if !strings.Contains(metrics, line+"\n") {
 			t.Errorf("no %q in\n%s", line, metrics)
 		}

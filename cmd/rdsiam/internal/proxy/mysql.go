@@ -4,28 +4,22 @@ import (
 	"context"
 	"errors"
 	"net"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 	rdsmysql "github.com/rdsiam/rdsiam/mysql"
 )
 
 // MySQL is the [Engine] of MySQL and MariaDB.
 type MySQL struct {
-	target Target
-	driver *rdsmysql.Driver
-	dialBy func(ctx context.Context, network, address string) (net.Conn, error)
+	target   Target
+	driver   *rdsmysql.Driver
+	dialBy   func(ctx context.Context, network, address string) (net.Conn, error)
+	greeting mysqlGreeting
+	ids      mysqlIDs
 }
-
-// mysqlClientTime is what a client has for its part of the login. The server waits for its
-// own, which depends on the client's, for 10 seconds (connect_timeout).
-const mysqlClientTime = 5 * time.Second
-
-// mysqlOptionalMetadata would let a client change the form of results
-// (CLIENT_OPTIONAL_RESULTSET_METADATA), which then could not be followed.
-const mysqlOptionalMetadata mysqlwire.Capabilities = 1 << 25
 
 // NewMySQL returns an engine that logs in to target. The error is a
 // [*rdsiam.ConfigError].
@@ -37,7 +31,7 @@ func NewMySQL(target Target) (*MySQL, error) {
 		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: logInTime}
-	return &MySQL{target, driver, dialer.DialContext}, nil
+	return &MySQL{target: target, driver: driver, dialBy: dialer.DialContext, ids: newMySQLIDs()}, nil
 }
 
 // SocketName is the name of the socket; clients are told its path.
@@ -52,49 +46,49 @@ func (m *MySQL) Example(address, user string) string {
 	return "mysql --protocol=tcp --host=" + shellWord(host) + " --port=" + port + " --user=" + shellWord(user) + " --password"
 }
 
+func (m *MySQL) endpoint() rdsiam.Endpoint { return m.target.Endpoint }
+
 func (m *MySQL) ready(ctx context.Context) error { return m.target.ready(ctx) }
 
-// logIn connects to the database first: what a client is greeted with is what the server
-// says of itself, and the number of the connection, by which KILL finds it.
-func (m *MySQL) logIn(ctx context.Context, c *client) (*session, error) {
+// logIn lets the client in before it connects to the database: whoever does not know the
+// password costs nothing there.
+func (m *MySQL) logIn(ctx context.Context, c *client) *session {
 	front := mysqlwire.NewServer(c)
-	if err := c.admit(); err != nil {
-		return nil, m.refuse(c, front, err)
-	}
-	upstream, err := m.dial(ctx, c.server.counters)
+	greeting, err := m.learned(ctx, c.server)
 	if err != nil {
-		return nil, m.refuse(c, front, err)
+		return m.refuse(c, front, err)
 	}
-	c.within(mysqlClientTime)
-	if err := m.admit(ctx, c, front, upstream.Greeting); err != nil {
-		err = m.refuse(c, front, clientError(err))
-		upstream.leave(ctx, c.server.counters)
-		return nil, err
+	id := m.ids.next()
+	greeting.ConnectionID = id
+	if err := m.admit(ctx, c, front, greeting); err != nil {
+		return m.refuse(c, front, clientError(err))
 	}
-	ok, err := upstream.logIn(ctx, front.Response, c.server.counters)
+	upstream, ok, err := m.connect(ctx, front.Response, c.server.counters)
 	if err != nil {
-		return nil, m.refuse(c, front, err)
+		return m.refuse(c, front, err)
 	}
 	c.within(clientTime)
-	if err := c.keep(); err != nil {
-		upstream.Conn().Close()
-		return nil, err
+	forget := m.ids.add(id, upstream.Greeting.ConnectionID)
+	err = c.keep()
+	if err == nil {
+		if front.Packets.Write(ok) != nil {
+			err = errLeft
+		}
 	}
-	if err := front.Packets.Write(ok); err != nil {
+	if err != nil {
+		forget()
 		upstream.Conn().Close()
-		return nil, errLeft
+		c.report(err)
+		return nil
 	}
-	traffic := newMySQLTraffic(front.Response.Capabilities)
-	return &session{client: c.Conn, server: upstream.Conn(), traffic: traffic, end: func() {}}, nil
+	traffic := newMySQLTraffic(front.Response.Capabilities, &m.ids)
+	return &session{client: c.Conn, server: upstream.Conn(), traffic: traffic, end: forget}
 }
 
 // admit greets the client and lets it in, as far as the proxy has to say. Who does not know
 // the password learns nothing but the version of the server.
 func (m *MySQL) admit(ctx context.Context, c *client, front *mysqlwire.Server, greeting mysqlwire.Greeting) error {
-	relayed := greeting.Relayed()
-	relayed.Capabilities &^= mysqlOptionalMetadata
-	relayed.Plugin = mysqlwire.CachingSHA2
-	if err := front.Greet(relayed); err != nil {
+	if err := front.Greet(greeting); err != nil {
 		return err
 	}
 	if err := front.ReadResponse(ctx, nil); err != nil {
@@ -106,7 +100,7 @@ func (m *MySQL) admit(ctx context.Context, c *client, front *mysqlwire.Server, g
 	if front.Response.User != m.target.User {
 		return wrongUser(front.Response.User, m.target.User)
 	}
-	return nil
+	return c.admit()
 }
 
 // checkMySQLPassword has the client prove that it knows the password, which does not travel.
@@ -121,13 +115,14 @@ func checkMySQLPassword(password *password, front *mysqlwire.Server) error {
 	return err
 }
 
-// refuse tells the client of err, which it returns.
-func (m *MySQL) refuse(c *client, front *mysqlwire.Server, err error) error {
+// refuse tells the client of err. It returns no session.
+func (m *MySQL) refuse(c *client, front *mysqlwire.Server, err error) *session {
+	c.report(err)
 	if answer, ok := m.answer(err); ok {
 		c.within(farewellTime)
 		_ = front.Packets.Write(answer.Encode())
 	}
-	return err
+	return nil
 }
 
 // answer is what the client is told of err, if anything.
@@ -146,6 +141,8 @@ func (m *MySQL) answer(err error) (answer mysqlwire.Error, ok bool) {
 	case refusedPassword:
 		return mysqlwire.Error{Number: accessDenied, SQLState: "28000",
 			Text: "Access denied: wrong password; it is that of the rdsiam proxy, which it printed or was given by --password-file, and not one of the database"}, true
+	case refusedChanged:
+		return mysqlwire.Error{Number: 1053, SQLState: "08S01", Text: "Server shutdown in progress: rdsiam proxy: " + err.Error()}, true
 	case refusedLimit:
 		return mysqlwire.Error{Number: 1040, SQLState: "08004", Text: "Too many connections: rdsiam proxy: " + err.Error()}, true
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -207,27 +208,37 @@ func greets(t *testing.T, d *database) {
 	}
 }
 
-// kills has a second connection end a statement of the first, by the number in the greeting
-// of the first: clients do that for Ctrl-C.
+// kills has a second connection end a statement of the first, by the id that the server has
+// for the first, and by the one in its greeting: clients send that for Ctrl-C.
 func kills(t *testing.T, d *database) {
-	r := d.proxy(t, "unix", proxy.Settings{})
-	sleeping, killing := oneMySQL(t, mysqlConfig(r, app, "")), oneMySQL(t, mysqlConfig(r, app, ""))
-	id := queryMySQL(t, sleeping, "select connection_id()")
-	interrupted := make(chan error, 1)
-	go func() {
-		var text string
-		interrupted <- sleeping.QueryRowContext(context.Background(), "select sleep(300) from (select 1) x where 1 = benchmark(1, 1) + 1").Scan(&text)
-	}()
-	waitUntil(t, func() bool {
-		return queryMySQL(t, killing, "select count(*) from information_schema.processlist where id = "+id+" and info like '%sleep(300)%'") == "1"
-	})
-	if _, err := killing.ExecContext(t.Context(), "kill query "+id); err != nil {
-		t.Fatal(err)
-	}
-	select {
-	case <-interrupted:
-	case <-time.After(time.Minute):
-		t.Error("the statement goes on")
+	r := d.proxy(t, "tcp", proxy.Settings{})
+	killing := oneMySQL(t, mysqlConfig(r, app, ""))
+	for _, byGreeting := range []bool{false, true} {
+		packets, conn, greeted := rawMySQL(t, r)
+		defer conn.Close()
+		_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
+		packets.Sequence = 0
+		if err := packets.Write([]byte("\x03select sleep(300)")); err != nil {
+			t.Fatal(err)
+		}
+		id := ""
+		waitUntil(t, func() bool {
+			id = queryMySQL(t, killing, "select coalesce(max(id), '') from information_schema.processlist where info = 'select sleep(300)'")
+			return id != ""
+		})
+		if byGreeting {
+			id = strconv.FormatUint(uint64(greeted), 10)
+		}
+		if _, err := killing.ExecContext(t.Context(), "KILL QUERY "+id); err != nil {
+			t.Fatal(err)
+		}
+		for ended := false; !ended; { // by an error, or 1 and an EOF
+			answer, err := packets.Read()
+			if err != nil {
+				t.Fatalf("by the greeting: %t: the statement goes on: %v", byGreeting, err)
+			}
+			ended = answer[0] == mysqlwire.PacketError || answer[0] == mysqlwire.PacketEOF && packets.Sequence > 4
+		}
 	}
 }
 
@@ -265,7 +276,7 @@ func drainsMySQL(t *testing.T, d *database) {
 // refusesChangeUser speaks the protocol itself, since the driver never asks for it.
 func refusesChangeUser(t *testing.T, d *database) {
 	r := d.proxy(t, "tcp", proxy.Settings{})
-	client, conn := rawMySQL(t, r)
+	client, conn, _ := rawMySQL(t, r)
 	defer conn.Close()
 	if _, err := conn.Write([]byte("\x01\x00\x00\x00\x0e")); err != nil { // ping
 		t.Fatal(err)

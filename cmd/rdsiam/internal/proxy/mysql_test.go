@@ -40,14 +40,19 @@ func openMySQL(t testing.TB, config *mysql.Config) *sql.DB {
 }
 
 // rawMySQL is a connection that was logged in by hand, without a password.
-func rawMySQL(t testing.TB, r *running) (*mysqlwire.Packets, net.Conn) {
+func rawMySQL(t testing.TB, r *running) (packets *mysqlwire.Packets, conn net.Conn, id uint32) {
 	t.Helper()
 	conn, err := net.Dial("tcp", r.address)
 	if err != nil {
 		t.Fatal(err)
 	}
-	packets := &mysqlwire.Packets{Stream: conn, Limit: 1 << 20}
-	if _, err := packets.Read(); err != nil {
+	packets = &mysqlwire.Packets{Stream: conn, Limit: 1 << 20}
+	payload, err := packets.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	greeting, err := mysqlwire.ParseGreeting(payload)
+	if err != nil {
 		t.Fatal(err)
 	}
 	response := mysqlwire.Response{
@@ -60,5 +65,5 @@ func rawMySQL(t testing.TB, r *running) (*mysqlwire.Packets, net.Conn) {
 	if answer, err := packets.Read(); err != nil || answer[0] != mysqlwire.PacketOK {
 		t.Fatalf("login: %q, %v", answer, err)
 	}
-	return packets, conn
+	return packets, conn, greeting.ConnectionID
 }

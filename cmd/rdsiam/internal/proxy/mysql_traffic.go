@@ -11,10 +11,11 @@ import (
 type mysqlTraffic struct {
 	client, server frames
 	noEOF          bool // column definitions do not end in an EOF packet (CLIENT_DEPRECATE_EOF)
+	kills          mysqlKills
 
 	clientPacket, serverPacket mysqlPacket // that came last
 
-	awaited       []byte // for each answer to come, the command that it is to
+	awaited       queue // for each answer to come, the command that it is to
 	answer        mysqlAnswer
 	inTransaction bool
 }
@@ -33,8 +34,8 @@ const (
 	mysqlShown = 1 + 9 + 9 + 2
 )
 
-func newMySQLTraffic(agreed mysqlwire.Capabilities) *mysqlTraffic {
-	t := &mysqlTraffic{noEOF: agreed.Has(mysqlwire.ClientDeprecateEOF)}
+func newMySQLTraffic(agreed mysqlwire.Capabilities, ids *mysqlIDs) *mysqlTraffic {
+	t := &mysqlTraffic{noEOF: agreed.Has(mysqlwire.ClientDeprecateEOF), kills: mysqlKills{ids, agreed.Has(mysqlQueryAttributes)}}
 	t.client = frames{headerSize: mysqlHeader, bodySize: mysqlBody, shown: 1, see: t.seeClient}
 	t.server = frames{headerSize: mysqlHeader, bodySize: mysqlBody, shown: mysqlShown, see: t.seeServer}
 	return t
@@ -45,6 +46,9 @@ func mysqlBody(header []byte) (int, bool) {
 }
 
 func (t *mysqlTraffic) fromClient(b []byte) (int, error) {
+	if t.client.between() {
+		t.kills.translate(b)
+	}
 	passed, ok := t.client.scan(b)
 	if !ok {
 		return passed, errChangeUser
@@ -54,11 +58,13 @@ func (t *mysqlTraffic) fromClient(b []byte) (int, error) {
 
 func (t *mysqlTraffic) fromServer(b []byte) { t.server.scan(b) }
 
-// Commands that are answered in their own way.
+// Commands that are answered in their own way, or may kill a session.
 const (
 	mysqlQuitCommand  = 0x01
+	mysqlQuery        = 0x03
 	mysqlFieldList    = 0x04
 	mysqlStatistics   = 0x09
+	mysqlProcessKill  = 0x0c
 	mysqlBinlogDump   = 0x12
 	mysqlPrepare      = 0x16
 	mysqlSendLongData = 0x18
@@ -78,7 +84,7 @@ func (t *mysqlTraffic) seeClient(head []byte) bool {
 		return false
 	case mysqlQuitCommand, mysqlSendLongData, mysqlCloseStmt: // have no answer
 	default:
-		t.awaited = append(t.awaited, command)
+		t.awaited.add(command)
 	}
 	return true
 }
@@ -99,22 +105,22 @@ func (p mysqlPacket) startsCommand(previous mysqlPacket) bool {
 func (t *mysqlTraffic) seeServer(head []byte) bool {
 	continued := t.serverPacket.body == mysqlMaxPacket
 	t.serverPacket = mysqlPacketOf(head)
-	if continued || len(t.awaited) == 0 {
+	if continued || t.awaited.empty() {
 		return true
 	}
 	if !t.answer.begun {
-		t.answer = mysqlAnswer{begun: true, command: t.awaited[0], noEOF: t.noEOF, inTransaction: t.inTransaction}
+		t.answer = mysqlAnswer{begun: true, command: t.awaited.first(), noEOF: t.noEOF, inTransaction: t.inTransaction}
 	}
 	if t.answer.see(head[mysqlHeader:], t.serverPacket.body) {
 		t.inTransaction = t.answer.inTransaction
 		t.answer = mysqlAnswer{}
-		t.awaited = append(t.awaited[:0], t.awaited[1:]...)
+		t.awaited.take()
 	}
 	return true
 }
 
 func (t *mysqlTraffic) idle() bool {
-	return len(t.awaited) == 0 && !t.inTransaction && t.client.between() && t.server.between()
+	return t.awaited.empty() && !t.inTransaction && t.client.between() && t.server.between()
 }
 
 // farewell tells the client nothing: few clients expect a packet that they have not asked

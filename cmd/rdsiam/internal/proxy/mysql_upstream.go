@@ -20,8 +20,26 @@ type mysqlUpstream struct {
 	unwatch func() bool
 }
 
-// dial connects to the database and reads its greeting. The token is made before: the
-// server does not wait long for a login that it has greeted.
+// connect logs in with what a client asks for that was greeted before, and returns the
+// server's OK.
+func (m *MySQL) connect(ctx context.Context, response mysqlwire.Response, counters *counters) (upstream *mysqlUpstream, ok []byte, err error) {
+	upstream, err = m.dial(ctx, counters)
+	if err != nil {
+		return nil, nil, err
+	}
+	if response.Capabilities&^offered(upstream.Greeting) != 0 {
+		if err := upstream.leave(ctx, counters); err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, &refusal{refusedChanged, errors.New("the database server has changed since this client was greeted, and can do less; connect again")}
+	}
+	ok, err = upstream.logIn(ctx, response, counters)
+	return upstream, ok, err
+}
+
+// dial connects to the database and reads its greeting, which clients are greeted with from
+// now on. The token is made before: the server does not wait long for a login that it has
+// greeted.
 func (m *MySQL) dial(ctx context.Context, counters *counters) (*mysqlUpstream, error) {
 	if err := m.ready(ctx); err != nil {
 		return nil, err
@@ -31,6 +49,7 @@ func (m *MySQL) dial(ctx context.Context, counters *counters) (*mysqlUpstream, e
 		_, err = m.target.connect(ctx, mysqlLogin{m.driver, func(context.Context, rdsiam.TokenSource) error { return err }}, counters)
 		return nil, err
 	}
+	m.greeting.set(upstream.Greeting)
 	return upstream, nil
 }
 
@@ -74,15 +93,16 @@ func (u *mysqlUpstream) logIn(ctx context.Context, response mysqlwire.Response, 
 	return ok, err
 }
 
-// leave ends a connection whose client did not come to log in. It logs in for it: the server
-// counts logins that are broken off, and blocks an address after max_connect_errors of them.
-func (u *mysqlUpstream) leave(ctx context.Context, counters *counters) {
+// leave logs in and out again, for a connection without a client. The server counts logins
+// that are broken off, and blocks an address after max_connect_errors of them.
+func (u *mysqlUpstream) leave(ctx context.Context, counters *counters) error {
 	response := mysqlwire.Response{User: u.engine.target.User, MaxPacket: 1 << 24, Collation: u.Greeting.Collation}
 	if _, err := u.logIn(ctx, response, counters); err != nil {
-		return
+		return err
 	}
 	_, _ = u.Conn().Write(mysqlQuit)
 	u.Conn().Close()
+	return nil
 }
 
 // mysqlQuit is the packet of COM_QUIT.

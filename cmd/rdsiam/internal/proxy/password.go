@@ -2,9 +2,8 @@ package proxy
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"strings"
 
 	"github.com/rdsiam/rdsiam"
@@ -29,15 +28,33 @@ func newPassword(text string) (*password, error) {
 // RandomPassword returns a password that nobody can guess.
 func RandomPassword() string { return rand.Text() }
 
-// ReadPassword reads a password from the only line of a file.
-func ReadPassword(name string) (string, error) {
-	content, err := os.ReadFile(name)
-	if err != nil {
-		return "", &rdsiam.ConfigError{Setting: "--password-file", Value: name, Problem: "cannot be read: " + pathless(err), Fix: "name a readable file"}
+// CheckPasswordFile refuses a file that others can read, by the rule of libpq for key files:
+// its mode is at most 0600, or 0640 where it belongs to root, whose group may be this
+// program's.
+func CheckPasswordFile(name string, info fs.FileInfo) error {
+	const root = 0
+	allowed := fs.FileMode(0o600)
+	uid, ok := owner(info)
+	if !ok { // a system without such modes
+		return nil
 	}
+	if uid == root {
+		allowed = 0o640
+	}
+	mode := info.Mode().Perm()
+	if mode&^allowed == 0 {
+		return nil
+	}
+	return &rdsiam.ConfigError{Code: "password-file-mode", Setting: "--password-file", Value: name,
+		Problem: fmt.Sprintf("is open to others: its mode is %04o, and %04o is the most here", mode, allowed),
+		Fix:     "chmod 600 the file; for a secret of Kubernetes set defaultMode: 0440 on its volume and fsGroup in the securityContext of the pod"}
+}
+
+// ParsePassword returns the password in the only line of a file.
+func ParsePassword(name string, content []byte) (string, error) {
 	text := strings.TrimSuffix(strings.TrimSuffix(string(content), "\n"), "\r")
 	if problem := passwordProblem(text); problem != "" {
-		return "", &rdsiam.ConfigError{Setting: "--password-file", Value: name, Problem: problem,
+		return "", &rdsiam.ConfigError{Code: "password-malformed", Setting: "--password-file", Value: name, Problem: problem,
 			Fix: "write one line of printable ASCII characters, such as the output of: openssl rand -hex 16"}
 	}
 	return text, nil
@@ -54,13 +71,4 @@ func passwordProblem(text string) string {
 		return "holds more than one line, or characters other than printable ASCII"
 	}
 	return ""
-}
-
-// pathless is the text of an error about a file without its name.
-func pathless(err error) string {
-	var path *os.PathError
-	if errors.As(err, &path) {
-		return path.Err.Error()
-	}
-	return err.Error()
 }

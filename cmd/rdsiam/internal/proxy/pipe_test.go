@@ -69,13 +69,19 @@ func emulatedMySQLInMemory(t *testing.T) *inMemory {
 
 func inMemoryOf(t *testing.T, server *rdsiamtest.Server, engine dialing, wrap func(net.Conn) net.Conn) *inMemory {
 	t.Helper()
-	engine.DialBy(func(ctx context.Context, network, address string) (net.Conn, error) {
+	return inMemoryBy(t, engine, func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := server.DialContext(ctx, network, address)
 		if err != nil {
 			return nil, err
 		}
 		return wrap(conn), nil
 	})
+}
+
+// inMemoryBy reaches the database by dial.
+func inMemoryBy(t *testing.T, engine dialing, dial pgconn.DialFunc) *inMemory {
+	t.Helper()
+	engine.DialBy(dial)
 	var err error
 	r := &inMemory{&running{log: new(text), stopped: make(chan error, 1)}, &pipes{conns: make(chan net.Conn)}}
 	if r.Server, err = proxy.NewServer(engine, proxy.Settings{DrainTime: time.Hour, Log: r.log.add}); err != nil {

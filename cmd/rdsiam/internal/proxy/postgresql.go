@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/internal/pgrelay"
 	rdspgx "github.com/rdsiam/rdsiam/pgx"
 )
@@ -47,38 +49,66 @@ func (p *PostgreSQL) Example(address, user string) string {
 	return "psql -h " + shellWord(host) + port + " -U " + shellWord(user) + " postgres"
 }
 
+func (p *PostgreSQL) prepare(*Server) {}
+
+// checkLogin takes a login for good whose database is not there or not for this user: that is
+// for each client to name.
+func (p *PostgreSQL) checkLogin(ctx context.Context, counters *counters) error {
+	upstream, err := p.connect(ctx, map[string]string{"database": "postgres"}, counters)
+	if err == nil {
+		return upstream.Conn.Close()
+	}
+	const invalidCatalogName, insufficientPrivilege = "3D000", "42501"
+	var said *pgconn.PgError
+	if errors.As(err, &said) && (said.Code == invalidCatalogName || said.Code == insufficientPrivilege) {
+		return nil
+	}
+	return err
+}
+
+func (p *PostgreSQL) endpoint() rdsiam.Endpoint { return p.target.Endpoint }
+
 func (p *PostgreSQL) ready(ctx context.Context) error { return p.target.ready(ctx) }
 
-func (p *PostgreSQL) logIn(ctx context.Context, c *client) (*session, error) {
+func (p *PostgreSQL) logIn(ctx context.Context, c *client) *session {
 	first, err := readStartup(c)
-	if err != nil {
-		return nil, p.refuse(c, clientError(err))
-	}
-	if first.cancel != nil {
-		if p.cancels.cancel(ctx, first.cancel) {
-			c.server.counters.canceled.Add(1)
-		}
-		return nil, nil
+	switch {
+	case err != nil:
+		return p.refuse(c, clientError(err))
+	case first.cancel != nil:
+		p.cancel(ctx, c, first.cancel)
+		return nil
 	}
 	if err := p.admit(c, first); err != nil {
-		return nil, p.refuse(c, clientError(err))
+		return p.refuse(c, clientError(err))
 	}
 	upstream, err := p.connect(ctx, first.parameters, c.server.counters)
 	if err != nil {
-		return nil, p.refuse(c, err)
+		return p.refuse(c, err)
 	}
 	c.within(clientTime)
-	if err := c.keep(); err != nil {
-		upstream.Conn.Close()
-		return nil, err
-	}
 	forget := p.cancels.add(upstream)
-	if _, err := c.Write(upstream.welcome()); err != nil {
+	err = c.keep()
+	if err == nil {
+		err = c.tell(upstream.welcome())
+	}
+	if err != nil {
 		forget()
 		upstream.Conn.Close()
-		return nil, errLeft
+		c.report(err)
+		return nil
 	}
-	return &session{client: c.Conn, server: upstream.Conn, traffic: newPostgresTraffic(), end: forget}, nil
+	return &session{client: c.Conn, server: upstream.Conn, traffic: newPostgresTraffic(), end: forget}
+}
+
+// cancel passes a request on, if it names a session: who knows the key of one is no stranger.
+func (p *PostgreSQL) cancel(ctx context.Context, c *client, request *pgproto3.CancelRequest) {
+	session, ok := p.cancels.find(request)
+	if !ok || c.prove() != nil {
+		return
+	}
+	c.server.counters.canceled.Inc()
+	cancelAt(ctx, session)
 }
 
 // admit lets the client in, as far as the proxy has to say. Who does not know the password
@@ -103,13 +133,14 @@ func (p *PostgreSQL) admit(c *client, first startup) error {
 	return c.admit()
 }
 
-// refuse tells the client of err, which it returns.
-func (p *PostgreSQL) refuse(c *client, err error) error {
+// refuse tells the client of err. It returns no session.
+func (p *PostgreSQL) refuse(c *client, err error) *session {
+	c.report(err)
 	if answer := p.answer(err); answer != nil {
 		c.within(farewellTime)
 		_, _ = c.Write(postgresError(answer))
 	}
-	return err
+	return nil
 }
 
 // answer is what the client is told of err, nil for nothing.

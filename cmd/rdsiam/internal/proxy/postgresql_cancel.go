@@ -35,20 +35,21 @@ func (c *cancels) add(upstream *postgresUpstream) (remove func()) {
 	}
 }
 
-// cancel passes a request on to the very server that has the session, through TLS, and
-// returns when the server has taken it. It reports whether there is such a session. The
-// client is never told how that went: it has no answer in the protocol.
-func (c *cancels) cancel(ctx context.Context, request *pgproto3.CancelRequest) bool {
+// find returns the session that a request names.
+func (c *cancels) find(request *pgproto3.CancelRequest) (session *pgconn.HijackedConn, ok bool) {
 	c.mu.Lock()
-	session, ok := c.sessions[cancelKey{request.ProcessID, string(request.SecretKey)}]
-	c.mu.Unlock()
-	if !ok {
-		return false
-	}
+	defer c.mu.Unlock()
+	session, ok = c.sessions[cancelKey{request.ProcessID, string(request.SecretKey)}]
+	return session, ok
+}
+
+// cancelAt asks the very server that has the session, through TLS, and returns when the
+// server has taken it. The client is never told how that went: it has no answer in the
+// protocol.
+func cancelAt(ctx context.Context, session *pgconn.HijackedConn) {
 	ctx, cancel := context.WithTimeout(ctx, logInTime)
 	defer cancel()
 	if conn, err := pgconn.Construct(session); err == nil {
 		_ = conn.CancelRequest(ctx)
 	}
-	return true
 }

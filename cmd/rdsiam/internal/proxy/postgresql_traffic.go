@@ -11,8 +11,8 @@ import (
 type postgresTraffic struct {
 	client, server frames
 
-	awaited  []byte // for each ReadyForQuery to come, the type of the message that it answers
-	unsynced bool   // an extended query has begun and no Sync has followed
+	awaited  queue // for each ReadyForQuery to come, the type of the message that it answers
+	unsynced bool  // an extended query has begun and no Sync has followed
 	copying  bool
 	status   byte // of the transaction
 }
@@ -44,9 +44,9 @@ func (t *postgresTraffic) fromServer(b []byte) { t.server.scan(b) }
 func (t *postgresTraffic) seeClient(head []byte) bool {
 	switch head[0] {
 	case 'Q', 'F': // Query, FunctionCall
-		t.awaited = append(t.awaited, head[0])
+		t.awaited.add(head[0])
 	case 'S': // Sync
-		t.awaited = append(t.awaited, head[0])
+		t.awaited.add(head[0])
 		t.unsynced = false
 	case 'P', 'B', 'D', 'E', 'C', 'H': // of the extended query protocol
 		t.unsynced = true
@@ -60,26 +60,20 @@ func (t *postgresTraffic) seeServer(head []byte) bool {
 		if len(head) > postgresHeader {
 			t.status = head[postgresHeader]
 		}
-		t.answered()
+		t.awaited.take()
 		t.copying = false
 	case 'G', 'W': // CopyInResponse, CopyBothResponse
 		// The server ignores a Sync that the client sent behind the Execute.
-		if len(t.awaited) > 0 && t.awaited[0] == 'S' {
-			t.answered()
+		if t.awaited.first() == 'S' {
+			t.awaited.take()
 		}
 		t.copying = true
 	}
 	return true
 }
 
-func (t *postgresTraffic) answered() {
-	if len(t.awaited) > 0 {
-		t.awaited = append(t.awaited[:0], t.awaited[1:]...)
-	}
-}
-
 func (t *postgresTraffic) idle() bool {
-	return len(t.awaited) == 0 && !t.unsynced && !t.copying && t.status == 'I' && t.client.between() && t.server.between()
+	return t.awaited.empty() && !t.unsynced && !t.copying && t.status == 'I' && t.client.between() && t.server.between()
 }
 
 func (t *postgresTraffic) farewell() (toClient, toServer []byte) {

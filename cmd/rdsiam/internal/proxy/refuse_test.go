@@ -159,7 +159,7 @@ func TestMySQLLeavesInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	conn.Close()
-	r.waitFor(t, `rdsiam_proxy_logins_total{result="succeeded"} 1`)
+	r.waitFor(t, `rdsiam_login_duration_seconds_count{db_response_status_code="",error_type=""} 1`)
 	if logIns := d.verifier.Logins(); len(logIns) != 1 || !logIns[0].Accepted {
 		t.Errorf("logins %+v, want one that was accepted", logIns)
 	}

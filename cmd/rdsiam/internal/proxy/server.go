@@ -13,12 +13,16 @@
 package proxy
 
 import (
+	"container/list"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/boundedlog"
 )
 
 const (
@@ -26,9 +30,9 @@ const (
 	clientTime = 10 * time.Second
 	// logInTime is what the login at the database may take.
 	logInTime = 30 * time.Second
-	// maxWaiting is how many clients may be logging in, so that who does not know the
-	// password cannot fill the process.
-	maxWaiting = 256
+	// maxStrangers is how many clients may be there that have not shown yet that they may
+	// log in, so that they cannot fill the process.
+	maxStrangers = 256
 )
 
 // Engine speaks the protocol of one kind of database.
@@ -39,9 +43,18 @@ type Engine interface {
 	// Example is a command that connects to address, host:port or the path of a socket.
 	Example(address, user string) string
 
-	// logIn logs the client in, here and at the database. It tells the client of an
-	// error. A nil session without one means that the client wanted none.
-	logIn(ctx context.Context, c *client) (*session, error)
+	// logIn logs the client in, here and at the database. It returns nil if there is no
+	// session. Before the client learns why not, that is reported.
+	logIn(ctx context.Context, c *client) *session
+
+	// prepare begins what clients wait for otherwise.
+	prepare(s *Server)
+
+	// checkLogin logs in at the database and out again.
+	checkLogin(ctx context.Context, counters *counters) error
+
+	// endpoint is the database.
+	endpoint() rdsiam.Endpoint
 
 	// ready reports whether a client could be logged in, as far as that can be known here.
 	ready(ctx context.Context) error
@@ -56,7 +69,7 @@ type Settings struct {
 	// DrainTime is what running statements and transactions have left when the server is
 	// stopped.
 	DrainTime time.Duration
-	// Log is told what goes wrong, and must be safe for concurrent use. Nil means nobody.
+	// Log writes a line on what goes wrong. Nil means that nothing is written.
 	Log func(text string)
 }
 
@@ -67,14 +80,18 @@ type Server struct {
 	password *password
 	buffers  buffers
 	counters *counters
+	log      *boundedlog.Log
+	ctx      context.Context // of Serve
 
-	mu       sync.Mutex
-	clients  map[*client]struct{} // guarded by mu
-	admitted int                  // guarded by mu
-	lastID   uint64               // guarded by mu
-	stopping bool                 // guarded by mu
-	cutting  bool                 // guarded by mu
-	all      sync.WaitGroup
+	mu           sync.Mutex
+	clients      map[*client]struct{} // guarded by mu
+	strangers    *list.List           // guarded by mu: those of clients that have shown nothing yet, the oldest first
+	maxStrangers int                  // guarded by mu
+	admitted     int                  // guarded by mu
+	lastID       uint64               // guarded by mu
+	stopping     bool                 // guarded by mu
+	cutting      bool                 // guarded by mu
+	all          sync.WaitGroup
 }
 
 // NewServer returns a Server that is not yet serving.
@@ -85,7 +102,10 @@ func NewServer(engine Engine, settings Settings) (*Server, error) {
 	if settings.Log == nil {
 		settings.Log = func(string) {}
 	}
-	s := &Server{engine: engine, settings: settings, clients: make(map[*client]struct{}), counters: newCounters(settings.MaxConnections)}
+	s := &Server{
+		engine: engine, settings: settings, counters: newCounters(engine.endpoint(), settings.MaxConnections), log: boundedlog.New(settings.Log),
+		clients: make(map[*client]struct{}), strangers: list.New(), maxStrangers: maxStrangers,
+	}
 	var err error
 	s.password, err = newPassword(settings.Password)
 	return s, err
@@ -93,10 +113,14 @@ func NewServer(engine Engine, settings Settings) (*Server, error) {
 
 // Serve accepts clients until ctx ends. Then it closes listener, ends idle sessions, gives
 // the others DrainTime to finish what they are doing, and cuts what is left. Nothing of it
-// runs any more when it returns. The error is nil unless sessions were cut.
+// runs any more when it returns, and everything is in the log. The error is nil unless
+// sessions were cut.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	defer s.log.Close()
 	unwatch := context.AfterFunc(ctx, func() { listener.Close() })
 	defer unwatch()
+	s.ctx = ctx
+	s.engine.prepare(s)
 	s.accept(ctx, listener)
 	return s.drain()
 }
@@ -116,7 +140,7 @@ func (s *Server) accept(ctx context.Context, listener net.Listener) {
 			return
 		}
 		// Such as too many open files, which passes.
-		s.settings.Log(fmt.Sprintf("cannot accept a client: %v", err))
+		s.log.Line("accept", fmt.Sprintf("cannot accept a client: %v", err))
 		select {
 		case <-ctx.Done():
 			return
@@ -130,55 +154,54 @@ func (s *Server) accept(ctx context.Context, listener net.Listener) {
 func (s *Server) start(ctx context.Context, conn net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stopping || len(s.clients)-s.admitted >= maxWaiting {
+	if s.stopping {
 		conn.Close()
-		s.counters.refused.add(refusedWaiting)
 		return
+	}
+	if s.strangers.Len() >= s.maxStrangers {
+		oldest := s.strangers.Remove(s.strangers.Front()).(*client)
+		oldest.end(errNoRoom)
 	}
 	s.lastID++
 	c := &client{Conn: conn, server: s, id: s.lastID}
+	c.ctx, c.end = context.WithCancelCause(ctx)
+	c.unwatch = context.AfterFunc(c.ctx, func() { conn.Close() })
 	s.clients[c] = struct{}{}
+	c.stranger = s.strangers.PushBack(c)
 	s.all.Go(func() {
 		defer s.forget(c)
-		s.serve(ctx, c)
+		s.serve(c)
 	})
 }
 
 func (s *Server) forget(c *client) {
 	c.Conn.Close()
+	c.end(nil)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.clients, c)
+	s.strangers.Remove(c.stranger)
 	if c.admitted {
 		s.admitted--
 	}
 }
 
-// serve logs a client in and relays its session. The end of ctx ends a login at once, and
-// leaves a session to drain.
-func (s *Server) serve(ctx context.Context, c *client) {
-	s.counters.accepted.Add(1)
+// serve logs a client in and relays its session. The end of the server ends a login at
+// once, and leaves a session to drain.
+func (s *Server) serve(c *client) {
+	s.counters.accepted.Inc()
 	c.within(clientTime)
-	c.unwatch = context.AfterFunc(ctx, func() { c.Conn.Close() })
-	session, err := s.engine.logIn(ctx, c)
+	session := s.engine.logIn(c.ctx, c)
 	if session == nil {
-		interrupted := !c.unwatch()
-		switch {
-		case err == nil, errors.Is(err, errLeft):
-		case interrupted && errors.Is(err, context.Canceled):
-			s.settings.Log(fmt.Sprintf("client %d: the proxy was stopped while the client was logging in", c.id))
-		default: // what was decided before the end of ctx, too
-			s.report(c, err)
-		}
 		return
 	}
 	_ = c.SetDeadline(time.Time{})
 	_ = session.server.SetDeadline(time.Time{})
 	s.take(c, session)
-	s.counters.open.Add(1)
-	defer s.counters.open.Add(-1)
+	s.counters.open.Inc()
+	defer s.counters.open.Dec()
 	if err := session.relay(&s.buffers, &s.counters.moved); err != nil {
-		s.report(c, &refusal{refusedProtocol, err})
+		c.report(&refusal{refusedProtocol, err})
 	}
 }
 
@@ -194,19 +217,11 @@ func (s *Server) take(c *client, session *session) {
 	}
 }
 
-func (s *Server) report(c *client, err error) {
-	var refused *refusal
-	if errors.As(err, &refused) {
-		s.counters.refused.add(refused.reason)
-	}
-	s.settings.Log(fmt.Sprintf("client %d: %v", c.id, err))
-}
-
 // drain ends what Serve has begun.
 func (s *Server) drain() error {
 	s.stop()
 	if n := s.busy(); n > 0 {
-		s.settings.Log(fmt.Sprintf("stopping; connections that are doing something, %d now, have %v to finish", n, s.settings.DrainTime))
+		s.log.Line("stop", fmt.Sprintf("stopping; connections that are doing something, %d now, have %v to finish", n, s.settings.DrainTime))
 	}
 	limit := time.AfterFunc(s.settings.DrainTime, s.Cut)
 	defer limit.Stop()
@@ -260,6 +275,9 @@ func (s *Server) Cut() {
 		})
 	}
 }
+
+// CheckLogin logs in at the database and out again, without a client.
+func (s *Server) CheckLogin(ctx context.Context) error { return s.engine.checkLogin(ctx, s.counters) }
 
 // Ready reports whether a client that connects now could be logged in, as far as that can
 // be known without doing so.

@@ -34,14 +34,14 @@ func (s *session) relay(buffers *buffers, moved *moved) error {
 	go func() {
 		defer close(toClient)
 		_ = buffers.pass(s.server, func(b []byte) error {
-			moved.toClient.Add(uint64(len(b)))
+			moved.toClient.Add(float64(len(b)))
 			return s.passToClient(b)
 		})
 		s.server.Close()
 		_ = s.client.SetReadDeadline(time.Now()) // ends the reading below
 	}()
 	err := buffers.pass(s.client, func(b []byte) error {
-		moved.toServer.Add(uint64(len(b)))
+		moved.toServer.Add(float64(len(b)))
 		return s.passToServer(b)
 	})
 	_ = s.client.SetWriteDeadline(time.Now().Add(farewellTime)) // ends the writing above

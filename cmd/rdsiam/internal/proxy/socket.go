@@ -1,14 +1,18 @@
 package proxy
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/rdsiam/rdsiam"
@@ -18,15 +22,58 @@ import (
 // bytes for it and its NUL, Linux 108.
 const maxSocketPath = 103
 
-// DefaultDirectory returns the directory of the socket for an endpoint, in the directory
-// that the system has for such things of this user, or else in that for temporary files.
-func DefaultDirectory(endpoint rdsiam.Endpoint) string {
-	parent := filepath.Join(os.TempDir(), "rdsiam-"+strconv.Itoa(os.Geteuid()))
-	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
-		parent = filepath.Join(runtime, "rdsiam")
+// DefaultDirectory returns the directory of the socket for a login. Its name begins with the
+// first label of the host, which several clusters may have, and ends in a hash of the login.
+func DefaultDirectory(login rdsiam.Login) string {
+	const longest, longestSocket = 32, ".s.PGSQL.5432"
+	label, _, _ := strings.Cut(login.Endpoint.Host(), ".")
+	sum := sha256.Sum256([]byte(login.User + "@" + login.Endpoint.String()))
+	name := label[:min(len(label), longest)] + "-" + hex.EncodeToString(sum[:4])
+	for _, parent := range defaultParents() {
+		if directory := filepath.Join(parent, name); len(filepath.Join(directory, longestSocket)) <= maxSocketPath {
+			return directory
+		}
 	}
-	name, _, _ := strings.Cut(endpoint.Host(), ".")
-	return filepath.Join(parent, name)
+	return filepath.Join("/tmp", ownName(), name)
+}
+
+// defaultParents are the directories that the system has for such things of this user, the
+// best first.
+func defaultParents() (parents []string) {
+	if runtime := os.Getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(runtime) {
+		parents = append(parents, filepath.Join(runtime, "rdsiam"))
+	}
+	return append(parents, filepath.Join(os.TempDir(), ownName()), filepath.Join("/tmp", ownName()))
+}
+
+func ownName() string { return "rdsiam-" + strconv.Itoa(os.Geteuid()) }
+
+// socket is a listener that leaves nothing behind.
+type socket struct {
+	net.Listener
+	directory string
+	own       []string // directories that are removed at the end, if nothing else is in them
+	closing   sync.Once
+}
+
+// Close removes the socket, and the directories that were made for it.
+func (s *socket) Close() error {
+	err := net.ErrClosed
+	s.closing.Do(func() {
+		if unlock, lockErr := lockDirectory(s.directory); lockErr == nil {
+			defer unlock()
+		}
+		err = s.Listener.Close()
+		removeAll(s.own)
+	})
+	return err
+}
+
+// removeAll removes directories that are empty.
+func removeAll(directories []string) {
+	for _, directory := range directories {
+		_ = os.Remove(directory)
+	}
 }
 
 // listenSocket makes a socket that only this user can connect to: connecting needs the
@@ -36,11 +83,31 @@ func listenSocket(directory, name string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	path := filepath.Join(directory, name)
-	if len(path) > maxSocketPath {
-		return nil, &rdsiam.ConfigError{Setting: "--listen", Value: directory,
+	if path := filepath.Join(directory, name); len(path) > maxSocketPath {
+		return nil, &rdsiam.ConfigError{Code: "socket-path-long", Setting: "--listen", Value: directory,
 			Problem: fmt.Sprintf("makes the path of the socket %d bytes long, and systems take %d", len(path), maxSocketPath), Fix: "give a shorter path"}
 	}
+	const tries = 100
+	for try := 1; ; try++ {
+		listener, err := listenIn(directory, name)
+		// Another proxy that ends may have removed the directory, also while it was made.
+		removed := errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist)
+		if !removed || try == tries {
+			return listener, err
+		}
+	}
+}
+
+func listenIn(directory, name string) (listener net.Listener, err error) {
+	own := missing(directory)
+	if parent := filepath.Dir(directory); slices.Contains(defaultParents(), parent) {
+		own = []string{directory, parent} // also where a proxy that was killed has left them
+	}
+	defer func() {
+		if err != nil {
+			removeAll(own)
+		}
+	}()
 	if err := makePrivate(directory); err != nil {
 		return nil, err
 	}
@@ -50,18 +117,30 @@ func listenSocket(directory, name string) (net.Listener, error) {
 		return nil, err
 	}
 	defer unlock()
+	path := filepath.Join(directory, name)
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	listener, err := net.Listen("unix", path)
+	listening, err := net.Listen("unix", path)
 	if err != nil {
 		return nil, listenError(path, err)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
-		listener.Close()
+		listening.Close()
 		return nil, err
 	}
-	return listener, nil
+	return &socket{Listener: listening, directory: directory, own: own}, nil
+}
+
+// missing returns the directory and those above it that are not there, the lowest first.
+func missing(directory string) (paths []string) {
+	for {
+		if _, err := os.Lstat(directory); !errors.Is(err, fs.ErrNotExist) {
+			return paths
+		}
+		paths = append(paths, directory)
+		directory = filepath.Dir(directory)
+	}
 }
 
 // makePrivate makes the directory and those above it that are not there, and makes sure that
@@ -79,7 +158,7 @@ func makePrivate(directory string) error {
 			return fmt.Errorf("cannot look at the directory of the socket: %w", err)
 		}
 		if problem := check.problem(info); problem != "" {
-			return &rdsiam.ConfigError{Setting: "--listen", Value: check.path, Problem: problem,
+			return &rdsiam.ConfigError{Code: "socket-directory-open", Setting: "--listen", Value: check.path, Problem: problem,
 				Fix: "name a directory of your own with mode 700, or one that is not there yet; or listen on 127.0.0.1"}
 		}
 	}
@@ -122,7 +201,7 @@ func removeStale(path string) error {
 	case err != nil:
 		return err
 	case info.Mode()&fs.ModeSocket == 0:
-		return &rdsiam.ConfigError{Setting: "--listen", Value: path, Problem: "is there and is no socket", Fix: "give another directory"}
+		return &rdsiam.ConfigError{Code: "socket-taken", Setting: "--listen", Value: path, Problem: "is there and is no socket", Fix: "give another directory"}
 	}
 	conn, err := net.Dial("unix", path)
 	if err == nil {

@@ -127,26 +127,6 @@ func TestSlowClient(t *testing.T) {
 	})
 }
 
-// A client of MySQL has less time, since the server waits no longer for its own login.
-func TestSlowMySQLClient(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := emulatedMySQLInMemory(t)
-		client := r.connect()
-		start := time.Now()
-		if _, err := io.ReadAll(client); err != nil || time.Since(start) != 5*time.Second {
-			t.Errorf("%v, sent away after %v", err, time.Since(start))
-		}
-		synctest.Wait()
-		if !strings.Contains(r.metrics(t), `rdsiam_proxy_refused_total{reason="timeout"} 1`) {
-			t.Error("it is not counted")
-		}
-		r.stop()
-		if err := r.waitStopped(t); err != nil {
-			t.Error(err)
-		}
-	})
-}
-
 // The time limits of a login do not end the session.
 func TestIdleForHours(t *testing.T) {
 	t.Run("PostgreSQL", func(t *testing.T) {
@@ -189,24 +169,5 @@ func TestIdleForHours(t *testing.T) {
 				t.Error(err)
 			}
 		})
-	})
-}
-
-// So many clients that log in at a time, and no more, are waited for.
-func TestManySilentClients(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		r := emulatedInMemory(t, asItIs)
-		for range 256 {
-			r.connect()
-		}
-		synctest.Wait()
-		start := time.Now()
-		if _, err := io.ReadAll(r.connect()); err != nil || time.Since(start) != 0 {
-			t.Errorf("%v, after %v; want it sent away at once", err, time.Since(start))
-		}
-		r.stop()
-		if err := r.waitStopped(t); err != nil {
-			t.Error(err)
-		}
 	})
 }

@@ -83,8 +83,7 @@ func TestLoginAtTheEnd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := inMemoryOf(t, server, engine, asItIs)
-				engine.DialBy(dial)
+				r := inMemoryBy(t, engine, dial)
 				client := r.connect()
 				defer client.Close()
 				r.startUp(t, client, app)
@@ -99,8 +98,7 @@ func TestLoginAtTheEnd(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				r := inMemoryOf(t, server, engine, asItIs)
-				engine.DialBy(dial)
+				r := inMemoryBy(t, engine, dial)
 				defer r.connect().Close()
 				synctest.Wait()
 				r.stopsWithLog(t, want)

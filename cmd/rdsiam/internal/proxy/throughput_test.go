@@ -116,3 +116,34 @@ func connectDirectly(t testing.TB, d *database) *pgx.Conn {
 	}
 	return connectPostgreSQL(t, config)
 }
+
+// BenchmarkPostgreSQLQueries compares queries of one row through the proxy with those on a
+// connection of the client's own, in interleaved rounds, as BenchmarkPostgreSQLCopy does.
+func BenchmarkPostgreSQLQueries(b *testing.B) {
+	const queries = 2000 // in a round
+	d := realPostgreSQL(b, realserver.PostgreSQLs()[0])
+	unix, tcp := d.proxy(b, "unix", proxy.Settings{}), d.proxy(b, "tcp", proxy.Settings{Password: password})
+	conns := []*pgx.Conn{
+		connectDirectly(b, d), connectDirectly(b, d),
+		connectPostgreSQL(b, pgxConfig(b, unix, app, "")), connectPostgreSQL(b, pgxConfig(b, tcp, app, password)),
+	}
+	times := make([][]time.Duration, len(conns))
+	for first := 0; b.Loop(); first++ {
+		for next := range conns {
+			i := (first + next) % len(conns)
+			start := time.Now()
+			for range queries {
+				var n int
+				if err := conns[i].QueryRow(b.Context(), "select 1").Scan(&n); err != nil {
+					b.Fatal(err)
+				}
+			}
+			times[i] = append(times[i], time.Since(start))
+		}
+	}
+	b.ReportMetric(queries/median(times[0]).Seconds(), "queries/s-direct")
+	for i, name := range []string{"control", "unix", "tcp"} {
+		ratios := ratiosOf(times[0], times[1+i])
+		b.ReportMetric(ratios[len(ratios)/2], name)
+	}
+}

@@ -6,7 +6,8 @@ import "errors"
 // as it takes to know whether anything runs. It is not safe for concurrent use.
 type traffic interface {
 	// fromClient and fromServer are told all bytes, in the order in which they are passed
-	// on, and before. On an error only the first passed bytes may be.
+	// on, and before. fromClient may replace some. On an error only the first passed bytes
+	// may be passed on.
 	fromClient(b []byte) (passed int, err error)
 	fromServer(b []byte)
 

@@ -3,6 +3,7 @@ package proxy_test
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -241,4 +242,37 @@ func FuzzTraffic(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A client may send commands without waiting for answers: 22 MB of Sync took minutes when
+// each answer moved what was still awaited.
+func TestManyAwaitedAnswers(t *testing.T) {
+	const size = 22 << 20
+	for name, test := range map[string]struct {
+		traffic         proxy.Traffic
+		command, answer string
+	}{
+		"PostgreSQL": {proxy.NewPostgreSQLTraffic(), message(&pgproto3.Sync{}), message(&pgproto3.ReadyForQuery{TxStatus: 'I'})},
+		"MySQL":      {proxy.NewMySQLTraffic(0), "\x01\x00\x00\x00\x0e", "\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			commands := size / len(test.command)
+			start := time.Now()
+			if _, err := test.traffic.FromClient([]byte(strings.Repeat(test.command, commands))); err != nil {
+				t.Fatal(err)
+			}
+			answers := []byte(strings.Repeat(test.answer, commands))
+			test.traffic.FromServer(answers[:len(answers)-len(test.answer)])
+			if test.traffic.Idle() {
+				t.Error("idle before the last answer")
+			}
+			test.traffic.FromServer(answers[len(answers)-len(test.answer):])
+			if !test.traffic.Idle() {
+				t.Error("not idle after the last answer")
+			}
+			if took := time.Since(start); took > 30*time.Second { // it is 0.3 s
+				t.Errorf("%d commands took %v", commands, took)
+			}
+		})
+	}
 }
