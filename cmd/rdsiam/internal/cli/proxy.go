@@ -32,10 +32,13 @@ type proxyFlags struct {
 }
 
 func newProxy(streams Streams) *cobra.Command {
-	var at target
-	var given proxyFlags
+	var (
+		at       target
+		endpoint endpointArgument
+		given    proxyFlags
+	)
 	command := &cobra.Command{
-		Use:   "proxy HOST[:PORT] --user USER",
+		Use:   "proxy ENDPOINT --user USER",
 		Short: "Let programs on this machine log in that cannot get tokens",
 		Long: `Listen on this machine for programs that cannot get tokens. Each connection gets
 a login of its own at the database, with a token and verified TLS. Clients
@@ -53,18 +56,23 @@ signal ends all.`,
 		Example: `  rdsiam proxy prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
   rdsiam proxy prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app \
       --listen 127.0.0.1:13306 --password-file ~/.config/proxy-password`,
-		Args: between(1, 1, "the host and port of the database"),
+		Args: between(0, 1, "one ENDPOINT"),
 		RunE: func(command *cobra.Command, args []string) error {
-			if err := at.requireUser(args[0]); err != nil {
+			endpoint, err := endpoint.require(command, args)
+			if err != nil {
+				return err
+			}
+			if err := at.requireUser(endpoint); err != nil {
 				return err
 			}
 			if err := given.check(); err != nil {
 				return err
 			}
-			return runProxy(command.Context(), streams, args[0], at, given)
+			return runProxy(command.Context(), streams, endpoint, at, given)
 		},
 	}
 	at.addTo(command)
+	endpoint.addTo(command)
 	given.addTo(command)
 	return command
 }

@@ -32,7 +32,7 @@ func Listen(address string, engine Engine, exposed bool) (net.Listener, error) {
 		_, err = strconv.ParseUint(port, 10, 16)
 	}
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "--listen", Value: address, Problem: "is neither host:port nor a path",
+		return nil, &rdsiam.ConfigError{Code: "listen-form", Setting: "--listen", Value: address, Problem: "is neither host:port nor a path",
 			Fix: "write it like 127.0.0.1:15432, or like ./socket for a directory"}
 	}
 	if !exposed && !isLoopback(host) {
@@ -54,7 +54,7 @@ func isLoopback(host string) bool {
 }
 
 func notLoopback(address string) error {
-	return &rdsiam.ConfigError{Setting: "--listen", Value: address, Problem: "can be reached from other machines, and what is sent there is not encrypted",
+	return &rdsiam.ConfigError{Code: "listen-exposed", Setting: "--listen", Value: address, Problem: "can be reached from other machines, and what is sent there is not encrypted",
 		Fix: "listen on 127.0.0.1, or say --expose"}
 }
 

@@ -26,16 +26,16 @@ func postgresConfig(target Target) (*pgx.ConnConfig, error) {
 		"sslmode=verify-full sslnegotiation=postgres sslcertmode=allow sslrootcert='' sslcert='' sslkey='' connect_timeout=0 " +
 		"target_session_attrs=any min_protocol_version=3.0 max_protocol_version=3.0 channel_binding=prefer require_auth=''")
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "PGSERVICE", Problem: "a setting of the environment keeps pgx from working: " + err.Error(),
+		return nil, &rdsiam.ConfigError{Code: "pgx-config", Setting: "PGSERVICE", Problem: "a setting of the environment keeps pgx from working: " + err.Error(),
 			Fix: "unset PGSERVICE and the other variables of PostgreSQL; the proxy uses none of them"}
 	}
 	host, port, err := net.SplitHostPort(target.Dialed)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialed, Problem: err.Error(), Fix: "write host:port"}
+		return nil, &rdsiam.ConfigError{Code: "proxy-address", Setting: "address", Value: target.Dialed, Problem: err.Error(), Fix: "write host:port"}
 	}
 	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil {
-		return nil, &rdsiam.ConfigError{Setting: "address", Value: target.Dialed, Problem: "has no port number", Fix: "write host:port"}
+		return nil, &rdsiam.ConfigError{Code: "proxy-address", Setting: "address", Value: target.Dialed, Problem: "has no port number", Fix: "write host:port"}
 	}
 	config.Host, config.Port, config.User = host, uint16(number), target.User
 	config.TLSConfig, config.Fallbacks = new(tls.Config), nil             // rdspgx completes it

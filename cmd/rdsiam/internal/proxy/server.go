@@ -227,6 +227,9 @@ func (s *Server) drain() error {
 	defer limit.Stop()
 	s.all.Wait()
 	if cut := s.counters.cut.Load(); cut > 0 {
+		if cut == 1 {
+			return errors.New("1 connection was cut while it was doing something")
+		}
 		return fmt.Errorf("%d connections were cut while they were doing something", cut)
 	}
 	return nil

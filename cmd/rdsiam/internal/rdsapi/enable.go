@@ -24,6 +24,6 @@ func (d *Database) EnableIAM(ctx context.Context, config aws.Config, now bool) e
 			DBClusterIdentifier: &d.Name, EnableIAMDatabaseAuthentication: aws.Bool(true), ApplyImmediately: &now})
 		return Explain(err)
 	}
-	return &rdsiam.ConfigError{Setting: string(d.Type), Value: d.Name, Problem: "has no switch for IAM authentication",
+	return &rdsiam.ConfigError{Code: "iam-no-switch", Setting: string(d.Type), Value: d.Name, Problem: "has no switch for IAM authentication",
 		Fix: "a proxy has it for each secret: see IAMAuth and DefaultAuthScheme of aws rds modify-db-proxy"}
 }
