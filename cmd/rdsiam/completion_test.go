@@ -23,10 +23,10 @@ type completionCase struct {
 var completionCases = []completionCase{
 	{"rdsiam con", []string{"connect"}, nil},
 	{"rdsiam pro", []string{"provision", "proxy"}, nil},
-	{"rdsiam policy ", []string{"attach", "lint"}, nil},
+	{"rdsiam policy ", []string{"attach", "lint", "split"}, nil},
 	{"rdsiam completion ", []string{"bash", "fish", "powershell", "zsh"}, nil},
 	{"rdsiam help pol", []string{"policy"}, nil},
-	{"rdsiam help policy ", []string{"attach", "lint"}, nil},
+	{"rdsiam help policy ", []string{"attach", "lint", "split"}, nil},
 	{"rdsiam proxy --no-", []string{"--no-local-auth"}, nil},
 	{"rdsiam connect --ro", []string{"--root-cas"}, nil},
 	{"rdsiam connect HOST:5432 --client ", []string{"pgcli", "psql"}, nil},

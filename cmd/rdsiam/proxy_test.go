@@ -251,7 +251,7 @@ func TestProxySecondSignal(t *testing.T) {
 		t.Errorf("in the transaction: %v", err)
 	}
 	p.signal(t, syscall.SIGTERM)
-	if said := p.wait(); !strings.HasPrefix(said, "exit code 1: ") || !strings.Contains(said, "1 connections were cut") {
+	if said := p.wait(); !strings.HasPrefix(said, "exit code 1: ") || !strings.Contains(said, "1 connection was cut") {
 		t.Error(said)
 	}
 }

@@ -232,7 +232,7 @@ func cutsPostgreSQL(t *testing.T, d *database) {
 		return queryText(t, observer, "select count(*)::text from pg_stat_activity where state = 'active' and query like 'copy%pg_sleep(300)%'") == "1"
 	})
 	r.stop()
-	if err := r.waitStopped(t); err == nil || !strings.Contains(err.Error(), "1 connections were cut") {
+	if err := r.waitStopped(t); err == nil || !strings.Contains(err.Error(), "1 connection was cut") {
 		t.Errorf("Serve: %v", err)
 	}
 	if err := <-reader; err == nil {
