@@ -11,6 +11,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/cli"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
 )
@@ -61,20 +63,22 @@ func (a *agent) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
 }
 
-// refusalOf connects to the proxy and returns what it answers, and when.
+// refusalOf logs in to the proxy and returns what it answers, and when.
 func refusalOf(t *testing.T, p *pipes) (text string, took time.Duration) {
 	t.Helper()
+	config := mysql.NewConfig()
+	config.User, config.DialFunc, config.Logger = "app", p.dial, new(mysql.NopLogger)
+	connector, err := mysql.NewConnector(config)
+	if err != nil {
+		t.Fatal(err)
+	}
 	started := time.Now()
-	conn, err := p.dial(t.Context(), "", "")
-	if err != nil {
-		t.Fatal(err)
+	conn, err := connector.Connect(t.Context())
+	if err == nil {
+		conn.Close()
+		t.Fatal("the client was let in")
 	}
-	defer conn.Close()
-	answer, err := io.ReadAll(conn) // a packet of MySQL, which has the text as it is
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(answer), time.Since(started)
+	return err.Error(), time.Since(started)
 }
 
 // A credential endpoint that hangs for a time costs the proxy those logins that come then:

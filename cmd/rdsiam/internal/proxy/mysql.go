@@ -54,14 +54,18 @@ func (m *MySQL) ready(ctx context.Context) error { return m.target.ready(ctx) }
 // password costs nothing there.
 func (m *MySQL) logIn(ctx context.Context, c *client) *session {
 	front := mysqlwire.NewServer(c)
-	greeting, err := m.learned(ctx, c.server)
-	if err != nil {
-		return m.refuse(c, front, err)
+	greeting, unknown := m.learned(ctx, c.server)
+	if ctx.Err() != nil {
+		return m.refuse(c, front, context.Canceled)
 	}
+	c.within(clientTime) // it has waited for the greeting
 	id := m.ids.next()
 	greeting.ConnectionID = id
 	if err := m.admit(ctx, c, front, greeting); err != nil {
 		return m.refuse(c, front, clientError(err))
+	}
+	if unknown != nil { // only who knows the password learns why
+		return m.refuse(c, front, unknown)
 	}
 	upstream, ok, err := m.connect(ctx, front.Response, c.server.counters)
 	if err != nil {
@@ -70,10 +74,8 @@ func (m *MySQL) logIn(ctx context.Context, c *client) *session {
 	c.within(clientTime)
 	forget := m.ids.add(id, upstream.Greeting.ConnectionID)
 	err = c.keep()
-	if err == nil {
-		if front.Packets.Write(ok) != nil {
-			err = errLeft
-		}
+	if err == nil && front.Packets.Write(ok) != nil {
+		err = errLeft
 	}
 	if err != nil {
 		forget()

@@ -52,8 +52,16 @@ func (g *mysqlGreeting) get() (known mysqlwire.Greeting, ok bool) {
 	return *g.known, true
 }
 
+// unknownMySQL is what clients are greeted with when the server cannot be asked: they prove
+// their password, to learn why.
+var unknownMySQL = mysqlwire.Greeting{
+	Version: "8.0.0-rdsiam-proxy", Collation: 45, Status: mysqlwire.Autocommit, Plugin: mysqlwire.CachingSHA2,
+	Capabilities: mysqlwire.ClientLongPassword | mysqlwire.ClientLongFlag | mysqlwire.ClientConnectWithDB | mysqlwire.ClientProtocol41 |
+		mysqlwire.ClientTransactions | mysqlwire.ClientSecureConnection | mysqlwire.ClientPluginAuth | mysqlwire.ClientLongAnswer,
+}
+
 // learned returns what to greet clients with. While that is not known, it is learned by a
-// login, one at a time however many clients come.
+// login, one at a time however many clients come. The error is why it is still not known.
 func (m *MySQL) learned(ctx context.Context, s *Server) (mysqlwire.Greeting, error) {
 	for {
 		if known, ok := m.greeting.get(); ok {
@@ -63,10 +71,10 @@ func (m *MySQL) learned(ctx context.Context, s *Server) (mysqlwire.Greeting, err
 		select {
 		case <-try.done:
 		case <-ctx.Done():
-			return mysqlwire.Greeting{}, context.Canceled
+			return unknownMySQL, context.Canceled
 		}
-		if known, ok := m.greeting.get(); !ok {
-			return known, try.err
+		if _, ok := m.greeting.get(); !ok {
+			return unknownMySQL, try.err
 		}
 	}
 }

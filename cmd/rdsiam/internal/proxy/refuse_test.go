@@ -51,6 +51,7 @@ func (d *database) refusals(accessDenied, badPassword, refused, failed string) [
 		{name: "wrong password", user: app, password: "wrong", code: badPassword, says: []string{"wrong password", "--password-file"}},
 		{name: "wrong password of another user", user: "postgres", password: "wrong", code: badPassword, says: []string{"wrong password"}},
 		{name: "no password", user: app, password: "", code: badPassword},
+		{name: "wrong password, unreachable", user: app, password: "wrong", change: unreachable, code: badPassword, says: []string{"wrong password"}},
 		{name: "policy", user: app, password: password, policy: denyAll, code: refused, says: []string{"rds-db:connect", endpoint}, reaches: true},
 		{name: "unreachable", user: app, password: password, change: unreachable, code: failed, says: []string{endpoint, "as app"}},
 		{name: "no token", user: app, password: password, change: noCredentials, code: failed, says: []string{"the vault is closed"}},
@@ -89,6 +90,9 @@ func (d *database) proveRefusal(t *testing.T, tt refusalCase, connect func(*runn
 	code, text := connect(r)
 	if code != tt.code {
 		t.Errorf("code %q, want %q: %s", code, tt.code, text)
+	}
+	if tt.password != password && strings.Contains(text, endpoint) {
+		t.Errorf("a stranger learns the endpoint: %s", text)
 	}
 	for _, says := range tt.says {
 		if !strings.Contains(text, says) {
