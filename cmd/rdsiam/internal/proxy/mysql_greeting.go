@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/errortext"
 	"github.com/rdsiam/rdsiam/internal/mysqlwire"
 )
 
@@ -93,6 +94,9 @@ func (m *MySQL) learn(s *Server) *mysqlTry {
 		defer close(try.done)
 		try.err = m.checkLogin(s.ctx, s.counters)
 		try.ended = time.Now()
+		if try.err != nil && s.ctx.Err() == nil {
+			s.log.Line("learn", "the database cannot be logged in to yet: "+errortext.Of(try.err))
+		}
 	})
 	return try
 }

@@ -85,7 +85,7 @@ type Server struct {
 
 	mu           sync.Mutex
 	clients      map[*client]struct{} // guarded by mu
-	strangers    *list.List           // guarded by mu: those of clients that have shown nothing yet, the oldest first
+	strangers    *list.List           // guarded by mu: not proved yet, the oldest first
 	maxStrangers int                  // guarded by mu
 	admitted     int                  // guarded by mu
 	lastID       uint64               // guarded by mu
