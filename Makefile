@@ -1,7 +1,7 @@
 # The two commands that matter: make demo, make test.
 
 GO      ?= go
-MODULES := . internal/test/credentials cmd/rdsiam examples examples/provision examples/usewith
+MODULES := . internal/test/credentials cmd/rdsiam examples examples/provision examples/usewith otel
 FUZZTIME ?= 20s
 
 # What make bench measures, in how many rounds, and how often. What takes seconds a round
