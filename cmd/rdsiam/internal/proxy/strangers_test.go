@@ -107,7 +107,7 @@ func TestStrangers(t *testing.T) {
 	for _, front := range fronts {
 		t.Run(front.name, func(t *testing.T) {
 			d := front.start(t)
-			r := d.proxy(t, "tcp", proxy.Settings{Password: password})
+			r := d.proxy(t, "tcp", proxy.Settings{Password: password, DrainTime: time.Minute}) // sessions end after their clients
 			inParallel(200, func() { connectAndLeave(t, r) })
 			refused := front.comeIn(t, r, times)
 			leave := staySilent(t, r, 300)
