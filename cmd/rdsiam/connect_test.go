@@ -20,17 +20,16 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// endpointHost leads to this machine: by --dial for clients of PostgreSQL, by a library that
-// replaces getaddrinfo for the others.
+// endpointHost leads to this machine by --dial.
 const endpointHost = "orders.abc123.eu-central-1.rds.amazonaws.com"
 
-// TestConnectScripts runs other people's clients by connect, exec and env, logged in to real
+// TestConnectScripts runs other people's clients by connect and exec, logged in to real
 // servers.
 func TestConnectScripts(t *testing.T) {
-	variables := append(startReal(t, "PG", rdsiamtest.StartPostgreSQL, realserver.StartPostgreSQL),
+	variables := append(startReal(t, "PG", rdsiamtest.StartPostgreSQL, realserver.StartPostgreSQL, "CREATE DATABASE shop OWNER app"),
 		startReal(t, "MARIADB", rdsiamtest.StartMySQL, realserver.StartMariaDB)...)
-	variables = append(variables, connectVariables(t)...)
-	for _, program := range []string{"psql", "pg_dump", "pgcli", "mariadb", "mariadb-dump", "mycli"} {
+	variables = append(variables, connectVariables()...)
+	for _, program := range []string{"psql", "pg_dump", "pg_restore", "pgbench", "pgcli", "mariadb", "mariadb-dump", "mycli"} {
 		if _, err := exec.LookPath(program); err != nil {
 			skipOrFail(t, "no "+program+" in PATH")
 		}
@@ -49,7 +48,7 @@ func TestConnectMySQL(t *testing.T) {
 			skipOrFail(t, err.Error())
 		}
 		variables := append(startReal(t, "MYSQL", rdsiamtest.StartMySQL, installation.Start), "CLIENT="+programOf(t, "mysql", words))
-		variables = append(variables, connectVariables(t)...)
+		variables = append(variables, connectVariables()...)
 		runConnectScripts(t, "testdata/script-connect-mysql", variables)
 	}
 }
@@ -64,10 +63,8 @@ func programOf(t *testing.T, name string, words []string) string {
 	return path
 }
 
-func connectVariables(t *testing.T) []string {
-	t.Helper()
-	return []string{"ENDPOINT=" + endpointHost, "RDSIAM_LOCAL_HOST=" + endpointHost, "RESOLVER=" + buildResolver(t),
-		"AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none", "LC_ALL=C.UTF-8"}
+func connectVariables() []string {
+	return []string{"ENDPOINT=" + endpointHost, "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none", "LC_ALL=C.UTF-8"}
 }
 
 func runConnectScripts(t *testing.T, directory string, variables []string) {
@@ -78,7 +75,7 @@ func runConnectScripts(t *testing.T, directory string, variables []string) {
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 		Setup: func(e *testscript.Env) error {
 			e.Vars = append(e.Vars, variables...)
-			e.Vars = append(e.Vars, "HOME="+filepath.Join(e.WorkDir, "home"), "XDG_CACHE_HOME="+filepath.Join(e.WorkDir, "cache"))
+			e.Vars = append(e.Vars, "HOME="+filepath.Join(e.WorkDir, "home"))
 			return nil
 		},
 	})
@@ -135,17 +132,6 @@ func startReal(t *testing.T, prefix string, startVerifier func(rdsiamtest.TB, ..
 		"AWS_ACCESS_KEY_ID=" + identity.Credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY=" + identity.Credentials.SecretAccessKey}
 }
 
-// buildResolver compiles the library that leads endpointHost to this machine.
-func buildResolver(t *testing.T) string {
-	t.Helper()
-	library := filepath.Join(t.TempDir(), "resolve.so")
-	compile := exec.CommandContext(t.Context(), "cc", "-shared", "-fPIC", "-o", library, "../../internal/test/vectors/clients/testdata/resolve.c")
-	if output, err := compile.CombinedOutput(); err != nil {
-		skipOrFail(t, "cannot compile: "+err.Error()+"\n"+string(output))
-	}
-	return library
-}
-
 // skipOrFail skips a test for want of a program, unless the machine is said to have all.
 func skipOrFail(t *testing.T, reason string) {
 	t.Helper()
@@ -159,31 +145,25 @@ func skipOrFail(t *testing.T, reason string) {
 func TestConnectInTerminal(t *testing.T) {
 	postgreSQL := startReal(t, "PG", rdsiamtest.StartPostgreSQL, realserver.StartPostgreSQL)
 	mariaDB := startReal(t, "MARIADB", rdsiamtest.StartMySQL, realserver.StartMariaDB)
-	resolver := buildResolver(t)
 	for _, test := range []struct {
 		client, prompt, query, want, quit string
 		variables                         []string
 		arguments                         []string
 	}{
-		{"psql", "postgres=>", "select 'I am ' || current_user;\r", "I am app", "\\q\r", postgreSQL, []string{"--db", "postgres"}},
-		{"pgcli", "postgres>", "select 'I am ' || current_user;\r", "I am app", "\\q\r", postgreSQL, []string{"--db", "postgres"}},
-		{"mariadb", "]> ", "select concat('I am ', current_user());\r", "I am app", "exit\r", mariaDB, nil},
-		{"mycli", "(none)>", "select concat('I am ', current_user());\r", "I am app", "exit\r", mariaDB, nil},
+		{"psql", "postgres=>", "select 'I am ' || current_user;\r", "I am app", "\\q\r", postgreSQL, []string{"--engine", "postgresql", "--db", "postgres"}},
+		{"pgcli", "postgres>", "select 'I am ' || current_user;\r", "I am app", "\\q\r", postgreSQL, []string{"--engine", "postgresql", "--db", "postgres"}},
+		{"mariadb", "]> ", "select concat('I am ', current_user());\r", "I am app", "exit\r", mariaDB, []string{"--engine", "mariadb"}},
+		{"mycli", "(none)>", "select concat('I am ', current_user());\r", "I am app", "exit\r", mariaDB, []string{"--engine", "mariadb"}},
 	} {
 		t.Run(test.client, func(t *testing.T) {
 			if _, err := exec.LookPath(test.client); err != nil {
 				skipOrFail(t, "no "+test.client+" in PATH")
 			}
-			environment := append(append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "TERM=xterm",
-				"PAGER=cat", "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none"}, test.variables...), "RDSIAM_LOCAL_HOST="+endpointHost)
+			environment := append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "LC_ALL=C.UTF-8", "TERM=xterm",
+				"PAGER=cat", "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none"}, test.variables...)
 			value := func(suffix string) string { return valueOf(t, test.variables, suffix) }
-			arguments := append([]string{"connect", endpointHost + ":" + value("_PORT"), "--root-cas", value("_ROOTS"), "--user", "app", "--client", test.client}, test.arguments...)
-			if strings.HasSuffix(test.variables[0], value("_PORT")) && strings.HasPrefix(test.variables[0], "PG") {
-				arguments = append(arguments, "--engine", "postgresql", "--dial", "127.0.0.1:"+value("_PORT"))
-			} else {
-				arguments = append(arguments, "--engine", "mariadb")
-				environment = append(environment, "LD_PRELOAD="+resolver)
-			}
+			arguments := append([]string{"connect", endpointHost + ":" + value("_PORT"), "--dial", "127.0.0.1:" + value("_PORT"),
+				"--root-cas", value("_ROOTS"), "--user", "app", "--client", test.client}, test.arguments...)
 			typeInto(t, environment, arguments, test.prompt, test.query, test.want, test.quit)
 		})
 	}

@@ -7,12 +7,16 @@ import (
 	"os"
 	"os/signal"
 
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/agent"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/cli"
 )
 
 func main() { os.Exit(run()) }
 
 func run() int {
+	if code, detached := agent.Detach(os.Args); detached {
+		return code
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), cli.EndSignals()...)
 	defer stop()
 	// A second Ctrl-C exits at once.

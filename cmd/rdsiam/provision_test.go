@@ -28,8 +28,7 @@ func TestProvisionScripts(t *testing.T) {
 		}
 		return ""
 	}
-	variables = append(variables, "ENDPOINT="+endpointHost, "RDSIAM_LOCAL_HOST="+endpointHost, "RESOLVER="+buildResolver(t),
-		"AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none", "LC_ALL=C.UTF-8",
+	variables = append(variables, "ENDPOINT="+endpointHost, "AWS_CONFIG_FILE=none", "AWS_SHARED_CREDENTIALS_FILE=none", "LC_ALL=C.UTF-8",
 		"PG_DSN=postgres://runner:a%20runner%27s%20password@127.0.0.1:"+port("PG")+"/postgres",
 		"MARIADB_DSN=runner:a runner's password@tcp(127.0.0.1:"+port("MARIADB")+")/?tls=skip-verify")
 	testscript.Run(t, testscript.Params{

@@ -2,7 +2,7 @@
 //
 // A command reads its flags, asks the library or a package beside this one, and prints.
 // Results go to standard output, everything said to a person to standard error. No
-// command but token and env prints a token.
+// command but token prints a token.
 package cli
 
 import (
@@ -95,9 +95,8 @@ roles. The region of a database is read from its host name.`,
 		newPolicy(streams),
 		newStatus(streams),
 		newEnable(streams),
-		newConnect(),
-		newExec(),
-		newEnv(streams),
+		newConnect(streams),
+		newExec(streams),
 		newLocal(streams),
 		newDoctor(streams),
 		newProvision(streams),
@@ -107,6 +106,7 @@ roles. The region of a database is read from its host name.`,
 		newVersion(streams),
 	)
 	root.SetHelpCommand(newHelp())
+	addAgent(root, streams)
 	addCompletions(root)
 	return group(root)
 }

@@ -143,9 +143,7 @@ func completeClient(command *cobra.Command, args []string, _ string) ([]string, 
 	}
 	var names []string
 	for _, e := range engines {
-		for _, family := range families[e] {
-			names = append(names, string(family))
-		}
+		names = append(names, clients[e]...)
 	}
 	return names, cobra.ShellCompDirectiveDefault
 }

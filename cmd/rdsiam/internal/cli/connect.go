@@ -2,70 +2,59 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/client"
 )
 
-func newConnect() *cobra.Command {
-	var at target
-	var database, program string
+func newConnect(streams Streams) *cobra.Command {
+	var flags clientFlags
+	var program string
 	command := &cobra.Command{
 		Use:   "connect ENDPOINT --user USER [flags] [-- CLIENT ARGUMENTS]",
 		Short: "Run psql, pgcli, mysql, mariadb or mycli, logged in",
-		Long: `Run psql, pgcli, mysql, mariadb or mycli, logged in with a token.
+		Long: `Run psql, pgcli, mysql, mariadb, mycli or one of their relatives (pg_dump,
+pgbench, mysqldump, ...), logged in with a token.
 
-The client verifies the certificate of the server, with the authorities that the
-endpoint needs. The token reaches it through its environment, never through its
-arguments. rdsiam becomes the client: signals and exit code are the client's.
-
-A client that reconnects after 15 minutes has no fresh token; rdsiam proxy has.`,
+The client connects to a proxy of its own on a unix socket, which logs each
+connection in with a token and verified TLS. The client never has the token, so
+its arguments and option files are yours. rdsiam becomes the client: signals,
+terminal and exit code are the client's, and the proxy ends with it.`,
 		Example: `  rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app
   rdsiam connect prod.cluster-abc123.eu-west-1.rds.amazonaws.com:3306 \
     --user app --db app -- -e 'show tables'
   rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com --engine postgresql \
-    --user app --dial localhost:15432`,
+    --user app --dial localhost:15432 --client pg_dump -- --schema-only`,
 		Args: func(command *cobra.Command, args []string) error {
 			return notStarted(beforeDash(command, args, "ENDPOINT; what is for the client comes after --"))
 		},
 		RunE: func(command *cobra.Command, args []string) error {
-			login, err := at.prepareClient(command.Context(), args[0], database)
+			engine, err := flags.engine(args[0])
 			if err != nil {
 				return notStarted(err)
 			}
-			path, arguments, environment, err := login.command(program, args[1:])
+			found, err := client.Find(program, clients[engine])
 			if err != nil {
-				return notStarted(err)
+				return notStarted(programError(err))
 			}
-			return runClient(path, arguments, environment)
+			return flags.run(command.Context(), streams, engine, args[0], func(login client.Login) (clientCall, error) {
+				arguments, err := found.Arguments(login, args[1:])
+				if errors.Is(err, client.ErrNoDatabase) {
+					err = usagef("--db: %w", err)
+				}
+				return clientCall{found.Path, arguments, environmentOf(engine, login)}, err
+			})
 		},
 	}
-	at.addTo(command)
-	command.Flags().StringVarP(&database, "db", "d", "", "database to connect to (default: the client's)")
+	flags.addTo(command)
 	command.Flags().StringVar(&program, "client", "", "client to run: its name or path (default: the first that is installed)")
 	return command
 }
 
-// families are the clients for each engine.
-var families = map[engine][]client.Family{postgreSQL: client.ForPostgreSQL, mySQL: client.ForMySQL, mariaDB: client.ForMariaDB}
-
-// command returns how to run a client, named or the first that is installed.
-func (l *clientLogin) command(named string, callers []string) (path string, arguments []string, environment client.Environment, err error) {
-	program, err := client.Find(named, families[l.engine])
-	if err != nil {
-		return "", nil, environment, programError(err)
-	}
-	arguments, err = program.Arguments(l.Login, callers)
-	if errors.Is(err, client.ErrAddress) {
-		return "", nil, environment, usagef("%w: run rdsiam proxy with --dial, and the client with that", err)
-	}
-	if err != nil {
-		return "", nil, environment, usageError{err}
-	}
-	environment, err = l.environment()
-	return program.Path, arguments, environment, err
-}
+// clients are the names of clients for each engine.
+var clients = map[engine][]string{postgreSQL: client.ForPostgreSQL, mySQL: client.ForMySQL, mariaDB: client.ForMariaDB}
 
 // beforeDash wants one argument, and whatever follows "--".
 func beforeDash(command *cobra.Command, args []string, names string) error {
@@ -73,5 +62,5 @@ func beforeDash(command *cobra.Command, args []string, names string) error {
 	if dash := command.ArgsLenAtDash(); dash >= 0 {
 		mine = args[:dash]
 	}
-	return between(1, 1, names)(command, mine)
+	return between(1, 1, names)(command, slices.Clone(mine))
 }

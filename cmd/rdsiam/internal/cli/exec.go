@@ -2,51 +2,64 @@ package cli
 
 import (
 	"os/exec"
+	"regexp"
 
 	"github.com/spf13/cobra"
+
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/client"
 )
 
-func newExec() *cobra.Command {
-	var at target
-	var database string
+func newExec(streams Streams) *cobra.Command {
+	var flags clientFlags
+	var url string
 	command := &cobra.Command{
 		Use:   "exec ENDPOINT --user USER [flags] -- PROGRAM [ARGUMENTS]",
-		Short: "Run a program with a token in its environment",
-		Long: `Run a program with a token in its environment, as the variables that the clients
-and drivers of the database read; rdsiam env shows them.
+		Short: "Run a program that is led to the database by its environment",
+		Long: `Run a program with a proxy of its own, which logs each connection in with a
+token and verified TLS. The variables that libpq and the clients of MySQL and
+MariaDB read lead to the proxy: a unix socket, or with --tcp a port of 127.0.0.1
+and a random password. The program never has the token. rdsiam becomes the
+program: signals, terminal and exit code are the program's, and the proxy ends
+with it. A program that goes on in the background after it loses the proxy.
 
-psql, pg_dump and all that is built on libpq verify the server and send the
-token to no other. The clients of MySQL and MariaDB do so as long as no argument
-tells them otherwise; a ~/.my.cnf that does is refused. Programs that read other
-variables log in as they are told: look whether they verify the certificate of
-the server.`,
+--url sets a variable to a URL with the address and the password of --tcp, for
+programs that read one. MySQL's clients read ~/.my.cnf last; where a setting
+there breaks the login, use rdsiam connect --client.`,
 		Example: `  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app \
-    -- pg_dump --schema-only
-  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:3306 --user app \
-    -- mysqldump --no-data app`,
+    -- psql -c 'select 1'
+  rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app \
+    --url DATABASE_URL -- npm start`,
 		Args: func(command *cobra.Command, args []string) error {
 			return notStarted(programAfterDash(command, args))
 		},
 		RunE: func(command *cobra.Command, args []string) error {
+			if url != "" && !variableName.MatchString(url) {
+				return notStarted(usagef("--url %q is no name of a variable; write one such as DATABASE_URL", url))
+			}
 			path, err := exec.LookPath(args[1])
 			if err != nil {
 				return notStarted(programError(err))
 			}
-			login, err := at.prepareClient(command.Context(), args[0], database)
+			engine, err := flags.engine(args[0])
 			if err != nil {
 				return notStarted(err)
 			}
-			environment, err := login.wholeEnvironment()
-			if err != nil {
-				return notStarted(err)
-			}
-			return runClient(path, args[2:], environment)
+			flags.tcp = flags.tcp || url != ""
+			return flags.run(command.Context(), streams, engine, args[0], func(login client.Login) (clientCall, error) {
+				environment := environmentOf(engine, login)
+				if url != "" {
+					environment.Set = append(environment.Set, client.Variable{Name: url, Value: urlOf(engine, login)})
+				}
+				return clientCall{path, args[2:], environment}, nil
+			})
 		},
 	}
-	at.addTo(command)
-	command.Flags().StringVarP(&database, "db", "d", "", "database to connect to (PostgreSQL only)")
+	flags.addTo(command)
+	command.Flags().StringVar(&url, "url", "", "variable to set to the URL of the database; implies --tcp")
 	return command
 }
+
+var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
 func programAfterDash(command *cobra.Command, args []string) error {
 	if err := beforeDash(command, args, "ENDPOINT; the program comes after --"); err != nil {

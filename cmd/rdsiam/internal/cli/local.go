@@ -248,3 +248,8 @@ func programExit(state *os.ProcessState) int {
 	}
 	return state.ExitCode()
 }
+
+// shellQuote quotes text for a POSIX shell: nothing means anything between single quotes.
+func shellQuote(text string) string {
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}

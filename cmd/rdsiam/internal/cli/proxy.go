@@ -187,6 +187,7 @@ func (t *target) proxyEngine(ctx context.Context, database database) (proxy.Engi
 	}
 	target := proxy.Target{
 		Login: database.Login, Dialed: database.dialed, Options: database.options, Tokens: tokensOf(aws),
+		Doctor: database.doctor,
 	}
 	if spoken == postgreSQL {
 		return proxy.NewPostgreSQL(target)

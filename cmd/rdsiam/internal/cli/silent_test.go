@@ -153,9 +153,6 @@ func TestSilentServiceAndCommands(t *testing.T) {
 		args string
 		code int
 	}{
-		{"connect " + silentEndpoint + " --user app", 125},
-		{"exec " + silentEndpoint + " --user app -- true", 125},
-		{"env " + silentEndpoint + " --user app", 3},
 		{"proxy " + silentEndpoint + " --user app", 3},
 		{"status " + silentEndpoint, 3},
 		{"status " + silentEndpoint + " --profile role-of-container", 3},

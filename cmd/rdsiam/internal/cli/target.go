@@ -49,6 +49,19 @@ func (t *target) addTo(command *cobra.Command) {
 	flags.StringVar(&t.rootCAs, "root-cas", "", "PEM file of the certificate authorities to trust, instead of those of RDS")
 }
 
+// arguments are the arguments that say the same to another command.
+func (t *target) arguments(endpoint string) []string {
+	arguments := []string{endpoint}
+	for _, flag := range []struct{ name, value string }{
+		{"--user", t.user}, {"--region", t.region}, {"--profile", t.profile}, {"--engine", t.engine}, {"--dial", t.dial}, {"--root-cas", t.rootCAs},
+	} {
+		if flag.value != "" {
+			arguments = append(arguments, flag.name, flag.value)
+		}
+	}
+	return arguments
+}
+
 // engineOf tells the engine from --engine, or else from the port.
 func (t *target) engineOf(port uint16) (engine, error) {
 	switch given := engine(t.engine); {
@@ -69,6 +82,7 @@ type database struct {
 	rdsiam.Login
 	dialed  string // host:port
 	options []rdsiam.EndpointOption
+	doctor  string // command that finds out why a login fails, "" for none
 }
 
 // resolve finds out what ENDPOINT, host or host:port, and the flags mean together.

@@ -1,25 +1,30 @@
-// Package client runs other people's database clients so that they log in with a token
-// and verify the server they send it to.
-//
-// The token travels through the environment, which only the user's own processes can
-// read, never through the arguments, which everybody on the machine can.
+// Package client runs other people's database clients behind a proxy that serves nobody
+// else. They receive no token: what their arguments, variables and option files say about
+// servers and TLS is theirs to decide.
 package client
 
 import "slices"
 
-// Login is what a client has to be told.
-type Login struct {
-	Host    string // the name that the server's certificate must have
-	Address string // the IP address to dial where that is not Host's, or ""
-	Port    uint16 // the port to dial
+// Proxy is where the proxy of a client listens.
+type Proxy struct {
+	// Directory is the client's own. It has the socket, and option files.
+	Directory string `json:"directory"`
+	// Socket is the path of the socket, "" on TCP.
+	Socket string `json:"socket,omitempty"`
+	// Port on the loopback address, 0 for a socket.
+	Port uint16 `json:"port,omitempty"`
+	// Password of the proxy itself on TCP. It is no token, and dies with the proxy.
+	Password string `json:"password,omitempty"`
+}
 
+// loopback is the address of a proxy on TCP.
+const loopback = "127.0.0.1"
+
+// Login is what a client needs to log in.
+type Login struct {
+	Proxy
 	User     string
 	Database string // "" leaves it to the client
-	Token    string
-
-	RootsFile string // PEM file of the certificate authorities to trust
-	// CleartextOnly refuses servers that ask for anything but a token.
-	CleartextOnly bool
 }
 
 // Environment is what the variables of a client's process must be.
@@ -46,4 +51,12 @@ func (e Environment) Apply(environ []string) []string {
 		applied = append(applied, variable.Name+"="+variable.Value)
 	}
 	return applied
+}
+
+func (e *Environment) setOrUnset(name, value string) {
+	if value == "" {
+		e.Unset = append(e.Unset, name)
+		return
+	}
+	e.Set = append(e.Set, Variable{name, value})
 }

@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/client"
 )
 
-var login = client.Login{Host: "db.abc123.eu-west-1.rds.amazonaws.com", Port: 3306, User: "app", Token: "the token", RootsFile: "/roots.pem"}
+var (
+	onSocket = client.Login{Proxy: client.Proxy{Directory: "/run/d", Socket: "/run/d/s"}, User: "app"}
+	onTCP    = client.Login{Proxy: client.Proxy{Directory: "/run/d", Port: 1234, Password: "pw"}, User: "app", Database: "shop"}
+)
 
 func TestApply(t *testing.T) {
 	e := client.Environment{Set: []client.Variable{{Name: "PGHOST", Value: "db"}}, Unset: []string{"PGSERVICE"}}
@@ -23,218 +25,140 @@ func TestApply(t *testing.T) {
 	}
 }
 
-func TestPostgreSQLEnvironment(t *testing.T) {
+func TestEnvironment(t *testing.T) {
+	stale := []string{"PGPASSWORD=stale", "PGSERVICE=x", "PGSSLMODE=require", "PGDATABASE=x", "PGHOSTADDR=x", "PGOPTIONS=-c a=b",
+		"MYSQL_PWD=stale", "MYSQL_HOST=x", "MYSQL_UNIX_PORT=x", "LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN=1", "MARIADB_HOME=x"}
 	for _, test := range []struct {
-		name   string
-		change func(*client.Login)
-		has    []string
-		unset  []string
+		name string
+		of   client.Environment
+		want string
 	}{
-		{"always", func(*client.Login) {}, []string{"PGHOST=" + login.Host, "PGPORT=3306", "PGUSER=app", "PGSSLMODE=verify-full",
-			"PGSSLROOTCERT=/roots.pem", "PGGSSENCMODE=disable", "PGPASSWORD=the token"}, []string{"PGSERVICE", "PGHOSTADDR", "PGDATABASE", "PGCHANNELBINDING"}},
-		{"address", func(l *client.Login) { l.Address = "127.0.0.1" }, []string{"PGHOSTADDR=127.0.0.1"}, nil},
-		{"database", func(l *client.Login) { l.Database = "app" }, []string{"PGDATABASE=app"}, nil},
-		{"cleartext only", func(l *client.Login) { l.CleartextOnly = true }, []string{"PGREQUIREAUTH=password"}, nil},
+		{"PostgreSQL", onSocket.PostgreSQL(), "PGGSSENCMODE=disable|PGHOST=/run/d|PGOPTIONS=-c a=b|PGPORT=5432|PGSSLMODE=disable|PGUSER=app"},
+		{"PostgreSQL on TCP", onTCP.PostgreSQL(), "PGDATABASE=shop|PGGSSENCMODE=disable|PGHOST=127.0.0.1|PGOPTIONS=-c a=b|PGPASSWORD=pw|PGPORT=1234|PGSSLMODE=disable|PGUSER=app"},
+		{"MySQL", onSocket.MySQL(), "MYSQL_HOME=/run/d|MYSQL_TCP_PORT=3306|MYSQL_UNIX_PORT=/run/d/s"},
+		{"MySQL on TCP", onTCP.MySQL(), "MYSQL_HOME=/run/d|MYSQL_HOST=127.0.0.1|MYSQL_PWD=pw|MYSQL_TCP_PORT=1234"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			l := login
-			test.change(&l)
-			e := l.PostgreSQL()
-			set := e.Apply(nil)
-			for _, want := range test.has {
-				if !slices.Contains(set, want) {
-					t.Errorf("%q is not set", want)
-				}
+			prefix := test.want[:2] // those of the other engine are not its business
+			got := slices.DeleteFunc(test.of.Apply(stale), func(v string) bool { return !strings.HasPrefix(v, prefix) })
+			slices.Sort(got)
+			if joined := strings.Join(got, "|"); joined != test.want {
+				t.Errorf("got %s\nwant %s", joined, test.want)
 			}
-			for _, name := range test.unset {
-				if !slices.Contains(e.Unset, name) {
-					t.Errorf("%s is left as it was", name)
-				}
+			if environ := test.of.Apply(stale); prefix == "MY" && slices.Contains(environ, "LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN=1") {
+				t.Error("passwords are sent in clear to whoever asks")
 			}
 		})
 	}
 }
 
+func TestURL(t *testing.T) {
+	l := onTCP
+	l.User = "o'neil@x"
+	if got, want := l.PostgreSQLURL(), "postgresql://o%27neil%40x:pw@127.0.0.1:1234/shop?sslmode=disable"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got, want := onTCP.MySQLURL(), "mysql://app:pw@127.0.0.1:1234/shop"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
 func TestMySQLOptions(t *testing.T) {
-	l := login
-	l.User = `a"b\c#d`
+	l := onSocket
+	l.User, l.Database = `a"b\c#d`, "shop"
 	text, err := l.MySQLOptions()
-	if err != nil {
-		t.Fatal(err)
+	const want = "[client]\nprotocol=\"socket\"\nsocket=\"/run/d/s\"\nuser=\"a\"b\\\\c#d\"\n[mysql]\ndatabase=\"shop\"\n" +
+		"[client-mariadb]\nskip-ssl\nskip-ssl-verify-server-cert\n"
+	if err != nil || text != want {
+		t.Errorf("got %s, %v", text, err)
 	}
-	for _, line := range []string{`user="a"b\\c#d"`, `ssl-ca="/roots.pem"`, "loose-ssl-mode=VERIFY_IDENTITY", "loose-ssl-verify-server-cert"} {
-		if !slices.Contains(strings.Split(text, "\n"), line) {
-			t.Errorf("no line %s in\n%s", line, text)
-		}
-	}
-	if strings.Contains(text, "the token") {
-		t.Error("the file has the token")
+	if text, err := onTCP.MySQLOptions(); err != nil || !strings.Contains(text, "protocol=\"tcp\"\nhost=\"127.0.0.1\"\nport=\"1234\"\n") || strings.Contains(text, "pw") {
+		t.Errorf("got %s, %v", text, err)
 	}
 	l.User = "app\npassword=x"
 	if text, err := l.MySQLOptions(); err == nil {
 		t.Errorf("a user with a line break gives\n%s", text)
 	}
-}
-
-func TestArguments(t *testing.T) {
-	for _, test := range []struct {
-		name    string
-		family  client.Family
-		callers []string
-		want    string
-	}{
-		{"psql", client.Psql, []string{"-c", "select 1 where user = 'x'"}, "-c|select 1 where user = 'x'"},
-		{"mysql", client.MySQL, []string{"-e", "x"}, "--no-defaults|--protocol=tcp|--host=" + login.Host + "|--port=3306|--user=app|--ssl-ca=/roots.pem|--ssl-mode=VERIFY_IDENTITY|--enable-cleartext-plugin|-e|x"},
-		{"mariadb", client.MariaDB, nil, "--no-defaults|--protocol=tcp|--host=" + login.Host + "|--port=3306|--user=app|--ssl-ca=/roots.pem|--ssl-verify-server-cert"},
-		{"option file", client.MariaDB, []string{"--defaults-file=x", "-N"}, "--defaults-file=x|--protocol=tcp|--host=" + login.Host + "|--port=3306|--user=app|--ssl-ca=/roots.pem|--ssl-verify-server-cert|-N"},
-		{"mycli", client.Mycli, nil, "--host|" + login.Host + "|--port|3306|--user|app|--ssl-ca|/roots.pem|--ssl-verify-server-cert"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			got, err := client.Program{Family: test.family}.Arguments(login, test.callers)
-			if joined := strings.Join(got, "|"); err != nil || joined != test.want {
-				t.Errorf("got %s, %v\nwant %s", joined, err, test.want)
-			}
-			if strings.Contains(strings.Join(got, " "), login.Token) {
-				t.Error("the token is among the arguments")
-			}
-		})
+	l.User, l.Database = "app", "a\nb"
+	if text, err := l.MySQLOptions(); err == nil {
+		t.Errorf("a database with a line break gives\n%s", text)
 	}
 }
 
-func TestArgumentsKeepTheCallers(t *testing.T) {
-	callers := []string{"--defaults-file=x", "-N"}
-	if _, err := (client.Program{Family: client.MariaDB}).Arguments(login, callers); err != nil || callers[1] != "-N" {
-		t.Errorf("the caller's arguments are now %q, %v", callers, err)
-	}
-}
-
-func TestArgumentsRefuse(t *testing.T) {
-	for _, test := range []struct {
-		family   client.Family
-		argument string
-	}{
-		{client.Psql, "-h"}, {client.Psql, "-hx"}, {client.Psql, "--host=x"}, {client.Psql, "--usern=x"}, {client.Psql, "-W"}, {client.Psql, "-p"},
-		{client.Psql, "host=elsewhere"}, {client.Psql, " sslmode = disable"}, {client.Psql, "postgres://elsewhere"}, {client.Psql, "-dhost=x"}, {client.Psql, "--dbname=postgresql://x"},
-		{client.Pgcli, "-u"}, {client.Pgcli, "postgres://elsewhere"}, {client.Pgcli, "--ssh-tunnel"},
-		{client.MySQL, "--host=x"}, {client.MySQL, "-px"}, {client.MySQL, "--ssl-mode=DISABLED"}, {client.MySQL, "--skip-ssl"}, {client.MySQL, "--ssl_mode=x"},
-		{client.MySQL, "--plugin-dir=x"}, {client.MySQL, "--socket=x"}, {client.MariaDB, "--disable-ssl-verify-server-cert"}, {client.MariaDB, "--ssl=0"},
-		{client.Mycli, "--no-ssl"}, {client.Mycli, "-d"}, {client.Mycli, "--pass"},
-	} {
-		t.Run(string(test.family)+" "+test.argument, func(t *testing.T) {
-			if got, err := (client.Program{Family: test.family}).Arguments(login, []string{test.argument}); err == nil {
-				t.Errorf("accepted: %q", got)
-			}
-		})
-	}
-	through := login
-	through.Address = "127.0.0.1"
-	for _, family := range []client.Family{client.MySQL, client.MariaDB, client.Mycli} {
-		if _, err := (client.Program{Family: family}).Arguments(through, nil); !errors.Is(err, client.ErrAddress) {
-			t.Errorf("%s through a tunnel: %v", family, err)
-		}
-	}
-}
-
-func TestArgumentsAllow(t *testing.T) {
-	for family, arguments := range map[client.Family][]string{
-		client.Psql:    {"-c", "-Atc", "--html", "--pset=x", "-X", "app", "-v", "x=1", "select 'host=x'", "--", "-h"},
-		client.MariaDB: {"-N", "-B", "--batch", "--show-warnings", "--html", "app"},
-		client.Mycli:   {"--execute", "select 1", "--csv"},
-	} {
-		if _, err := (client.Program{Family: family}).Arguments(login, arguments); err != nil {
-			t.Errorf("%s: %v", family, err)
-		}
-	}
-}
-
-func TestFind(t *testing.T) {
+// installed puts scripts that print a version into PATH.
+func installed(t *testing.T, versions map[string]string) {
+	t.Helper()
 	folder := t.TempDir()
-	write := func(name, script string) {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+	for name, version := range versions {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte("#!/bin/sh\necho '"+version+"'\n"), 0o700); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Setenv("PATH", folder)
-	if _, err := client.Find("", client.ForMySQL); !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "mysql, mariadb, mycli") {
-		t.Errorf("with none: %v", err)
-	}
-	write("mysql", `echo "mysql  Ver 15.1 Distrib 10.11.19-MariaDB"`)
-	if got, err := client.Find("", client.ForMySQL); err != nil || got.Family != client.MariaDB {
-		t.Errorf("MariaDB's mysql: %v, %v", got, err)
-	}
-	write("mysql", `echo "mysql  Ver 9.7.4 for Linux on x86_64 (MySQL Community Server)"`)
-	if got, err := client.Find("mysql", client.ForMySQL); err != nil || got.Family != client.MySQL {
-		t.Errorf("MySQL's mysql: %v, %v", got, err)
-	}
-	if _, err := client.Find("vim", client.ForMySQL); err == nil || !strings.Contains(err.Error(), "rdsiam exec") {
-		t.Errorf("another program: %v", err)
-	}
 }
 
-func TestFiles(t *testing.T) {
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-	files, err := client.UserFiles()
-	if err != nil {
-		t.Fatal(err)
-	}
-	path, err := files.Write("roots.pem", "text")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, []byte("changed by somebody"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	again, err := files.Write("roots.pem", "text")
-	if err != nil || again != path {
-		t.Fatalf("the same text is at %s and %s, %v", path, again, err)
-	}
-	if text, err := os.ReadFile(path); err != nil || string(text) != "text" {
-		t.Errorf("the file holds %q, %v", text, err)
-	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
-	}
-	other, err := files.Write("roots.pem", "other")
-	if err != nil || other == path {
-		t.Errorf("another text is at %s too, %v", other, err)
-	}
-	if entries, err := os.ReadDir(filepath.Dir(path)); err != nil || len(entries) != 1 {
-		t.Errorf("left behind: %v, %v", entries, err)
-	}
-}
-
-func TestRootsPEM(t *testing.T) {
-	system := filepath.Join(t.TempDir(), "system.pem")
-	if err := os.WriteFile(system, []byte("-----BEGIN CERTIFICATE-----\nof the system\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	resolve := func(host string) rdsiam.Endpoint {
-		endpoint, err := rdsiam.ResolveEndpoint(host, 5432)
+func TestArguments(t *testing.T) {
+	installed(t, map[string]string{"psql": "", "pg_dump": "", "mysql": "mysql  Ver 9.7.4 (MySQL Community Server)", "mysqldump": "9.7.4",
+		"mariadb": "from 11.8.9-MariaDB", "mycli": ""})
+	// psql's own arguments are the caller's, whatever they say.
+	const toSocket, toTCP = "--user=app|--host=localhost|--protocol=socket|--socket=/run/d/s|", "--user=app|--protocol=tcp|--host=127.0.0.1|--port=1234|"
+	for _, test := range []struct {
+		name    string
+		login   client.Login
+		callers []string
+		want    string
+	}{
+		{"psql", onTCP, []string{"host=elsewhere", "-W"}, "host=elsewhere|-W"},
+		{"pg_dump", onSocket, nil, ""},
+		{"mysql", onSocket, []string{"-e", "x"}, toSocket + "--ssl-mode=DISABLED|-e|x"},
+		{"mysql", onTCP, nil, toTCP + "--ssl-mode=DISABLED|--database=shop"},
+		{"mysqldump", onSocket, []string{"--defaults-file=x", "--no-login-paths", "app"}, "--defaults-file=x|--no-login-paths|" + toSocket + "--ssl-mode=DISABLED|app"},
+		{"mariadb", onSocket, []string{"--no-defaults", "-N"}, "--no-defaults|" + toSocket + "--skip-ssl|--skip-ssl-verify-server-cert|-N"},
+		{"mycli", onSocket, []string{"--csv"}, "--port|3306|--user|app|--socket|/run/d/s|--csv"},
+		{"mycli", onTCP, nil, "--port|1234|--user|app|--host|127.0.0.1|--database|shop"},
+	} {
+		names := client.ForMySQL
+		if strings.HasPrefix(test.name, "p") {
+			names = client.ForPostgreSQL
+		}
+		program, err := client.Find(test.name, names)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return endpoint
+		before := slices.Clone(test.callers)
+		got, err := program.Arguments(test.login, test.callers)
+		if joined := strings.Join(got, "|"); err != nil || joined != test.want {
+			t.Errorf("%s: got %s, %v\nwant %s", test.name, joined, err, test.want)
+		}
+		if !slices.Equal(before, test.callers) {
+			t.Errorf("%s: the caller's arguments are now %q", test.name, test.callers)
+		}
 	}
-	instance, cluster := resolve("db.abc123.eu-west-1.rds.amazonaws.com"), resolve("db.cluster-abc123.eu-west-1.rds.amazonaws.com")
-	proxy := resolve("db.proxy-abc123.eu-west-1.rds.amazonaws.com")
-	for _, test := range []struct {
-		name        string
-		endpoint    rdsiam.Endpoint
-		rds, system bool
-	}{{"instance", instance, true, false}, {"cluster", cluster, true, true}, {"proxy", proxy, false, true}} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Setenv("SSL_CERT_FILE", system)
-			text, err := client.RootsPEM(test.endpoint)
-			if err != nil || strings.Contains(text, "\nMI") != test.rds || strings.Contains(text, "of the system") != test.system {
-				t.Errorf("%v; RDS %v, system %v", err, strings.Contains(text, "\nMI"), strings.Contains(text, "of the system"))
-			}
-		})
+	program, err := client.Find("mysqldump", client.ForMySQL)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Setenv("SSL_CERT_FILE", filepath.Join(t.TempDir(), "none"))
-	if text, err := client.RootsPEM(cluster); err != nil || text == "" {
-		t.Errorf("a cluster without roots of the system: %q, %v", text, err)
+	if _, err := program.Arguments(onTCP, nil); !errors.Is(err, client.ErrNoDatabase) {
+		t.Errorf("mysqldump with a database: %v", err)
 	}
-	if _, err := client.RootsPEM(proxy); !errors.Is(err, client.ErrNoSystemRoots) {
-		t.Errorf("a proxy without roots of the system: %v", err)
+}
+
+func TestFind(t *testing.T) {
+	installed(t, nil)
+	if _, err := client.Find("", client.ForMySQL); !errors.Is(err, exec.ErrNotFound) || !strings.Contains(err.Error(), "mysql, mariadb, mycli") {
+		t.Errorf("with none: %v", err)
+	}
+	installed(t, map[string]string{"mysql": "mysql  Ver 15.1 Distrib 10.11.19-MariaDB"})
+	program, err := client.Find("", client.ForMySQL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := program.Arguments(onSocket, nil); err != nil || !slices.Contains(got, "--skip-ssl") {
+		t.Errorf("MariaDB's mysql: %q, %v", got, err)
+	}
+	for name, names := range map[string][]string{"vim": client.ForMySQL, "mysql": client.ForPostgreSQL, "psql": client.ForMariaDB} {
+		if _, err := client.Find(name, names); err == nil || !strings.Contains(err.Error(), "rdsiam exec") {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

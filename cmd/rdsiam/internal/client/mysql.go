@@ -6,36 +6,65 @@ import (
 	"strings"
 )
 
-// MySQL returns the environment of the clients of MySQL and MariaDB. They take little
-// from variables, so that home is a folder with an option file, see [Login.MySQLOptions],
-// which they read.
+// MySQL returns the environment of the clients of MySQL and MariaDB. They take little from
+// variables, and the rest from the option file in MYSQL_HOME, see [Login.MySQLOptions].
 // https://dev.mysql.com/doc/refman/en/option-files.html
-func (l Login) MySQL(home string) Environment {
-	e := Environment{Set: []Variable{
-		{"MYSQL_HOST", l.Host},
-		{"MYSQL_TCP_PORT", strconv.Itoa(int(l.Port))},
-		{"MYSQL_HOME", home},
-		{"LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN", "1"},
-		{"MYSQL_PWD", l.Token},
-	}}
-	e.Unset = []string{"MARIADB_HOME", "MYSQL_UNIX_PORT"}
+func (l Login) MySQL() Environment {
+	e := Environment{
+		Set: []Variable{{"MYSQL_HOME", l.Directory}},
+		// With the plugin, a client would send passwords in clear to whoever asks.
+		Unset: []string{"MARIADB_HOME", "LIBMYSQL_ENABLE_CLEARTEXT_PLUGIN"},
+	}
+	host := ""
+	if l.Socket == "" {
+		host = loopback
+	}
+	e.setOrUnset("MYSQL_HOST", host)
+	e.setOrUnset("MYSQL_UNIX_PORT", l.Socket)
+	e.setOrUnset("MYSQL_TCP_PORT", strconv.Itoa(int(l.mysqlPort())))
+	e.setOrUnset("MYSQL_PWD", l.Password)
 	return e
 }
 
-// MySQLOptions returns the text of an option file, without the token. What only MySQL or
-// only MariaDB knows is marked as "loose", which lets the other one pass over it with a
-// warning.
+// mysqlPort is never 0: without a port, mycli looks for another socket.
+func (l Login) mysqlPort() uint16 {
+	if l.Socket != "" {
+		return 3306
+	}
+	return l.Port
+}
+
+// MySQLOptions returns the text of an option file.
 func (l Login) MySQLOptions() (string, error) {
+	options := []Variable{{"protocol", "socket"}, {"socket", l.Socket}}
+	if l.Socket == "" {
+		options = []Variable{{"protocol", "tcp"}, {"host", loopback}, {"port", strconv.Itoa(int(l.Port))}}
+	}
 	var text strings.Builder
-	text.WriteString("[client]\nprotocol=tcp\nloose-ssl-mode=VERIFY_IDENTITY\nloose-ssl-verify-server-cert\n")
-	for _, option := range []Variable{{"host", l.Host}, {"port", strconv.Itoa(int(l.Port))}, {"user", l.User}, {"ssl-ca", l.RootsFile}} {
+	text.WriteString("[client]\n")
+	if err := writeOptions(&text, append(options, Variable{"user", l.User})); err != nil {
+		return "", err
+	}
+	if l.Database != "" {
+		text.WriteString("[mysql]\n")
+		if err := writeOptions(&text, []Variable{{"database", l.Database}}); err != nil {
+			return "", err
+		}
+	}
+	// From 11.4 on, MariaDB's clients want TLS of a socket as well. MySQL's do not read this.
+	text.WriteString("[client-mariadb]\nskip-ssl\nskip-ssl-verify-server-cert\n")
+	return text.String(), nil
+}
+
+func writeOptions(text *strings.Builder, options []Variable) error {
+	for _, option := range options {
 		value, err := quoteOption(option.Value)
 		if err != nil {
-			return "", fmt.Errorf("cannot write the %s %q into an option file: %w", option.Name, option.Value, err)
+			return fmt.Errorf("cannot write the %s %q into an option file: %w", option.Name, option.Value, err)
 		}
 		text.WriteString(option.Name + "=" + value + "\n")
 	}
-	return text.String(), nil
+	return nil
 }
 
 // quoteOption quotes a value for an option file: within double quotes, backslashes

@@ -5,122 +5,138 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 )
 
 // Family is a kind of client program.
-type Family string
+type Family int
 
 // The families.
 const (
-	Psql    Family = "psql"
-	Pgcli   Family = "pgcli"
-	MySQL   Family = "mysql" // Oracle's
-	MariaDB Family = "mariadb"
-	Mycli   Family = "mycli"
+	libpq   Family = iota // reads its environment
+	mySQL                 // Oracle's
+	mariaDB               // other options of TLS
+	mycli
 )
 
-// The programs for each protocol, the one to take first.
+// Names of the programs for each protocol, the one to take first.
 var (
-	ForPostgreSQL = []Family{Psql, Pgcli}
-	ForMySQL      = []Family{MySQL, MariaDB, Mycli}
-	ForMariaDB    = []Family{MariaDB, MySQL, Mycli}
+	ForPostgreSQL = []string{"psql", "pgcli"}
+	ForMySQL      = []string{"mysql", "mariadb", "mycli"}
+	ForMariaDB    = []string{"mariadb", "mysql", "mycli"}
 )
+
+// libpqPrograms are those of PostgreSQL that are not called pg….
+var libpqPrograms = []string{"psql", "createdb", "createuser", "dropdb", "dropuser", "clusterdb", "reindexdb", "vacuumdb", "vacuumlo"}
 
 // Program is a client that was found.
 type Program struct {
 	Path   string
 	Family Family
+	// takesDatabase is false for mysqldump and the like, which have no option for it.
+	takesDatabase bool
 }
 
-// Find looks for a program: the one that is named, or else the first of the families. An
-// error that is [exec.ErrNotFound] tells that there is none.
-func Find(named string, families []Family) (Program, error) {
+// Find looks for a program: the one that is named, or else the first of names. An error that
+// is [exec.ErrNotFound] means that there is none.
+func Find(named string, names []string) (Program, error) {
 	if named == "" {
-		for _, family := range families {
-			if program, err := Find(string(family), families); err == nil {
+		for _, name := range names {
+			if program, err := Find(name, names); err == nil {
 				return program, nil
 			}
 		}
-		return Program{}, fmt.Errorf("none of %s is installed: %w", list(families), exec.ErrNotFound)
+		return Program{}, fmt.Errorf("none of %s is installed: %w", strings.Join(names, ", "), exec.ErrNotFound)
 	}
-	family, ok := familyOf(named, families)
+	base := strings.TrimSuffix(filepath.Base(named), ".exe")
+	family, ok := familyOf(base, names[0] == ForPostgreSQL[0])
 	if !ok {
-		return Program{}, fmt.Errorf("client %q is none of %s; run others with rdsiam exec", named, list(families))
+		return Program{}, fmt.Errorf("client %q is none of %s and their relatives; run others with rdsiam exec", named, strings.Join(names, ", "))
 	}
 	path, err := exec.LookPath(named)
 	if err != nil {
 		return Program{}, err
 	}
-	if family == MySQL && isMariaDB(path) {
-		family = MariaDB
+	if family == mySQL && isMariaDB(path) {
+		family = mariaDB
 	}
-	return Program{path, family}, nil
+	return Program{path, family, base == "mysql" || base == "mariadb" || base == "mycli"}, nil
 }
 
-func familyOf(named string, families []Family) (Family, bool) {
-	base := strings.TrimSuffix(filepath.Base(named), ".exe")
-	for _, family := range families {
-		if base == string(family) {
-			return family, true
-		}
+// familyOf returns the family of the program called base, if it is one of the protocol.
+func familyOf(base string, postgreSQL bool) (Family, bool) {
+	if postgreSQL {
+		return libpq, strings.HasPrefix(base, "pg") || slices.Contains(libpqPrograms, base)
 	}
-	return "", false
+	switch {
+	case base == "mycli":
+		return mycli, true
+	case strings.HasPrefix(base, "mariadb"):
+		return mariaDB, true
+	}
+	return mySQL, strings.HasPrefix(base, "mysql")
 }
 
-// isMariaDB tells whether a program called mysql is that of MariaDB, as on Debian: it has
-// other options.
+// isMariaDB reports whether a program called mysql… is MariaDB's, as on Debian.
 func isMariaDB(path string) bool {
 	version, err := exec.Command(path, "--version").Output()
 	return err == nil && strings.Contains(string(version), "MariaDB")
 }
 
-func list(families []Family) string {
-	names := make([]string, len(families))
-	for i, family := range families {
-		names[i] = string(family)
-	}
-	return strings.Join(names, ", ")
-}
+// ErrNoDatabase means that the program takes a database among its own arguments only.
+var ErrNoDatabase = errors.New("has no option for a database; name it in its arguments, after --")
 
-// ErrAddress means that a client verifies the name that it dials and no other.
-var ErrAddress = errors.New("cannot dial one address and verify the name of another")
-
-// Arguments returns the arguments that make the program log in, the caller's after them.
-// The caller's must not say once more where to log in, as which user, or with which TLS.
+// Arguments returns the arguments that make the program log in, with callers after them.
+// They take precedence over the user's option files.
 func (p Program) Arguments(l Login, callers []string) ([]string, error) {
-	if err := p.refuse(callers); err != nil {
-		return nil, err
+	if p.Family == libpq {
+		return callers, nil
 	}
-	if p.Family == Psql || p.Family == Pgcli {
-		return callers, nil // their environment says it all
+	if l.Database != "" && !p.takesDatabase {
+		return nil, fmt.Errorf("%s %w", filepath.Base(p.Path), ErrNoDatabase)
 	}
-	if l.Address != "" {
-		return nil, fmt.Errorf("%s %w", p.Family, ErrAddress)
+	if p.Family == mycli {
+		return append(l.mycli(), callers...), nil
 	}
-	port := strconv.Itoa(int(l.Port))
-	if p.Family == Mycli {
-		arguments := []string{"--host", l.Host, "--port", port, "--user", l.User, "--ssl-ca", l.RootsFile, "--ssl-verify-server-cert"}
-		if l.Database != "" {
-			arguments = append(arguments, "--database", l.Database)
-		}
-		return append(arguments, callers...), nil
+	// Options that say which files to read must come first.
+	first := 0
+	for first < len(callers) && choosesFiles(callers[first]) {
+		first++
 	}
-	// A password in an option file would go before the token. Options that say which
-	// file to read must come first.
-	arguments := []string{"--no-defaults"}
-	if len(callers) > 0 && strings.HasPrefix(callers[0], "--defaults-") {
-		arguments, callers = callers[:1:1], callers[1:]
-	}
-	arguments = append(arguments, "--protocol=tcp", "--host="+l.Host, "--port="+port, "--user="+l.User, "--ssl-ca="+l.RootsFile)
-	if p.Family == MySQL {
-		arguments = append(arguments, "--ssl-mode=VERIFY_IDENTITY", "--enable-cleartext-plugin")
+	arguments := append(slices.Clone(callers[:first]), "--user="+l.User)
+	if l.Socket != "" {
+		arguments = append(arguments, "--host=localhost", "--protocol=socket", "--socket="+l.Socket)
 	} else {
-		arguments = append(arguments, "--ssl-verify-server-cert")
+		arguments = append(arguments, "--protocol=tcp", "--host="+loopback, "--port="+strconv.Itoa(int(l.Port)))
+	}
+	if p.Family == mySQL {
+		arguments = append(arguments, "--ssl-mode=DISABLED")
+	} else {
+		arguments = append(arguments, "--skip-ssl", "--skip-ssl-verify-server-cert")
 	}
 	if l.Database != "" {
 		arguments = append(arguments, "--database="+l.Database)
 	}
-	return append(arguments, callers...), nil
+	return append(arguments, callers[first:]...), nil
+}
+
+func (l Login) mycli() []string {
+	arguments := []string{"--port", strconv.Itoa(int(l.mysqlPort())), "--user", l.User}
+	if l.Socket != "" {
+		arguments = append(arguments, "--socket", l.Socket)
+	} else {
+		arguments = append(arguments, "--host", loopback)
+	}
+	if l.Database != "" {
+		arguments = append(arguments, "--database", l.Database)
+	}
+	return arguments
+}
+
+// choosesFiles reports whether an option says which option files a client reads.
+func choosesFiles(argument string) bool {
+	return slices.ContainsFunc([]string{"--defaults-", "--no-defaults", "--print-defaults", "--login-path", "--no-login-paths"},
+		func(option string) bool { return strings.HasPrefix(argument, option) })
 }

@@ -16,6 +16,7 @@ type Target struct {
 	Dialed  string                  // host:port, which Options resolve to Login.Endpoint
 	Options []rdsiam.EndpointOption // of Dialed
 	Tokens  rdsiam.TokenSource
+	Doctor  string // command that clients are advised to run when a login fails, "" for none
 }
 
 // connect logs in with d by the rules of the library.
@@ -39,12 +40,15 @@ type told struct {
 
 func (t Target) tell(err error) told {
 	text := "the proxy could not log in to " + t.Endpoint.String() + " as " + t.User
+	if t.Doctor != "" { // before the cause, the end of which MySQL's clients cut
+		text += " (to find out why: " + t.Doctor + ")"
+	}
 	var failed *rdsiam.LoginError
 	switch {
 	case !errors.As(err, &failed): // there is no token, for instance
 		text += ": " + errortext.Of(err)
 	case failed.Code == "" && failed.Unwrap() != nil: // else the server has said what
-		text += ": " + failed.Unwrap().Error()
+		text += ": " + errortext.Of(failed.Unwrap())
 	}
 	return told{oneLine.Replace(text), strings.TrimSpace(errortext.Explanation(rdsiam.Explain(err)).String())}
 }
