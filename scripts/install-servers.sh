@@ -67,6 +67,7 @@ have_compiler || missing="$missing compiler"
 { have node && have npm; } || missing="$missing node"
 { have mariadb-dump && have mariadb-slap; } || missing="$missing clients"
 { have pgcli && have mycli; } || missing="$missing terminals"
+/usr/bin/python3 -c 'import psycopg' 2>/dev/null || missing="$missing psycopg"
 { [ -x /usr/bin/aws ] && have faketime; } || missing="$missing awscli"
 { [ -e /usr/share/bash-completion/bash_completion ] && have zsh && have fish; } || missing="$missing shells"
 if [ -z "$missing" ]; then
@@ -96,6 +97,7 @@ for part in $missing; do
 	compiler) names="gcc libc6-dev" why="the C code through which the servers ask" ;;
 	clients) names=mariadb-client why="programs that log in through rdsiam exec and rdsiam proxy" ;;
 	terminals) names="pgcli mycli" why="clients that rdsiam connect runs" ;;
+	psycopg) names=python3-psycopg why="the PostgreSQL client of Python, which rdsiam exec runs" ;;
 	shells) names="bash-completion zsh fish" why="shells that complete the command line" ;;
 	awscli) names="awscli faketime" why="what the tokens of the command line are compared with" ;;
 	node) names="nodejs npm" why="the PostgreSQL and MySQL clients of Node.js, which log in too" ;;
