@@ -23,7 +23,7 @@ import (
 //	endpoint-unix-socket, endpoint-ip-address, endpoint-dsql, endpoint-custom,
 //	endpoint-unknown, endpoint-not-rds, endpoint-global-writer, endpoint-zero,
 //	region-form, region-contradicts-host, option-nil,
-//	root-cas-nil, root-cas-pool, roots-missing,
+//	root-cas-nil, roots-missing,
 //	tls-config-nil, tls-server-name, tls-max-version, tls-unverified,
 //	driver-nil, token-source-nil, credentials-provider-nil,
 //	token-empty, token-of-another-login, token-unknown-text, token-cut, token-malformed,

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -222,68 +221,6 @@ func BenchmarkTLSConfig(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				mustTLSConfig(b, endpoint, nil)
-			}
-		})
-	}
-}
-
-func TestRootsPEM(t *testing.T) {
-	roots := embeddedRoots(t)["eu-west-1"]
-	for _, test := range []struct {
-		name, host string
-		want       []*x509.Certificate
-		system     bool
-	}{
-		{"instance", "db.abc123.eu-west-1.rds.amazonaws.com", roots, false},
-		{"cluster", "db.cluster-abc123.eu-west-1.rds.amazonaws.com", roots, true},
-		{"proxy", "db.proxy-abc123.eu-west-1.rds.amazonaws.com", nil, true},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			endpoint, err := rdsiam.ResolveEndpoint(test.host, 5432)
-			if err != nil {
-				t.Fatal(err)
-			}
-			text, system, err := endpoint.RootsPEM()
-			if err != nil {
-				t.Fatal(err)
-			}
-			pool := x509.NewCertPool()
-			pool.AppendCertsFromPEM([]byte(text))
-			if want := poolOf(x509.NewCertPool(), test.want); !pool.Equal(want) || strings.Count(text, "BEGIN") != len(test.want) {
-				t.Errorf("got other roots than the %d of the region:\n%s", len(test.want), text)
-			}
-			if system != test.system {
-				t.Errorf("system roots: %v, want %v", system, test.system)
-			}
-		})
-	}
-}
-
-func TestRootsPEMRefuses(t *testing.T) {
-	resolve := func(host string, options ...rdsiam.EndpointOption) rdsiam.Endpoint {
-		endpoint, err := rdsiam.ResolveEndpoint(host, 5432, options...)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return endpoint
-	}
-	for _, test := range []struct {
-		name     string
-		endpoint rdsiam.Endpoint
-		want     string
-	}{
-		{"zero", rdsiam.Endpoint{}, "zero Endpoint"},
-		{"given pool", resolve("db.abc123.eu-west-1.rds.amazonaws.com", rdsiam.WithRootCAs(x509.NewCertPool())), "WithRootCAs: gives a pool"},
-		{"region without roots", resolve("db.abc123.us-gov-west-1.rds.amazonaws.com"), "have none for the region us-gov-west-1"},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			text, system, err := test.endpoint.RootsPEM()
-			var config *rdsiam.ConfigError
-			if !errors.As(err, &config) || !strings.Contains(err.Error(), test.want) {
-				t.Errorf("got error %v, want a ConfigError with %q", err, test.want)
-			}
-			if text != "" || system {
-				t.Errorf("got roots with an error")
 			}
 		})
 	}

@@ -156,27 +156,6 @@ func (e Endpoint) trustRoots(config *tls.Config) error {
 	return nil
 }
 
-// RootsPEM returns what [Endpoint.TLSConfig] trusts by default, for programs that take
-// a file: the embedded RDS roots of the region as PEM text, "" where none are trusted,
-// and whether the roots of the system are trusted too. The error is a [*ConfigError]:
-// roots given with [WithRootCAs], whose pool cannot be written out, a region without
-// embedded roots, or the zero Endpoint.
-func (e Endpoint) RootsPEM() (text string, system bool, err error) {
-	if _, err := e.TLSConfig(nil); err != nil {
-		return "", false, err
-	}
-	switch origin := e.rootsOrigin(nil); origin {
-	case originOption:
-		return "", false, configError("root-cas-pool", "WithRootCAs", "",
-			"gives a pool, which cannot be written out",
-			"use the file that the pool was read from")
-	case originSystem:
-		return "", true, nil
-	default:
-		return roots.PEM(e.region), origin == originRegionAndSystem, nil
-	}
-}
-
 func (e Endpoint) noRootsError() error {
 	problem := configError("roots-missing", "endpoint", e.String(),
 		"the embedded RDS roots (bundle of "+roots.Date()+") have none for the region "+e.region,

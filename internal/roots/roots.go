@@ -58,16 +58,6 @@ func (t trusted) pool() *x509.CertPool {
 	return kept.(*x509.CertPool)
 }
 
-// PEM returns the roots of a region as PEM text, "" if there are none.
-func PEM(region string) string {
-	var text strings.Builder
-	for _, certificate := range parse(section(region)) {
-		// A strings.Builder takes everything.
-		_ = pem.Encode(&text, &pem.Block{Type: "CERTIFICATE", Bytes: certificate.Raw})
-	}
-	return text.String()
-}
-
 // section cuts the certificates of one region out of the bundle, so that
 // the others are never parsed.
 func section(region string) string {

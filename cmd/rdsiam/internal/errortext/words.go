@@ -65,7 +65,6 @@ var words = map[string]own{
 	"region-contradicts-host": {fix: "correct one of them; leave --region out where the host name has the region, " +
 		"and give that of the current writer for a global database"},
 	"region-form":   {fix: "give the region of the database, or leave --region out where the host name tells it"},
-	"root-cas-pool": {fix: "use the file that was given with --root-cas"},
 	"roots-missing": {ofConfig: bundleOf},
 
 	// Policies, resources and database users.
