@@ -128,17 +128,34 @@ func (d *Directory) Remove() {
 	_ = os.Remove(parent)
 }
 
-// lock waits until no other agent has the directory locked.
+// lock waits until no other agent has the directory locked. It fails with fs.ErrNotExist if
+// another one has removed it meanwhile, and maybe made a new one in its place.
 func lock(path string) (unlock func(), err error) {
 	directory, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	if err := flock(directory, syscall.LOCK_EX); err != nil {
+	err = flock(directory, syscall.LOCK_EX)
+	if err == nil {
+		err = isStillAt(directory, path)
+	}
+	if err != nil {
 		directory.Close()
 		return nil, err
 	}
 	return func() { directory.Close() }, nil
+}
+
+func isStillAt(directory *os.File, path string) error {
+	locked, err := directory.Stat()
+	if err != nil {
+		return err
+	}
+	there, err := os.Stat(path)
+	if err == nil && !os.SameFile(locked, there) {
+		err = fs.ErrNotExist
+	}
+	return err
 }
 
 func flock(file *os.File, how int) error {
