@@ -17,12 +17,14 @@ import (
 // clientFlags are those of connect and exec.
 type clientFlags struct {
 	at       target
+	endpoint endpointArgument
 	database string
 	tcp      bool
 }
 
 func (f *clientFlags) addTo(command *cobra.Command) {
 	f.at.addTo(command)
+	f.endpoint.addTo(command)
 	flags := command.Flags()
 	flags.StringVarP(&f.database, "db", "d", "", "database to connect to (default: the client's)")
 	flags.BoolVar(&f.tcp, "tcp", false, "proxy on 127.0.0.1 with a random password, not on a unix socket")

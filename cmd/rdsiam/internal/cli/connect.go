@@ -2,7 +2,6 @@ package cli
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -27,11 +26,13 @@ terminal and exit code are the client's, and the proxy ends with it.`,
     --user app --db app -- -e 'show tables'
   rdsiam connect prod.abc123.eu-west-1.rds.amazonaws.com --engine postgresql \
     --user app --dial localhost:15432 --client pg_dump -- --schema-only`,
-		Args: func(command *cobra.Command, args []string) error {
-			return notStarted(beforeDash(command, args, "ENDPOINT; what is for the client comes after --"))
-		},
+		Args: cobra.ArbitraryArgs, // RunE looks at them, whose errors have codes of their own
 		RunE: func(command *cobra.Command, args []string) error {
-			engine, err := flags.engine(args[0])
+			endpoint, arguments, err := flags.endpoint.requireBefore(command, args)
+			if err != nil {
+				return notStarted(err)
+			}
+			engine, err := flags.engine(endpoint)
 			if err != nil {
 				return notStarted(err)
 			}
@@ -39,8 +40,8 @@ terminal and exit code are the client's, and the proxy ends with it.`,
 			if err != nil {
 				return notStarted(programError(err))
 			}
-			return flags.run(command.Context(), streams, engine, args[0], func(login client.Login) (clientCall, error) {
-				arguments, err := found.Arguments(login, args[1:])
+			return flags.run(command.Context(), streams, engine, endpoint, func(login client.Login) (clientCall, error) {
+				arguments, err := found.Arguments(login, arguments)
 				if errors.Is(err, client.ErrNoDatabase) {
 					err = usagef("--db: %w", err)
 				}
@@ -55,12 +56,3 @@ terminal and exit code are the client's, and the proxy ends with it.`,
 
 // clients are the names of clients for each engine.
 var clients = map[engine][]string{postgreSQL: client.ForPostgreSQL, mySQL: client.ForMySQL, mariaDB: client.ForMariaDB}
-
-// beforeDash wants one argument, and whatever follows "--".
-func beforeDash(command *cobra.Command, args []string, names string) error {
-	mine := args
-	if dash := command.ArgsLenAtDash(); dash >= 0 {
-		mine = args[:dash]
-	}
-	return between(1, 1, names)(command, slices.Clone(mine))
-}

@@ -33,6 +33,24 @@ func (e *endpointArgument) require(command *cobra.Command, args []string) (strin
 	return endpoint, err
 }
 
+// requireBefore is require for commands of a program, which comes after --.
+func (e *endpointArgument) requireBefore(command *cobra.Command, args []string) (endpoint string, program []string, err error) {
+	mine := beforeDash(command, args)
+	if err := between(0, 1, "one ENDPOINT; the program and its arguments come after --")(command, mine); err != nil {
+		return "", nil, err
+	}
+	endpoint, err = e.require(command, mine)
+	return endpoint, args[len(mine):], err
+}
+
+// beforeDash returns the arguments that stand before --.
+func beforeDash(command *cobra.Command, args []string) []string {
+	if dash := command.ArgsLenAtDash(); dash >= 0 {
+		return args[:dash]
+	}
+	return args
+}
+
 // cutUser takes the user off user@host, as ssh and URLs have it. An @ is in no host name.
 func cutUser(endpoint string) (user, host string, ok bool) {
 	if strings.Contains(endpoint, "/") {

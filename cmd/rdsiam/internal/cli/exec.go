@@ -29,28 +29,33 @@ there breaks the login, use rdsiam connect --client.`,
     -- psql -c 'select 1'
   rdsiam exec prod.abc123.eu-west-1.rds.amazonaws.com:5432 --user app --db app \
     --url DATABASE_URL -- npm start`,
-		Args: func(command *cobra.Command, args []string) error {
-			return notStarted(programAfterDash(command, args))
-		},
+		Args: cobra.ArbitraryArgs, // RunE looks at them, whose errors have codes of their own
 		RunE: func(command *cobra.Command, args []string) error {
+			endpoint, program, err := flags.endpoint.requireBefore(command, args)
+			if err == nil && len(program) == 0 {
+				err = usagef("%s needs a program to run after --; see %s --help", command.CommandPath(), command.CommandPath())
+			}
+			if err != nil {
+				return notStarted(err)
+			}
 			if url != "" && !variableName.MatchString(url) {
 				return notStarted(usagef("--url %q is no name of a variable; write one such as DATABASE_URL", url))
 			}
-			path, err := exec.LookPath(args[1])
+			path, err := exec.LookPath(program[0])
 			if err != nil {
 				return notStarted(programError(err))
 			}
-			engine, err := flags.engine(args[0])
+			engine, err := flags.engine(endpoint)
 			if err != nil {
 				return notStarted(err)
 			}
 			flags.tcp = flags.tcp || url != ""
-			return flags.run(command.Context(), streams, engine, args[0], func(login client.Login) (clientCall, error) {
+			return flags.run(command.Context(), streams, engine, endpoint, func(login client.Login) (clientCall, error) {
 				environment := environmentOf(engine, login)
 				if url != "" {
 					environment.Set = append(environment.Set, client.Variable{Name: url, Value: urlOf(engine, login)})
 				}
-				return clientCall{path, args[2:], environment}, nil
+				return clientCall{path, program[1:], environment}, nil
 			})
 		},
 	}
@@ -60,13 +65,3 @@ there breaks the login, use rdsiam connect --client.`,
 }
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-
-func programAfterDash(command *cobra.Command, args []string) error {
-	if err := beforeDash(command, args, "ENDPOINT; the program comes after --"); err != nil {
-		return err
-	}
-	if len(args) < 2 {
-		return usagef("%s needs a program to run after --; see %s --help", command.CommandPath(), command.CommandPath())
-	}
-	return nil
-}
