@@ -50,14 +50,22 @@ variables set, and ends with it and its exit code; nothing is printed then.
 
 Programs dial and sign RDSIAM_POSTGRES_HOST and PORT, in RDSIAM_USER's name.
 rdsiam and its library, which sign no local names, take RDSIAM_POSTGRES_ENDPOINT
-and dial RDSIAM_POSTGRES_DIAL. The same with RDSIAM_MYSQL_.
+and dial RDSIAM_POSTGRES_DIAL. The same with RDSIAM_MYSQL_. In a Go program:
+
+  rdspgx.ParseDSN(os.Getenv("RDSIAM_POSTGRES_URL"),
+    rdsiam.WithEndpoint(os.Getenv("RDSIAM_POSTGRES_ENDPOINT")))
+
+When rdsiam is killed hard, the program gets SIGTERM on Linux, and the next
+rdsiam local removes what was left.
 
 Each login is told on standard error, with the reason where it was refused; RDS
 never tells it. Nothing listens but on 127.0.0.1.`,
 		Example: `  rdsiam local -- npm test
   rdsiam local --postgres postgres://postgres:secret@localhost/dev --user app
 
-  rdsiam local --postgres-port 15432 > local.sh &
+  # in one terminal
+  rdsiam local --postgres-port 15432 > local.sh
+  # in another
   . ./local.sh
   rdsiam connect $RDSIAM_POSTGRES_ENDPOINT --dial $RDSIAM_POSTGRES_DIAL \
       --root-cas $RDSIAM_ROOT_CAS --user app --db postgres`,
@@ -226,6 +234,7 @@ func runWith(ctx context.Context, streams Streams, environment client.Environmen
 	command.Env = environment.Apply(os.Environ())
 	command.Stdin, command.Stdout, command.Stderr = streams.In, streams.Out, streams.Err
 	command.Cancel = func() error { return command.Process.Signal(syscall.SIGTERM) }
+	bind(command)
 	err := command.Run()
 	var exit *exec.ExitError
 	switch {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/agent"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
@@ -44,7 +45,7 @@ func (e *SettingsError) Unwrap() error { return e.error }
 type Server struct {
 	users      []string
 	region     string
-	directory  string // with the file of the certificate authority
+	directory  *agent.Directory // with the file of the certificate authority
 	postgresql *database
 	mysql      *database
 }
@@ -74,7 +75,7 @@ func Start(o Options) (*Server, error) {
 		s.Close()
 		return nil, err
 	}
-	if s.directory, err = os.MkdirTemp("", "rdsiam-local-"); err == nil {
+	if s.directory, err = agent.NewDirectory("local"); err == nil {
 		err = os.WriteFile(s.rootCAs(), authority.CertificatePEM(), 0o600)
 	}
 	if err != nil {
@@ -155,7 +156,7 @@ func listen(port uint16) (net.Listener, error) {
 	return listener, err
 }
 
-func (s *Server) rootCAs() string { return filepath.Join(s.directory, "ca.pem") }
+func (s *Server) rootCAs() string { return filepath.Join(s.directory.Path, "ca.pem") }
 
 // Close stops the servers, ends their sessions and removes the files.
 func (s *Server) Close() error {
@@ -164,8 +165,8 @@ func (s *Server) Close() error {
 			d.Close()
 		}
 	}
-	if s.directory == "" {
-		return nil
+	if s.directory != nil {
+		s.directory.Remove()
 	}
-	return os.RemoveAll(s.directory)
+	return nil
 }
