@@ -44,15 +44,16 @@ func (s *session) relay(buffers *buffers, moved *moved) error {
 		moved.toServer.Add(float64(len(b)))
 		return s.passToServer(b)
 	})
+	if errors.Is(err, errOver) {
+		err = nil
+	}
 	_ = s.client.SetWriteDeadline(time.Now().Add(farewellTime)) // ends the writing above
+	if err != nil {
+		s.over() // what a server says to being left would come before the refusal
+	}
 	s.server.Close()
 	<-toClient
-	s.mu.Lock()
-	s.ended = true
-	s.mu.Unlock()
-	if errors.Is(err, errOver) {
-		return nil
-	}
+	s.over()
 	if err != nil {
 		_, _ = s.client.Write(s.traffic.refusal(err))
 	}
@@ -130,6 +131,13 @@ func (s *session) endIfDrained() error {
 		return errOver
 	}
 	return nil
+}
+
+// over has nothing more passed on.
+func (s *session) over() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
 }
 
 // isOver reports whether the session has ended.
