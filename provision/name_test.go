@@ -147,3 +147,29 @@ func testNamesRoundTrip(t *testing.T, s *testServer, database, lookUp string) {
 		}
 	}
 }
+
+// A host with a slash is a network that the engine knows, and no wildcard stands twice.
+func TestHosts(t *testing.T) {
+	for host, accepted := range map[string][2]bool{ // by MySQL, by MariaDB
+		"10.0.0.0/255.0.0.0":      {true, true},
+		"10.1.0.0/255.255.0.0":    {true, true},
+		"10.0.0.0/16":             {true, false},
+		"10.0.0.1/16":             {false, false},
+		"10.0.0.0/33":             {false, false},
+		"10.0.0.0/255.128.0.0":    {false, false},
+		"10.1.0.0/255.0.0.0":      {false, false},
+		"/":                       {false, false},
+		"/255.0.0.0":              {false, false},
+		"app/1":                   {false, false},
+		"%%":                      {false, false},
+		"10.%":                    {true, true},
+		"%.eu-west-1.example.com": {true, true},
+	} {
+		for i, engine := range []provision.Engine{provision.MySQL, provision.MariaDB} {
+			_, err := provision.Account{Engine: engine, Name: "app", Host: host}.Plan()
+			if (err == nil) != accepted[i] || err != nil && !errors.Is(err, provision.ErrInvalidName) {
+				t.Errorf("%s %s: %v", engine, host, err)
+			}
+		}
+	}
+}
