@@ -2,11 +2,13 @@ package rdsiamtest_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -404,5 +406,44 @@ func FuzzPostgreSQLFront(f *testing.F) {
 	f.Cleanup(func() { server.Close() })
 	f.Fuzz(func(t *testing.T, stage uint8, input []byte) {
 		server.ServePostgreSQLBytes(t, stage%4, input)
+	})
+}
+
+// Answers go out before the client asks for them once they are many: a client that pipelines
+// without end must not fill the memory of the server.
+func TestPostgreSQLPipelineWithoutSync(t *testing.T) {
+	inSession(t, func(t *testing.T, conn *pgx.Conn) {
+		hijacked, err := conn.PgConn().Hijack()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer hijacked.Conn.Close()
+		hijacked.Conn.SetDeadline(time.Now().Add(time.Minute))
+		client := hijacked.Frontend
+		client.Send(&pgproto3.Parse{Name: "wide", Query: "select 1" + strings.Repeat(", 1", 1663)})
+		for range 4 {
+			client.Send(&pgproto3.Describe{ObjectType: 'S', Name: "wide"})
+		}
+		if err := client.Flush(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := client.Receive(); err != nil {
+			t.Errorf("no answer before Sync: %v", err)
+		}
+	})
+}
+
+// A row cannot be many times as long as what was sent for it.
+func TestPostgreSQLLongRow(t *testing.T) {
+	inSession(t, func(t *testing.T, conn *pgx.Conn) {
+		repeated := strings.Repeat("x", 32<<10)
+		query := "select $1::text" + strings.Repeat(", $1::text", 1663)
+		_, err := conn.Exec(t.Context(), query, repeated)
+		if answer := new(pgconn.PgError); !errors.As(err, &answer) || answer.Code != "54000" {
+			t.Errorf("got %v, want SQLSTATE 54000", err)
+		}
+		if _, err := conn.Exec(t.Context(), "select $1::text, $1::text", repeated); err != nil {
+			t.Error(err)
+		}
 	})
 }

@@ -3,8 +3,12 @@ package postgresql
 
 import "github.com/jackc/pgx/v5/pgproto3"
 
-// maxMessage is more than any statement that a session answers has.
-const maxMessage = 16 << 20
+const (
+	// maxMessage is more than any statement that a session answers has, and any row.
+	maxMessage = 16 << 20
+	// maxUnsent is how many bytes of answers wait for the client's Sync.
+	maxUnsent = 64 << 10
+)
 
 // Server is what a session asks the server that it is on.
 type Server interface {

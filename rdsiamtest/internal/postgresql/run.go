@@ -1,6 +1,8 @@
 package postgresql
 
 import (
+	"fmt"
+
 	"github.com/jackc/pgx/v5/pgproto3"
 )
 
@@ -15,7 +17,7 @@ func (s *Session) run(portal *portal) error {
 	}
 	switch {
 	case statement.tag == "":
-		s.backend.Send(&pgproto3.EmptyQueryResponse{})
+		s.send(&pgproto3.EmptyQueryResponse{})
 		return nil
 	case statement.write != nil:
 		return s.refuseWrite(statement)
@@ -25,7 +27,7 @@ func (s *Session) run(portal *portal) error {
 	if err := s.checkAccess(statement.access); err != nil {
 		return err
 	}
-	s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(s.change(statement))})
+	s.send(&pgproto3.CommandComplete{CommandTag: []byte(s.change(statement))})
 	return nil
 }
 
@@ -67,13 +69,13 @@ func (s *Session) answer(portal *portal) error {
 		if portal.statement.tag == "SHOW" {
 			rows = "SHOW"
 		}
-		s.backend.Send(&pgproto3.CommandComplete{CommandTag: []byte(rows)})
+		s.send(&pgproto3.CommandComplete{CommandTag: []byte(rows)})
 	}
 	if portal.done {
 		tag("SELECT 0")
 		return nil
 	}
-	row := &pgproto3.DataRow{}
+	row, size := &pgproto3.DataRow{}, 0
 	for i, column := range portal.statement.columns {
 		value, from := column.value, column.typ
 		switch {
@@ -88,10 +90,13 @@ func (s *Session) answer(portal *portal) error {
 		if err != nil {
 			return err
 		}
+		if size += len(data); size > maxMessage {
+			return &Error{Code: "54000", Message: fmt.Sprintf("rdsiamtest sends rows of at most %d MB", maxMessage>>20)}
+		}
 		row.Values = append(row.Values, data)
 	}
 	portal.done = true
-	s.backend.Send(row)
+	s.send(row)
 	tag("SELECT 1")
 	return nil
 }

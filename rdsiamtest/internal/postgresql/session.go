@@ -24,6 +24,7 @@ type Session struct {
 	txStatus   byte // 'I' idle, 'T' in a transaction, 'E' in a failed one
 	discarding bool // after an error, until Sync
 	canceled   bool // the client asked to cancel what it asks now
+	unsent     int  // bytes of answers that wait for Sync
 
 	readOnlyStart   bool              // default_transaction_read_only as the session began
 	readOnlyDefault bool              // the same, now
@@ -123,7 +124,7 @@ func (s *Session) handle(message pgproto3.FrontendMessage) (answered, known bool
 		s.discarding = false
 		return s.ready(), true
 	case *pgproto3.Flush:
-		return s.backend.Flush() == nil, true
+		return s.flush(), true
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
 		return true, true // as a real server does outside of COPY
 	case *pgproto3.Parse:
@@ -166,7 +167,23 @@ func (s *Session) ready() bool {
 		clear(s.portals) // a portal ends with its transaction
 	}
 	s.report()
-	s.backend.Send(&pgproto3.ReadyForQuery{TxStatus: s.txStatus})
+	s.send(&pgproto3.ReadyForQuery{TxStatus: s.txStatus})
+	return s.flush()
+}
+
+// send queues an answer. Like a real server it does not wait for Sync with many of them, which
+// would fill the memory.
+func (s *Session) send(answer pgproto3.BackendMessage) {
+	s.backend.Send(answer)
+	encoded, _ := answer.Encode(nil) // an error is that of the backend, too
+	if s.unsent += len(encoded); s.unsent > maxUnsent {
+		s.flush()
+	}
+}
+
+// flush reports whether the client is still there; where it is not, receive ends the session.
+func (s *Session) flush() bool {
+	s.unsent = 0
 	return s.backend.Flush() == nil
 }
 
@@ -179,7 +196,7 @@ func (s *Session) fail(err error) {
 	if s.txStatus == 'T' {
 		s.txStatus = 'E'
 	}
-	s.backend.Send(&pgproto3.ErrorResponse{
+	s.send(&pgproto3.ErrorResponse{
 		Severity:            "ERROR",
 		SeverityUnlocalized: "ERROR",
 		Code:                said.Code,
@@ -198,7 +215,7 @@ func (s *Session) query(text string) error {
 		return err
 	}
 	if len(statements) == 0 {
-		s.backend.Send(&pgproto3.EmptyQueryResponse{})
+		s.send(&pgproto3.EmptyQueryResponse{})
 	}
 	for _, statement := range statements {
 		if n := statement.parameterCount(); n > 0 {
@@ -206,7 +223,7 @@ func (s *Session) query(text string) error {
 		}
 		portal := &portal{preparedStatement: &preparedStatement{statement: statement}}
 		if len(statement.columns) > 0 {
-			s.backend.Send(portal.rowDescription())
+			s.send(portal.rowDescription())
 		}
 		if err := s.run(portal); err != nil {
 			return err
@@ -241,7 +258,7 @@ func (s *Session) parse(message *pgproto3.Parse) error {
 		return err
 	}
 	s.prepared[message.Name] = prepared
-	s.backend.Send(&pgproto3.ParseComplete{})
+	s.send(&pgproto3.ParseComplete{})
 	return nil
 }
 
@@ -262,17 +279,17 @@ func (s *Session) describe(message *pgproto3.Describe) error {
 	for i, t := range prepared.types {
 		oids[i] = t.oid
 	}
-	s.backend.Send(&pgproto3.ParameterDescription{ParameterOIDs: oids})
+	s.send(&pgproto3.ParameterDescription{ParameterOIDs: oids})
 	s.sendDescription(&portal{preparedStatement: prepared})
 	return nil
 }
 
 func (s *Session) sendDescription(portal *portal) {
 	if len(portal.statement.columns) == 0 {
-		s.backend.Send(&pgproto3.NoData{})
+		s.send(&pgproto3.NoData{})
 		return
 	}
-	s.backend.Send(portal.rowDescription())
+	s.send(portal.rowDescription())
 }
 
 func (s *Session) bind(message *pgproto3.Bind) error {
@@ -312,7 +329,7 @@ func (s *Session) bind(message *pgproto3.Bind) error {
 		})
 	}
 	s.portals[message.DestinationPortal] = portal
-	s.backend.Send(&pgproto3.BindComplete{})
+	s.send(&pgproto3.BindComplete{})
 	return nil
 }
 
@@ -330,7 +347,7 @@ func (s *Session) close(message *pgproto3.Close) error {
 	} else {
 		delete(s.prepared, message.Name)
 	}
-	s.backend.Send(&pgproto3.CloseComplete{})
+	s.send(&pgproto3.CloseComplete{})
 	return nil
 }
 
