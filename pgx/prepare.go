@@ -228,9 +228,9 @@ func (p *preparedConfig) apply(config *pgx.ConnConfig, entries []pgconn.Fallback
 	}
 	config.Password = ""
 	config.AfterNetConnect = p.afterNetConnectOfCaller
-	if config.RequireAuth == "" && !allProxies(p.hosts) {
+	if !allProxies(p.hosts) {
 		// RDS asks roles outside rds_iam for a password by SCRAM or MD5. The token is
-		// no password of theirs: never send a hash of it.
+		// no password of theirs: never send a hash of it, whatever the caller allows.
 		config.RequireAuth = "password"
 	}
 }

@@ -73,7 +73,7 @@ func TestRecorderSeesWhatTravelsInClear(t *testing.T) {
 }
 
 func TestNoTokenOutsideVerifiedTLS(t *testing.T) {
-	modes := []string{"", "?sslmode=allow", "?sslmode=prefer", "?sslmode=require", "?sslmode=verify-ca", "?sslmode=verify-full", "?sslmode=disable", "?sslnegotiation=direct"}
+	modes := []string{"", "?sslmode=allow", "?sslmode=prefer", "?sslmode=require", "?sslmode=verify-ca", "?sslmode=verify-full", "?sslmode=disable", "?sslnegotiation=direct", "?require_auth=!none"}
 	servers := []struct {
 		name     string
 		options  []rdsiamtest.Option
@@ -171,7 +171,8 @@ func TestProxyMayAskForSCRAM(t *testing.T) {
 func TestRequireAuth(t *testing.T) {
 	tests := []struct{ hosts, query, want string }{
 		{instance, "", "password"},
-		{instance, "?require_auth=password,md5", "password,md5"},
+		{instance, "?require_auth=password,md5", "password"},
+		{instance, "?require_auth=!md5", "password"},
 		{"c.cluster-abc123.us-east-1.rds.amazonaws.com", "", "password"},
 		{proxy, "", ""},
 		{"ep.endpoint.proxy-abc123.us-east-1.rds.amazonaws.com", "", ""},
