@@ -4,10 +4,12 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"net"
 	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -18,7 +20,8 @@ import (
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
 
-// runVariable sets for how long TestExpiry runs.
+// runVariable has TestExpiry run for so long in real time, and not on the clock of
+// testing/synctest.
 const runVariable = "RDSIAM_PROXY_RUN"
 
 const (
@@ -26,84 +29,113 @@ const (
 	// database is that much ahead.
 	tokenLife = 15 * time.Second
 	reuse     = 5 * time.Second
-	// The library refreshes credentials a minute before they expire.
+	// The library asks for others when half of that is over. Tokens with less than 30 seconds
+	// left would not be reused.
 	credentialsLife = time.Minute + reuse
 )
 
-// Clients come and go, and stay, while tokens live for seconds and credentials are replaced
-// as often: none is refused and none is lost.
+// expiring is an engine with clients for TestExpiry.
+type expiring struct {
+	start  func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server
+	engine func(proxy.Target) (dialing, error)
+	open   func(context.Context, *inMemory) (query func(context.Context) error, close func(), err error)
+}
+
+// Clients come and go, and stay, while tokens live for seconds and credentials are replaced:
+// none is refused and none is lost.
 func TestExpiry(t *testing.T) {
-	runtime := 10 * time.Second
-	if text := os.Getenv(runVariable); text != "" {
-		var err error
-		if runtime, err = time.ParseDuration(text); err != nil {
-			t.Fatal(err)
-		}
-	}
-	ahead := rdsiamtest.WithClock(func() time.Time { return time.Now().Add(15*time.Minute - tokenLife) })
-	for _, engine := range []struct {
-		name  string
-		start func(testing.TB, ...rdsiamtest.Option) *database
-		open  func(context.Context, *running) (query func(context.Context) error, close func(), err error)
-	}{
-		{"PostgreSQL", emulatedPostgreSQL, openForExpiryPostgreSQL},
-		{"MySQL", emulatedMySQL, openForExpiryMySQL},
+	for name, engine := range map[string]expiring{
+		"PostgreSQL": {
+			rdsiamtest.StartPostgreSQL,
+			func(target proxy.Target) (dialing, error) { return proxy.NewPostgreSQL(target) },
+			openForExpiryPostgreSQL,
+		},
+		"MySQL": {
+			rdsiamtest.StartMySQL,
+			func(target proxy.Target) (dialing, error) { return proxy.NewMySQL(target) },
+			openForExpiryMySQL,
+		},
 	} {
-		t.Run(engine.name, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d := engine.start(t, ahead)
-			rotating := newRotation(d.verifier)
-			r := d.proxy(t, "unix", proxy.Settings{}, func(target *proxy.Target) {
-				target.Tokens = rdsiam.NewTokenSource(rotating, rdsiam.WithReuse(reuse))
-			})
-			first := firstToken(t, d, rotating)
-			ctx, cancel := context.WithTimeout(t.Context(), runtime)
-			defer cancel()
-			var all sync.WaitGroup
-			var connections, queries atomic.Int64
-			work := func(lasting bool) {
-				for ctx.Err() == nil {
-					query, end, err := engine.open(t.Context(), r)
-					if err != nil {
-						t.Errorf("connect: %v", err)
-						return
-					}
-					connections.Add(1)
-					for once := true; ctx.Err() == nil && (once || lasting); once = false {
-						if err := query(t.Context()); err != nil {
-							t.Errorf("query: %v", err)
-							return
-						}
-						queries.Add(1)
-						pause(ctx, 20*time.Millisecond)
-					}
-					end()
-				}
+			text := os.Getenv(runVariable)
+			if text == "" {
+				synctest.Test(t, func(t *testing.T) { engine.run(t, 3*time.Minute, 500*time.Millisecond) })
+				return
 			}
-			for range 2 {
-				all.Go(func() { work(true) })
-				all.Go(func() { work(false) })
+			runtime, err := time.ParseDuration(text)
+			if err != nil {
+				t.Fatal(err)
 			}
-			all.Wait()
-			t.Logf("%d connections, %d queries, %d credentials in %v", connections.Load(), queries.Load(), rotating.made.Load(), runtime)
-			if connections.Load() < 10 || rotating.made.Load() < 2 {
-				t.Error("too little has happened")
-			}
-			for _, logIn := range d.verifier.Logins() {
-				if !logIn.Accepted {
-					t.Errorf("refused: %s %s", logIn.Reason, logIn.Detail)
-				}
-			}
-			if runtime > tokenLife {
-				if err := d.verifier.Verify(t.Context(), app, first); err == nil {
-					t.Error("the first token is still good: nothing has expired")
-				}
-			}
+			engine.run(t, runtime, 20*time.Millisecond)
 		})
 	}
 }
 
-func pause(ctx context.Context, d time.Duration) {
+// run has clients that pause between queries.
+func (e expiring) run(t *testing.T, runtime, pause time.Duration) {
+	server := e.start(t, rdsiamtest.WithInMemory(), rdsiamtest.WithEndpoint(endpoint), rdsiamtest.WithIAMUser(app),
+		rdsiamtest.WithClock(func() time.Time { return time.Now().Add(15*time.Minute - tokenLife) }))
+	d := &database{name: "rdsiamtest", verifier: server, address: "127.0.0.1:1"}
+	rotating := newRotation(server)
+	target := d.target(t)
+	target.Tokens = rdsiam.NewTokenSource(rotating, rdsiam.WithReuse(reuse))
+	engine, err := e.engine(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := inMemoryOf(t, server, engine, asItIs)
+	defer func() {
+		r.stop()
+		r.Cut()
+		<-r.stopped
+	}()
+	first := firstToken(t, d, rotating)
+	ctx, cancel := context.WithTimeout(t.Context(), runtime)
+	defer cancel()
+	var all sync.WaitGroup
+	var connections, queries atomic.Int64
+	work := func(lasting bool) {
+		for ctx.Err() == nil {
+			query, end, err := e.open(t.Context(), r)
+			if err != nil {
+				t.Errorf("connect: %v", err)
+				return
+			}
+			connections.Add(1)
+			for once := true; ctx.Err() == nil && (once || lasting); once = false {
+				if err := query(t.Context()); err != nil {
+					t.Errorf("query: %v", err)
+					return
+				}
+				queries.Add(1)
+				waitAtMost(ctx, pause)
+			}
+			end()
+		}
+	}
+	for range 2 {
+		all.Go(func() { work(true) })
+		all.Go(func() { work(false) })
+	}
+	all.Wait()
+	t.Logf("%d connections, %d queries, %d credentials in %v", connections.Load(), queries.Load(), rotating.made.Load(), runtime)
+	if connections.Load() < 10 || rotating.made.Load() < int64(runtime/credentialsLife) {
+		t.Error("too little has happened")
+	}
+	for _, logIn := range server.Logins() {
+		if !logIn.Accepted {
+			t.Errorf("refused: %s %s", logIn.Reason, logIn.Detail)
+		}
+	}
+	if runtime > tokenLife {
+		if err := server.Verify(t.Context(), app, first); err == nil {
+			t.Error("the first token is still good: nothing has expired")
+		}
+	}
+}
+
+func waitAtMost(ctx context.Context, d time.Duration) {
 	select {
 	case <-ctx.Done():
 	case <-time.After(d):
@@ -119,12 +151,8 @@ func firstToken(t *testing.T, d *database, provider aws.CredentialsProvider) str
 	return token.Reveal()
 }
 
-func openForExpiryPostgreSQL(ctx context.Context, r *running) (func(context.Context) error, func(), error) {
-	config, err := pgxConfigOf(r, app, "")
-	if err != nil {
-		return nil, nil, err
-	}
-	conn, err := pgx.ConnectConfig(ctx, config)
+func openForExpiryPostgreSQL(ctx context.Context, r *inMemory) (func(context.Context) error, func(), error) {
+	conn, err := r.openPostgreSQL(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -137,8 +165,10 @@ func openForExpiryPostgreSQL(ctx context.Context, r *running) (func(context.Cont
 	return query, func() { conn.Close(context.Background()) }, nil
 }
 
-func openForExpiryMySQL(ctx context.Context, r *running) (func(context.Context) error, func(), error) {
-	db, err := mysqlDB(mysqlConfig(r, app, ""))
+func openForExpiryMySQL(ctx context.Context, r *inMemory) (func(context.Context) error, func(), error) {
+	config := mysqlConfig(r.running, app, "")
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return r.connect(), nil }
+	db, err := mysqlDB(config)
 	if err != nil {
 		return nil, nil, err
 	}

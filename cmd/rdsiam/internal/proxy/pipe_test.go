@@ -106,14 +106,18 @@ func asItIs(conn net.Conn) net.Conn { return conn }
 // connectPostgreSQL logs in through the proxy.
 func (r *inMemory) connectPostgreSQL(ctx context.Context, t *testing.T) *pgx.Conn {
 	t.Helper()
-	config, err := pgx.ParseConfig("host=/pipe dbname=postgres user=" + app)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return r.connect(), nil }
-	conn, err := pgx.ConnectConfig(ctx, config)
+	conn, err := r.openPostgreSQL(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return conn
+}
+
+func (r *inMemory) openPostgreSQL(ctx context.Context) (*pgx.Conn, error) {
+	config, err := pgx.ParseConfig("host=/pipe dbname=postgres user=" + app)
+	if err != nil {
+		return nil, err
+	}
+	config.DialFunc = func(context.Context, string, string) (net.Conn, error) { return r.connect(), nil }
+	return pgx.ConnectConfig(ctx, config)
 }
