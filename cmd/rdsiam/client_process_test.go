@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -83,6 +84,10 @@ const runsProgram = "exec rdsiam exec $ENDPOINT --user app -- "
 
 // The exit code and the death of a program are seen as if rdsiam had not been there.
 func TestEndOfClient(t *testing.T) {
+	// A child ignores what its parent ignores, as after nohup, and not what its parent handles.
+	handled := make(chan os.Signal, 1)
+	signal.Notify(handled, syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	defer signal.Stop(handled)
 	lab := newClientLab(t)
 	for _, code := range []int{0, 1, 2, 3, 77, 124, 125, 126, 127, 128, 130, 137, 143, 254, 255} {
 		command := lab.shell(runsProgram + "sh -c 'exit " + strconv.Itoa(code) + "'")

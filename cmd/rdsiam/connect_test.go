@@ -84,7 +84,7 @@ func runConnectScripts(t *testing.T, directory string, variables []string) {
 // startReal starts a real server with the accounts app (IAM) and ordinary (password), and
 // returns the variables that scripts reach it with: PREFIX_PORT and PREFIX_ROOTS. The last
 // one started has the AWS credentials, which are the same for all.
-func startReal(t *testing.T, prefix string, startVerifier func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server,
+func startReal(t testing.TB, prefix string, startVerifier func(rdsiamtest.TB, ...rdsiamtest.Option) *rdsiamtest.Server,
 	start func(context.Context, realserver.Options) (*realserver.Server, error), setUp ...string) []string {
 	t.Helper()
 	identity := rdsiamtest.Identity{
@@ -133,7 +133,7 @@ func startReal(t *testing.T, prefix string, startVerifier func(rdsiamtest.TB, ..
 }
 
 // skipOrFail skips a test for want of a program, unless the machine is said to have all.
-func skipOrFail(t *testing.T, reason string) {
+func skipOrFail(t testing.TB, reason string) {
 	t.Helper()
 	if os.Getenv("REQUIRE_SERVERS") == "1" {
 		t.Fatal(reason)
@@ -170,7 +170,7 @@ func TestConnectInTerminal(t *testing.T) {
 }
 
 // valueOf returns the value of the variable whose name ends in suffix.
-func valueOf(t *testing.T, variables []string, suffix string) string {
+func valueOf(t testing.TB, variables []string, suffix string) string {
 	t.Helper()
 	for _, variable := range variables {
 		if name, value, _ := strings.Cut(variable, "="); strings.HasSuffix(name, suffix) {
