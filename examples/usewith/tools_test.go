@@ -3,6 +3,7 @@ package usewith
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"os"
 	"strings"
@@ -153,6 +154,18 @@ var tools = []struct {
 		config := poolConfig(t, server, user)
 		trace(config)
 		return askPool(pool(t, config)), nil
+	}},
+	{"lib/pq", rdsiamtest.StartPostgreSQL, func(t *testing.T, server *rdsiamtest.Server, user string) (ask, error) {
+		pg, err := newLibPQ("postgres://"+user+"@"+server.Addr().String()+"/app", rdsiam.WithEndpoint(server.Endpoint()), rdsiam.WithRootCAs(server.RootCAs()))
+		if err != nil {
+			return nil, err
+		}
+		db := sql.OpenDB(rdsiam.NewConnector(pg, rdsiam.NewTokenSource(server.Credentials())))
+		t.Cleanup(func() { db.Close() })
+		return func(ctx context.Context) (name string, err error) {
+			err = db.QueryRowContext(ctx, whoAmI).Scan(&name)
+			return name, err
+		}, nil
 	}},
 	{"River's pool", rdsiamtest.StartPostgreSQL, func(t *testing.T, server *rdsiamtest.Server, user string) (ask, error) {
 		own := pool(t, poolConfig(t, server, user))
@@ -335,5 +348,39 @@ func TestListener(t *testing.T) {
 			break
 		}
 		server.DropConnections()
+	}
+}
+
+// lib/pq verifies the endpoint behind a tunnel, and does not take a password from elsewhere.
+func TestLibPQ(t *testing.T) {
+	t.Setenv("PGPASSWORD", "a password")
+	server := rdsiamtest.StartPostgreSQL(t, rdsiamtest.WithIAMUser("app"))
+	dsn := "postgres://app@" + server.Addr().String() + "/app"
+	for _, test := range []struct {
+		name    string
+		dsn     string
+		options []rdsiam.EndpointOption
+		want    bool
+	}{
+		{"the endpoint", dsn, []rdsiam.EndpointOption{rdsiam.WithEndpoint(server.Endpoint()), rdsiam.WithRootCAs(server.RootCAs())}, true},
+		{"sslmode=disable", dsn + "?sslmode=disable", []rdsiam.EndpointOption{rdsiam.WithEndpoint(server.Endpoint()), rdsiam.WithRootCAs(server.RootCAs())}, true},
+		{"another endpoint", dsn, []rdsiam.EndpointOption{rdsiam.WithEndpoint("other.abc123.eu-central-1.rds.amazonaws.com:5432"), rdsiam.WithRootCAs(server.RootCAs())}, false},
+		{"another authority", dsn, []rdsiam.EndpointOption{rdsiam.WithEndpoint(server.Endpoint())}, false},
+		{"two hosts", "host=one,two user=app", nil, false},
+	} {
+		before := len(server.Logins())
+		pg, err := newLibPQ(test.dsn, test.options...)
+		if err == nil {
+			var conn driver.Conn
+			if conn, err = rdsiam.NewConnector(pg, rdsiam.NewTokenSource(server.Credentials())).Connect(t.Context()); err == nil {
+				conn.Close()
+			}
+		}
+		if (err == nil) != test.want {
+			t.Errorf("%s: %v", test.name, err)
+		}
+		if !test.want && len(server.Logins()) != before {
+			t.Errorf("%s: the server saw %+v", test.name, server.Logins()[before:])
+		}
 	}
 }
