@@ -17,7 +17,7 @@ RDSIAM_MATRIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdsiam/matrix
 # -race needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: test test-matrix test-latest bench soak demo servers lint fuzz generate
+.PHONY: test test-matrix test-latest bench soak demo servers lint try-release fuzz generate
 
 # Every test of every module. As root on Debian or Ubuntu, what is missing of the real
 # servers is installed first; elsewhere the tests that need them are skipped and listed.
@@ -91,6 +91,10 @@ lint:
 	      $(GO) run $(GOLANGCI) run -c '$(CURDIR)/.golangci.yml' ./... ) || exit 1; \
 	done
 	@scripts/vulnerabilities.sh
+
+# The release procedure of CONTRIBUTING.md, with a folder as the module proxy.
+try-release:
+	@scripts/try-release.sh
 
 # Every fuzz target for FUZZTIME.
 fuzz:
