@@ -34,8 +34,8 @@ test: servers
 servers:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then bash scripts/install-servers.sh; fi
 
-# Those of the command line that run on the servers of the matrix.
-MATRIX_OF_CLI := ^(TestConnectMySQL|TestPostgreSQL|TestMySQL|TestPostgreSQLClients|TestMySQLClients)$$
+# Those of the command line that run on the servers of the matrix, or for more exit codes.
+MATRIX_OF_CLI := ^(TestConnectMySQL|TestEndOfClient|TestPostgreSQL|TestMySQL|TestPostgreSQLClients|TestMySQLClients)$$
 
 # The tests with real servers once more, on this machine's and on those of Debian unstable.
 # As root on Debian these are put into RDSIAM_MATRIX first (600 MB), which is kept; elsewhere

@@ -149,7 +149,7 @@ func TestLeaks(t *testing.T) {
 	}
 
 	clients := []string{"mariadb"}
-	if words, err := realserver.MySQLClient(); err == nil { // of the matrix
+	if words, err := realserver.MatrixClient("mysql", "mysql"); err == nil { // of the matrix
 		clients = append(clients, programOf(t, "mysql", words))
 	}
 	lead := func(th *thief, script, options string) {

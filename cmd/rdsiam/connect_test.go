@@ -37,20 +37,31 @@ func TestConnectScripts(t *testing.T) {
 	runConnectScripts(t, "testdata/script-connect", variables)
 }
 
-// TestConnectMySQL does the same with MySQL and its own client, which are in the matrix.
+// TestConnectMySQL does the same with what is in the matrix: MySQL and its own clients, and
+// a newer MariaDB.
 func TestConnectMySQL(t *testing.T) {
 	for _, installation := range realserver.MySQLs() {
-		if installation.Product != "MySQL" {
+		if !strings.HasPrefix(installation.String(), "matrix ") {
 			continue
 		}
-		words, err := realserver.MySQLClient()
-		if err != nil {
-			skipOrFail(t, err.Error())
-		}
-		variables := append(startReal(t, "MYSQL", rdsiamtest.StartMySQL, installation.Start), "CLIENT="+programOf(t, "mysql", words))
-		variables = append(variables, connectVariables()...)
-		runConnectScripts(t, "testdata/script-connect-mysql", variables)
+		t.Run(installation.Product, func(t *testing.T) {
+			variables := startReal(t, "MYSQL", rdsiamtest.StartMySQL, installation.Start, "CREATE DATABASE shop", "CREATE TABLE shop.orders (n int)",
+				"INSERT INTO shop.orders VALUES (42)", "GRANT SELECT ON shop.* TO app", "GRANT SELECT ON shop.* TO ordinary")
+			product := strings.ToLower(installation.Product)
+			variables = append(variables, "CLIENT="+matrixProgram(t, product, product), "DUMP="+matrixProgram(t, "mysql", "mysqldump"))
+			runConnectScripts(t, "testdata/script-connect-"+product, append(variables, connectVariables()...))
+		})
 	}
+}
+
+// matrixProgram returns the path of a program that runs one of the matrix.
+func matrixProgram(t *testing.T, product, program string) string {
+	t.Helper()
+	words, err := realserver.MatrixClient(product, program)
+	if err != nil {
+		skipOrFail(t, err.Error())
+	}
+	return programOf(t, program, words)
 }
 
 // programOf returns the path of a program that runs what words begin.

@@ -158,7 +158,7 @@ func TestMySQLClients(t *testing.T) {
 			t.Run("mariadb, Ctrl-C", func(t *testing.T) {
 				interruptsMySQLClient(t, r, password, append([]string{"mariadb"}, arguments...), environment)
 			})
-			if client, err := realserver.MySQLClient(); err == nil {
+			if client, err := realserver.MatrixClient("mysql", "mysql"); err == nil {
 				t.Run("mysql", func(t *testing.T) { runsMySQLClient(t, client, arguments, environment) })
 				t.Run("mysql, Ctrl-C", func(t *testing.T) {
 					interruptsMySQLClient(t, r, password, slices.Concat(client, arguments), environment)
