@@ -71,6 +71,17 @@ func TestJobControl(t *testing.T) {
 	}
 }
 
+// A client whose terminal is closed ends, and its proxy with it.
+func TestClosedTerminal(t *testing.T) {
+	lab := newClientLab(t)
+	session := startInTerminal(t, t.TempDir(), lab.environment, "bash", "--norc", "-c", "exec rdsiam exec $ENDPOINT --user app -- sh -c 'echo runs; exec sleep 600'")
+	session.until("runs")
+	if err := session.end.Close(); err != nil {
+		t.Fatal(err)
+	}
+	lab.nothingLeft()
+}
+
 // waitForQuery waits until the command asks prints 1, run with the way to the server.
 func waitForQuery(t *testing.T, lab *clientLab, way, asks string) {
 	t.Helper()
