@@ -43,8 +43,8 @@
 //
 // # Observing
 //
-// [WithObserver] gives a function every step of a login through a Connector. Users of a
-// hook put a [TokenSourceFunc] around their source; rdspgx.BeforeConnect has an example.
+// [WithObserver] gives a function every step of a login through a Connector, and
+// rdspgx.Tracer those of a hook. The hook of rdsmysql cannot know how a login ends.
 //
 // # Testing
 //
@@ -233,7 +233,7 @@ func (r *recordingSource) report(ctx context.Context, event Event, began time.Ti
 	}
 	event.Login = r.login
 	event.AccessKeyID = r.lastToken().accessKeyID
-	event.TokenAge = r.lastToken().age()
+	event.TokenAge = r.lastToken().Age()
 	r.connector.observe(ctx, event)
 }
 
@@ -255,7 +255,7 @@ func (r *recordingSource) explain(ctx context.Context, err error) (_ error, refu
 	return &LoginError{
 		Endpoint:    r.login.Endpoint,
 		User:        r.login.User,
-		TokenAge:    r.lastToken().age(),
+		TokenAge:    r.lastToken().Age(),
 		AccessKeyID: r.lastToken().accessKeyID,
 		Code:        code,
 		Refused:     refused,

@@ -124,9 +124,9 @@ func (t Token) Signed() time.Time { return t.signed }
 // or "" where that is unknown.
 func (t Token) AccessKeyID() string { return t.accessKeyID }
 
-// age returns how long ago the token was signed, zero where that is unknown. A token from
+// Age returns how long ago the token was signed, zero where that is unknown. A token from
 // elsewhere has the second only.
-func (t Token) age() time.Duration {
+func (t Token) Age() time.Duration {
 	signed := t.made
 	if signed.IsZero() {
 		signed = t.signed

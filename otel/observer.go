@@ -2,6 +2,7 @@
 //
 //	observe, err := rdsotel.Observer(rdsotel.WithAttributes(semconv.DBSystemNamePostgreSQL))
 //	db := sql.OpenDB(rdsiam.NewConnector(pg, tokens, rdsiam.WithObserver(observe)))
+//	poolConfig.ConnConfig.Tracer = rdspgx.Tracer(observe) // with the hook of pgx
 //
 // The metrics are two histograms in seconds, rdsiam.login.duration and rdsiam.token.duration, with
 // the attributes server.address, server.port, those of [WithAttributes], on failures error.type and
@@ -11,7 +12,10 @@
 //
 // The spans are rdsiam.login of kind CLIENT and, for tokens that were signed or failed, rdsiam.token.
 // Both are children of the span in the caller's context: database/sql also connects in the
-// background, with a context that has none. They carry rdsiam.user and rdsiam.access_key_id too.
+// background, with a context that has none. They carry rdsiam.user, rdsiam.access_key_id and, in
+// seconds, rdsiam.token.age too.
+//
+// With [WithPoolName], logins that succeed are also in db.client.connection.create_time.
 //
 // error.type is one of: the SQLSTATE or MySQL error number of the server's answer; config,
 // credentials, certificate, canceled, timeout, network; the code of the likeliest [rdsiam.Cause],
@@ -34,6 +38,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/errortype"
 )
 
 const scope = "github.com/rdsiam/rdsiam/otel"
@@ -63,6 +68,11 @@ func WithAttributes(attributes ...attribute.KeyValue) Option {
 // WithoutAccessKeyID leaves rdsiam.access_key_id out of spans. It is no secret.
 func WithoutAccessKeyID() Option { return func(o *observer) { o.withoutKey = true } }
 
+// WithPoolName adds the metric db.client.connection.create_time of the conventions for pools, which
+// is in development there, with name as db.client.connection.pool.name. A new connection takes as
+// long as its login.
+func WithPoolName(name string) Option { return func(o *observer) { o.pool = name } }
+
 // Observer returns a function for [rdsiam.WithObserver]. It is safe for concurrent use. Errors are
 // those of the meter.
 func Observer(options ...Option) (func(context.Context, rdsiam.Event), error) {
@@ -77,6 +87,11 @@ func Observer(options ...Option) (func(context.Context, rdsiam.Event), error) {
 	if o.tokens, err = o.histogram("rdsiam.token.duration", "Time to get a token, which includes waiting for AWS credentials."); err != nil {
 		return nil, err
 	}
+	if o.pool != "" {
+		if o.created, err = o.histogram("db.client.connection.create_time", "The time it took to create a new connection."); err != nil {
+			return nil, err
+		}
+	}
 	return o.observe, nil
 }
 
@@ -85,7 +100,9 @@ type observer struct {
 	meter          metric.Meter
 	attributes     []attribute.KeyValue
 	withoutKey     bool
+	pool           string
 	logins, tokens metric.Float64Histogram
+	created        metric.Float64Histogram // nil without pool
 }
 
 func (o *observer) histogram(name, description string) (metric.Float64Histogram, error) {
@@ -96,6 +113,9 @@ func (o *observer) observe(ctx context.Context, e rdsiam.Event) {
 	switch e.Kind {
 	case rdsiam.LoginSucceeded, rdsiam.LoginRefused, rdsiam.LoginFailed:
 		o.record(ctx, e, o.logins)
+		if e.Kind == rdsiam.LoginSucceeded && o.created != nil {
+			o.created.Record(ctx, e.Duration.Seconds(), metric.WithAttributes(attribute.String("db.client.connection.pool.name", o.pool)))
+		}
 		o.span(ctx, e, "rdsiam.login", trace.SpanKindClient)
 	case rdsiam.TokenReused:
 		o.record(ctx, e, o.tokens, attribute.Bool("rdsiam.token.reused", true))
@@ -118,7 +138,7 @@ func (o *observer) shared(e rdsiam.Event) []attribute.KeyValue {
 	if e.Err == nil {
 		return all
 	}
-	class, code := classify(e.Err)
+	class, code := errortype.Of(e.Err)
 	all = append(all, attribute.String("error.type", class))
 	if code != "" {
 		all = append(all, attribute.String("db.response.status_code", code))
@@ -132,6 +152,9 @@ func (o *observer) span(ctx context.Context, e rdsiam.Event, name string, kind t
 	attributes := append(o.shared(e), attribute.String("rdsiam.user", e.Login.User))
 	if e.AccessKeyID != "" && !o.withoutKey {
 		attributes = append(attributes, attribute.String("rdsiam.access_key_id", e.AccessKeyID))
+	}
+	if e.AccessKeyID != "" {
+		attributes = append(attributes, attribute.Float64("rdsiam.token.age", e.TokenAge.Seconds()))
 	}
 	_, span := o.tracer.Start(ctx, name, trace.WithSpanKind(kind), trace.WithTimestamp(ended.Add(-e.Duration)), trace.WithAttributes(attributes...))
 	if e.Err != nil {

@@ -143,7 +143,11 @@ func (l *connLogin) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam
 		defer patience.End()
 		ctx = patience
 	}
-	token, err := rdsiam.Login{Endpoint: endpoint, User: l.config.User}.Token(ctx, l.tokens)
+	login := rdsiam.Login{Endpoint: endpoint, User: l.config.User}
+	traced := tracedLoginOf(ctx)
+	traced.asks(ctx, login)
+	token, err := login.Token(ctx, l.tokens)
+	traced.asked(ctx, token, err)
 	if err != nil {
 		return rdsiam.Token{}, noTokenError{err}
 	}

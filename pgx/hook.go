@@ -35,8 +35,9 @@ import (
 // [rdsiam.Login.Explain] says what they mean. A *pgconn.ConnectError carries
 // a Config, whose Password is cleared when the server accepts or refuses the login. If
 // the connection was cut before, or the server asked for something else than a
-// clear-text password, it still holds the token. [New] with [rdsiam.NewConnector]
-// clears it always.
+// clear-text password, it still holds the token, unless there is a [Tracer], which tells
+// an observer of the steps of each login too. [New] with [rdsiam.NewConnector] clears it
+// always.
 func BeforeConnect(tokens rdsiam.TokenSource, options ...rdsiam.EndpointOption) func(context.Context, *pgx.ConnConfig) error {
 	resolver := endpoints.NewResolver(defaultPort, options...)
 	return func(_ context.Context, config *pgx.ConnConfig) error {

@@ -50,7 +50,7 @@ func TestErrorsShowNoToken(t *testing.T) {
 		talk   func(*talk)
 		change func(*pgx.ConnConfig)
 		// silent: the end comes without an answer of the server to the login, and
-		// pgx tells nobody. With the hook the ConnectError then has the token.
+		// pgx tells nobody. With the hook alone the ConnectError then has the token.
 		silent bool
 	}{
 		{name: "refused", talk: func(s *talk) { s.askPassword(); s.refuse("28000", "no") }},
@@ -91,6 +91,9 @@ func TestErrorsShowNoToken(t *testing.T) {
 				wantNoSecrets(t, open(t, newDriver(t, config, options...), rdsToken), false)
 				_, err := connect(t, rdspgx.BeforeConnect(rdsToken, options...), config)
 				wantNoSecrets(t, err, test.silent)
+				config.Tracer = rdspgx.Tracer(nil)
+				_, err = connect(t, rdspgx.BeforeConnect(rdsToken, options...), config)
+				wantNoSecrets(t, err, false)
 			})
 		}
 	}

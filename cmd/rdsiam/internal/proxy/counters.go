@@ -2,19 +2,16 @@ package proxy
 
 import (
 	"context"
-	"errors"
-	"io"
-	"net"
 	"net/http"
 	"strconv"
 	"sync/atomic"
-	"syscall"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/errortype"
 )
 
 // counters are what a Server counts from its start, as metrics of Prometheus. Those of logins
@@ -90,7 +87,7 @@ func (c *counters) refuse(reason refusedReason) { c.refused.WithLabelValues(stri
 
 // observe counts the steps of a login at the database.
 func (c *counters) observe(_ context.Context, event rdsiam.Event) {
-	failure, code := errorType(event.Err)
+	failure, code := errortype.Of(event.Err)
 	switch event.Kind {
 	case rdsiam.TokenSigned, rdsiam.TokenReused, rdsiam.TokenFailed:
 		reused := strconv.FormatBool(event.Kind == rdsiam.TokenReused)
@@ -98,37 +95,6 @@ func (c *counters) observe(_ context.Context, event rdsiam.Event) {
 	case rdsiam.LoginSucceeded, rdsiam.LoginRefused, rdsiam.LoginFailed:
 		c.logIns.WithLabelValues(failure, code).Observe(event.Duration.Seconds())
 	}
-}
-
-// errorType is the label error_type of a failed login, which has few values: the code of the
-// server, or the kind of failure. Some kinds wrap others, so that the order counts.
-func errorType(err error) (kind, code string) {
-	var (
-		login       *rdsiam.LoginError
-		config      *rdsiam.ConfigError
-		certificate *rdsiam.CertificateError
-		credentials *rdsiam.CredentialsError
-		network     net.Error
-	)
-	switch {
-	case err == nil:
-		return "", ""
-	case errors.As(err, &login) && login.Code != "":
-		return login.Code, login.Code
-	case errors.As(err, &config):
-		return "config", ""
-	case errors.As(err, &certificate):
-		return "certificate", ""
-	case errors.Is(err, context.Canceled):
-		return "canceled", ""
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return "timeout", ""
-	case errors.As(err, &credentials):
-		return "credentials", ""
-	case network != nil, errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, net.ErrClosed):
-		return "network", ""
-	}
-	return "_OTHER", ""
 }
 
 // handler serves the metrics.

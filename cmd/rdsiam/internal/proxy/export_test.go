@@ -66,8 +66,5 @@ func (s Session) Relay() error {
 }
 func (s Session) Drain() { s.drain() }
 
-// ErrorType is the label of a failed login, and its code.
-var ErrorType = errorType
-
 // Masked is what becomes of an error of a MySQL server.
 var Masked = masked

@@ -1,4 +1,4 @@
-package proxy_test
+package errortype_test
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	"testing"
 
 	"github.com/rdsiam/rdsiam"
-	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/proxy"
+	"github.com/rdsiam/rdsiam/internal/errortype"
 )
 
-func TestErrorType(t *testing.T) {
+func TestOf(t *testing.T) {
 	timeout := &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}
 	tests := []struct {
 		err        error
@@ -33,7 +33,7 @@ func TestErrorType(t *testing.T) {
 		{errors.New("anything"), "_OTHER", ""},
 	}
 	for _, tt := range tests {
-		if kind, code := proxy.ErrorType(tt.err); kind != tt.kind || code != tt.code {
+		if kind, code := errortype.Of(tt.err); kind != tt.kind || code != tt.code {
 			t.Errorf("%#v is %q with code %q, want %q and %q", tt.err, kind, code, tt.kind, tt.code)
 		}
 	}
