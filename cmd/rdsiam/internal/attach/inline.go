@@ -100,7 +100,7 @@ func (c *Change) document(before string, wish Wish, limit rdsiam.PolicyLimit, fi
 		return "", err
 	}
 	if policy.Size() > int(limit) {
-		return "", &rdsiam.ConfigError{Code: "policy-too-long", Setting: c.Subject,
+		return "", &rdsiam.ConfigError{Code: "policy-too-long", Setting: "document",
 			Problem: fmt.Sprintf("would have %d characters, and IAM allows %d", policy.Size(), limit), Fix: fix}
 	}
 	return policy.JSON(), nil
