@@ -99,7 +99,7 @@ func (s *Server) launchWithPlugin(ctx context.Context, d dialect) error {
 				"--max-connections=200",
 				"--max-connect-errors=4294967295", // tests break connections on purpose
 				"--skip-log-bin", "--performance-schema=OFF",
-			}, d.serve, w.storage(d)),
+			}, d.serve, w.storage(d), s.settings()),
 			env:   s.env,
 			ready: "ready for connections",
 			stop:  syscall.SIGKILL,
@@ -111,12 +111,22 @@ func (s *Server) launchWithPlugin(ctx context.Context, d dialect) error {
 		return err
 	}
 	s.onClose(running.close)
+	s.daemon = running
 	s.addr, s.socket = addr, w.onMachine(name)
 	client := append([]string{"--no-defaults", "--batch", "--skip-column-names", socket, "--user=root"}, d.client...)
 	s.query = func(ctx context.Context, sql string) (string, error) {
 		return w.run(ctx, sql, s.programs.client, client...)
 	}
 	return nil
+}
+
+// settings returns Options.Settings as options.
+func (s *Server) settings() []string {
+	options := make([]string, len(s.options.Settings))
+	for i, setting := range s.options.Settings {
+		options[i] = "--" + setting
+	}
+	return options
 }
 
 func (s *Server) accounts() []string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,18 @@ func StartPostgreSQL(ctx context.Context, o Options) (*Server, error) {
 	return s.started(ctx, s.startPostgreSQL)
 }
 
+// StartStandby starts a PostgreSQL that streams from s, which needs the settings
+// wal_level=replica and max_wal_senders. Its accounts are those of s; pg_promote makes it
+// take writes. ctx is that of [StartPostgreSQL].
+func (s *Server) StartStandby(ctx context.Context) (*Server, error) {
+	standby, err := newServer(s.options, findPostgreSQL, "postgres", "nobody")
+	if err != nil {
+		return nil, err
+	}
+	standby.primary = s
+	return standby.started(ctx, standby.startPostgreSQL)
+}
+
 func (s *Server) startPostgreSQL(ctx context.Context) error {
 	w := s.workspace
 	tokens, err := s.choosePostgresMethod(ctx)
@@ -40,22 +53,42 @@ func (s *Server) startPostgreSQL(ctx context.Context) error {
 		"host all +rds_iam all reject\n" +
 		"hostssl all all all scram-sha-256\n" +
 		"local all " + postgresAdmin + " trust\n" +
+		"local replication " + postgresAdmin + " trust\n" +
 		"local all all scram-sha-256\n"
 	if err := errors.Join(w.write("pg_hba.conf", []byte(hba)), w.writeCertificate(s.options.Certificate)); err != nil {
 		return err
 	}
-	_, err = w.run(ctx, "", s.programs.initialize, "--pgdata", w.path("data"), "--username", postgresAdmin,
-		"--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8")
-	if err != nil {
+	if err := s.makePostgresData(ctx); err != nil {
 		return err
 	}
 	if err := s.launchPostgreSQL(ctx); err != nil {
 		return err
 	}
-	if err := s.Exec(ctx, s.postgresAccounts()...); err != nil {
-		return err
+	if s.primary == nil {
+		if err := s.Exec(ctx, s.postgresAccounts()...); err != nil {
+			return err
+		}
 	}
 	s.version, err = s.query(ctx, "SHOW server_version;\n")
+	return err
+}
+
+// makePostgresData makes an empty data directory, or a copy of the primary's.
+func (s *Server) makePostgresData(ctx context.Context) error {
+	w, data := s.workspace, s.workspace.path("data")
+	if s.primary == nil {
+		_, err := w.run(ctx, "", s.programs.initialize, "--pgdata", data, "--username", postgresAdmin,
+			"--auth=trust", "--no-sync", "--locale=C", "--encoding=UTF8")
+		return err
+	}
+	copies := filepath.Join(filepath.Dir(s.programs.initialize), "pg_basebackup")
+	from := s.primary.workspace
+	_, port, err := net.SplitHostPort(s.primary.addr)
+	if err != nil {
+		return err
+	}
+	_, err = w.run(ctx, "", copies, "--pgdata", data, "--host", from.dir, "--port", port, "--username", postgresAdmin,
+		"--write-recovery-conf", "--checkpoint=fast", "--no-sync")
 	return err
 }
 
@@ -144,8 +177,8 @@ func (s *Server) launchPostgreSQL(ctx context.Context) error {
 			program: s.programs.server,
 			args:    args,
 			env:     s.env,
-			ready:   "database system is ready to accept connections",
-			stop:    syscall.SIGQUIT, // "immediate": takes its child processes with it
+			ready:   "database system is ready to accept ", // connections, or read-only connections
+			stop:    syscall.SIGQUIT,                       // "immediate": takes its child processes with it
 			log:     s.options.Log,
 		})
 	}
@@ -154,6 +187,7 @@ func (s *Server) launchPostgreSQL(ctx context.Context) error {
 		return err
 	}
 	s.onClose(d.close)
+	s.daemon = d
 	s.addr = addr
 	s.socket = w.onMachine(".s.PGSQL." + strconv.Itoa(port))
 	s.query = func(ctx context.Context, sql string) (string, error) {

@@ -118,6 +118,7 @@ func (d *daemon) supervise(started chan<- error) {
 }
 
 func (d *daemon) close() {
+	d.resume()                       // one that is paused does not end
 	_ = d.cmd.Process.Signal(d.stop) // fails when the process has ended, which is as good
 	timer := time.NewTimer(stopTimeout)
 	defer timer.Stop()

@@ -9,3 +9,7 @@ import (
 
 // Nothing is started on other systems, see supported.
 func restrict(*exec.Cmd, root, *account, syscall.Signal) {}
+
+func (d *daemon) pause() error { return nil }
+
+func (d *daemon) resume() {}

@@ -61,7 +61,8 @@ type Options struct {
 	// is still that of this machine. The temporary directory is Root's /tmp.
 	Root string
 
-	// Settings are further settings of PostgreSQL, as "name=value". They win over our own.
+	// Settings are further settings of PostgreSQL, or options of the others, as
+	// "name=value". They win over our own.
 	Settings []string
 
 	// Log, if set, receives the server's log. It is written to by one goroutine
@@ -79,6 +80,8 @@ type Server struct {
 	programs  programs
 	workspace *workspace
 	env       []string // of the server process, for the C code in it
+	primary   *Server  // that a standby streams from, or nil
+	daemon    *daemon
 
 	addr    string
 	socket  string
@@ -155,6 +158,10 @@ func (s *Server) Exec(ctx context.Context, statements ...string) error {
 	_, err := s.query(ctx, strings.Join(statements, "\n;\n")+"\n;\n")
 	return err
 }
+
+// Pause stops the server's processes where they are, as a machine does that hangs: its
+// connections stay, and nothing is answered. Close ends it.
+func (s *Server) Pause() error { return s.daemon.pause() }
 
 // Close stops the server at once, ends running checks, waits for them, and
 // removes all files. It can be called more than once.

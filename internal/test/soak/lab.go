@@ -5,10 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"sync/atomic"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 
+	"github.com/rdsiam/rdsiam/internal/test/link"
 	"github.com/rdsiam/rdsiam/internal/test/realserver"
 	"github.com/rdsiam/rdsiam/rdsiamtest"
 )
@@ -34,8 +36,7 @@ type lab struct {
 	controlCache        *aws.CredentialsCache // what the control signs with
 	roots               *x509.CertPool        // of both authorities
 	next                *rdsiamtest.CertificateAuthority
-	link                atomic.Int32 // a linkMode
-	opened              links
+	link                link.Link // to all of them
 }
 
 func startLab(ctx context.Context) (*lab, error) {
@@ -86,6 +87,11 @@ func (d *database) serve(ctx context.Context) (*realserver.Server, error) {
 	address := server.Addr()
 	d.address.Store(&address)
 	return server, nil
+}
+
+// dial returns a function that connects to where d serves at the moment.
+func (l *lab) dial(d *database) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) { return l.link.Dial(ctx, *d.address.Load()) }
 }
 
 // restart ends the servers and starts others.

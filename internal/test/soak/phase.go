@@ -25,9 +25,8 @@ func (l *lab) phases(lasts time.Duration) []phase {
 	credentials := func(mode providerMode) func(context.Context) error {
 		return func(context.Context) error { l.provider.set(mode); return nil }
 	}
-	link := func(mode linkMode) func(context.Context) error {
-		return func(context.Context) error { l.setLink(mode); return nil }
-	}
+	freeze := func(context.Context) error { l.link.Freeze(); return nil }
+	thaw := func(context.Context) error { l.link.Thaw(); return nil }
 	return []phase{
 		{name: "nothing", lasts: lasts, rest: 0},
 		{name: "provider fails, shorter than a credential's life", lasts: lasts, rest: rest,
@@ -46,7 +45,7 @@ func (l *lab) phases(lasts time.Duration) []phase {
 		{name: "servers' clock 10 minutes behind", lasts: lasts, rest: rest,
 			begin: faults(rdsiamtest.Faults{ClockOffset: -10 * time.Minute}), end: faults(rdsiamtest.Faults{})},
 		{name: "another certificate authority", lasts: lasts, rest: rest, begin: l.changeCertificates},
-		{name: "half-open sockets", lasts: lasts, rest: rest, begin: link(frozen), end: link(open)},
+		{name: "half-open sockets", lasts: lasts, rest: rest, begin: freeze, end: thaw},
 	}
 }
 
