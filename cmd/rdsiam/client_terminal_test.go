@@ -37,8 +37,7 @@ func TestJobControl(t *testing.T) {
 			shell.send("rdsiam connect " + way + " --client " + test.client + "\r")
 			shell.until(test.prompt)
 			for range 2 {
-				shell.send("\x1a")
-				shell.until("Stopped")
+				shell.sendUntil("\x1a", "Stopped")
 				shell.until("$ ")
 				shell.send("jobs\r")
 				shell.until("Stopped")

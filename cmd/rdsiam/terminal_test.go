@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,30 @@ func (s *terminal) send(text string) {
 	if _, err := s.end.WriteString(text); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// sendUntil sends a key again and again until the program prints the mark: readline forgets a
+// signal that comes between its look for signals and its wait for a key.
+func (s *terminal) sendUntil(key, mark string) {
+	s.t.Helper()
+	s.send(key)
+	again := time.NewTicker(2 * time.Second)
+	defer again.Stop()
+	seen := make(chan struct{})
+	var keys sync.WaitGroup
+	keys.Go(func() {
+		for {
+			select {
+			case <-again.C:
+				_, _ = s.end.WriteString(key) // fails when the program has ended, which until says
+			case <-seen:
+				return
+			}
+		}
+	})
+	defer keys.Wait()
+	defer close(seen)
+	s.until(mark)
 }
 
 // until returns what the program prints up to and with the mark.
