@@ -1,7 +1,7 @@
 # The two commands that matter: make demo, make test.
 
 GO      ?= go
-MODULES := . internal/test/credentials cmd/rdsiam examples examples/provision examples/usewith otel
+MODULES := . internal/test/credentials cmd/rdsiam examples examples/provision examples/usewith otel dashboards
 FUZZTIME ?= 20s
 
 # What make bench measures, in how many rounds, and how often. What takes seconds a round
@@ -17,7 +17,7 @@ RDSIAM_MATRIX ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/rdsiam/matrix
 # -race needs a C compiler.
 RACE := $(shell command -v cc >/dev/null 2>&1 && [ "$$($(GO) env CGO_ENABLED)" = 1 ] && echo -race)
 
-.PHONY: test test-matrix test-latest bench soak demo servers lint try-release fuzz generate
+.PHONY: test test-matrix test-latest bench soak failover demo servers lint try-release fuzz generate
 
 # Every test of every module. As root on Debian or Ubuntu, what is missing of the real
 # servers is installed first; elsewhere the tests that need them are skipped and listed.
@@ -44,7 +44,7 @@ test-matrix: servers
 	@sh scripts/install-matrix.sh "$(RDSIAM_MATRIX)" || [ $$? -gt 1 ]
 	@status=0; export RDSIAM_MATRIX="$(RDSIAM_MATRIX)"; \
 	$(GO) test -json $(RACE) -count=1 -timeout 15m \
-	    ./internal/test/realserver ./internal/test/proof ./internal/test/vectors/clients ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary || status=1; \
+	    ./internal/test/realserver ./internal/test/proof ./internal/test/failover ./internal/test/vectors/clients ./provision 2>&1 | $(GO) run ./internal/cmd/testsummary || status=1; \
 	( cd cmd/rdsiam && $(GO) test -json $(RACE) -count=1 -timeout 15m -run '$(MATRIX_OF_CLI)' . ./internal/proxy 2>&1 ) | \
 	    $(GO) run ./internal/cmd/testsummary || status=1; \
 	exit $$status
@@ -66,6 +66,11 @@ bench:
 # most: docs/evidence.md.
 soak: servers
 	@$(GO) run ./internal/test/soak -document docs/evidence.md
+
+# How long pools cannot write when their writer is killed, frozen, lost or demoted, on real
+# replication, in six minutes: docs/operate.md.
+failover: servers
+	@$(GO) run ./internal/test/failover -document docs/operate.md
 
 # The main job, shown: RDS-like servers, logins, an expiry, three refusals.
 demo:
