@@ -138,13 +138,13 @@ func (l *connLogin) finish() {
 }
 
 func (l *connLogin) token(ctx context.Context, endpoint rdsiam.Endpoint) (rdsiam.Token, error) {
+	traced := tracedLoginOf(ctx) // before the timeout, which costs nothing until it is used
 	if l.config.ConnectTimeout <= 0 {
 		patience := lazytimeout.New(ctx, tokenTimeout)
 		defer patience.End()
 		ctx = patience
 	}
 	login := rdsiam.Login{Endpoint: endpoint, User: l.config.User}
-	traced := tracedLoginOf(ctx)
 	traced.asks(ctx, login)
 	token, err := login.Token(ctx, l.tokens)
 	traced.asked(ctx, token, err)
