@@ -132,6 +132,9 @@ func cutUserARN(text string) (r Resource, user string, problem *ConfigError) {
 	if len(parts) != arnParts || parts[0] != "arn" {
 		return refuse("arn-form", "not an ARN, which has six parts between colons and begins with arn")
 	}
+	if parts[2] == "dsql" {
+		return refuse("arn-service", "an ARN of Aurora DSQL, whose policies name clusters and no users; this library reads those of "+service)
+	}
 	if parts[2] != service {
 		return refuse("arn-service", "an ARN of the service "+parts[2]+", but logins are allowed on those of "+service)
 	}
@@ -201,10 +204,19 @@ func checkAccountID(id string) *ConfigError {
 		"give the id of the AWS account that owns the database")
 }
 
+// dsqlIDLength is that of the id of a cluster of Aurora DSQL.
+// https://docs.aws.amazon.com/aurora-dsql/latest/APIReference/API_GetCluster.html
+const dsqlIDLength = 26
+
 func checkResourceID(text string) *ConfigError {
 	kind, id, _ := strings.Cut(text, "-")
 	if (kind == "db" || kind == "cluster" || kind == "prx") && consistsOf(id, alphanumeric) {
 		return nil
+	}
+	if len(text) == dsqlIDLength && consistsOf(text, digits+lower) {
+		return configError("resource-of-dsql", "Resource.ID", text,
+			"the id of a cluster of Aurora DSQL, whose policies name no database user",
+			"allow dsql:DbConnect, for the user admin dsql:DbConnectAdmin, on arn:aws:dsql:REGION:ACCOUNT:cluster/"+text)
 	}
 	return configError("resource-id", "Resource.ID", text,
 		"not of the form db-…, cluster-… or prx-… followed by letters and digits",

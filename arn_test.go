@@ -245,3 +245,16 @@ func FuzzParseUserARN(f *testing.F) {
 		}
 	})
 }
+
+// Policies of Aurora DSQL name clusters and no users.
+func TestResourcesOfDSQL(t *testing.T) {
+	cluster := rdsiam.Resource{ID: "abcdefghijklmnopqrstuvwxyz", Region: "us-east-1", AccountID: "123456789012"}
+	_, ofID := cluster.User("app")
+	_, ofARN := rdsiam.ParseUserARN("arn:aws:dsql:us-east-1:123456789012:cluster/abcdefghijklmnopqrstuvwxyz")
+	for code, err := range map[string]error{"resource-of-dsql": ofID, "arn-service": ofARN} {
+		var refused *rdsiam.ConfigError
+		if !errors.As(err, &refused) || refused.Code != code || !strings.Contains(refused.Error(), "Aurora DSQL") {
+			t.Errorf("want %s: %v", code, err)
+		}
+	}
+}

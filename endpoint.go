@@ -25,7 +25,7 @@ const (
 	KindProxy         = EndpointKind(hostname.Proxy)         // RDS Proxy
 	KindProxyEndpoint = EndpointKind(hostname.ProxyEndpoint) // additional endpoint of an RDS Proxy
 	KindGlobalWriter  = EndpointKind(hostname.GlobalWriter)  // writer endpoint of an Aurora global database: names no region
-	KindDSQL          = EndpointKind(hostname.DSQL)          // Aurora DSQL: recognized in order to be refused
+	KindDSQL          = EndpointKind(hostname.DSQL)          // cluster of Aurora DSQL, for rdspgx alone
 )
 
 // String returns the kind in the words of the RDS documentation, such as
@@ -106,8 +106,10 @@ func (e Endpoint) String() string {
 // The region comes from [WithRegion] or else from the host name. What can't be
 // signed is refused: sockets always; IP addresses, localhost, names outside the
 // RDS grammar and Aurora custom endpoints unless an option says what is behind
-// them; Aurora DSQL endpoints, whose tokens differ. Every error is a
-// [*ConfigError].
+// them. Every error is a [*ConfigError].
+//
+// A cluster of Aurora DSQL (CLUSTER.dsql.REGION.on.aws) is an endpoint like the others, for
+// PostgreSQL only. Its tokens are signed for another service and without the port.
 //
 // See "Connecting to your DB instance using IAM authentication" in the Amazon
 // RDS and Aurora user guides for what may be signed.
@@ -169,10 +171,10 @@ func refuseUnsignable(setting, host string, name hostname.Name, known bool) erro
 		return configError("endpoint-ip-address", setting, host,
 			"a token is signed for the name of an RDS endpoint, not for an IP address or a local name",
 			"name the RDS endpoint; behind a tunnel dial the tunnel and name the endpoint with WithEndpoint")
-	case known && name.Kind == hostname.DSQL:
+	case !known && hostname.NamesDSQL(host):
 		return configError("endpoint-dsql", setting, host,
-			"Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet",
-			"use AWS's connector for Aurora DSQL")
+			"a name of Aurora DSQL that is not one of a cluster, for which a token is signed",
+			"name the cluster, CLUSTER.dsql.REGION.on.aws; behind PrivateLink or a tunnel dial this name and name the cluster with WithEndpoint")
 	case known && name.Kind == hostname.Custom:
 		return configError("endpoint-custom", setting, host,
 			"AWS does not accept tokens that are signed for an Aurora custom endpoint",

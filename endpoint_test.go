@@ -51,6 +51,9 @@ func TestResolveEndpointReadsHostNames(t *testing.T) {
 		{"c.cluster-ro-xyz.rds.us-isob-east-1.sc2s.sgov.gov", "us-isob-east-1", "aws-iso-b", rdsiam.KindReader},
 		{"inst.xyz.rds.eu-isoe-west-1.cloud.adc-e.uk", "eu-isoe-west-1", "aws-iso-e", rdsiam.KindInstance},
 		{"inst.xyz.us-isof-south-1.rds.csp.hci.ic.gov", "us-isof-south-1", "aws-iso-f", rdsiam.KindInstance},
+		{"abcdefghij0123456789klmnop.dsql.us-east-1.on.aws", "us-east-1", "aws", rdsiam.KindDSQL},
+		{"abcdefghij0123456789klmnop.dsql-fnh4.eu-west-1.on.aws", "eu-west-1", "aws", rdsiam.KindDSQL}, // of PrivateLink
+		{"a1.dsql-0a1b2c.ap-southeast-99.on.aws", "ap-southeast-99", "aws", rdsiam.KindDSQL},
 		// Regions that did not exist when this was written.
 		{"inst.xyz.ap-southeast-99.rds.amazonaws.com", "ap-southeast-99", "aws", rdsiam.KindInstance},
 		{"inst.xyz.zz-middle-3.rds.amazonaws.com", "zz-middle-3", "aws", rdsiam.KindInstance},
@@ -126,7 +129,14 @@ func TestResolveEndpointNearMisses(t *testing.T) {
 		{"abcdefghij0123456789klmnop.dsqlx.us-east-1.on.aws", true},
 		{"abcdefghij0123456789klmnop.dsql.us-east-1.off.aws", true},
 		{"abcdefghij0123456789klmnop.dsql.east.on.aws", true},
+		{"abcdefghij0123456789klmnop.dsql.cn-north-1.on.aws", true},
+		{"abcdefghij0123456789klmnop.dsql-.us-east-1.on.aws", false},
+		{"a.b.dsql.us-east-1.on.aws", true},
+		{"a-b.dsql.us-east-1.on.aws", true},
 		{"dsql.us-east-1.on.aws", true},
+		{"dsql.us-east-1.api.aws", true},
+		{"dsql.us-east-1.amazonaws.com", true},
+		{"vpce-0123.dsql-fnh4.us-east-1.vpce.amazonaws.com", true},
 		{"g.xyz.rds.global.amazonaws.com", true},
 		{"db.example.org", true},
 		{"db", true},
@@ -161,7 +171,11 @@ func TestResolveEndpointNearMisses(t *testing.T) {
 			}
 			if inAWSDomain(tt.in) {
 				var refused *rdsiam.ConfigError
-				if !errors.As(err, &refused) || refused.Code != "endpoint-not-rds" || strings.Contains(refused.Fix, "WithRegion") {
+				code := "endpoint-not-rds"
+				if strings.Contains(tt.in, "dsql") && !strings.Contains(tt.in, "dsqlx") {
+					code = "endpoint-dsql"
+				}
+				if !errors.As(err, &refused) || refused.Code != code || strings.Contains(refused.Fix, "WithRegion") {
 					t.Errorf("with a region: got %+v, %v", describe(endpoint), err)
 				}
 				return
@@ -287,11 +301,9 @@ func TestResolveEndpointErrors(t *testing.T) {
 		{"empty endpoint", cluster, 5432, []rdsiam.EndpointOption{endpoint("")}, "WithEndpoint", []string{"host is empty"}},
 		{"nil roots", cluster, 5432, []rdsiam.EndpointOption{rdsiam.WithRootCAs(nil)}, "WithRootCAs", []string{"nil"}},
 		{"nil option", cluster, 5432, []rdsiam.EndpointOption{nil}, "EndpointOption", []string{"nil"}},
-		{"DSQL", "abcdefghij0123456789klmnop.dsql.us-east-1.on.aws", 5432, nil, "endpoint", []string{"DSQL", "DbConnect"}},
-		{"DSQL stage", "abcdefghij0123456789klmnop.dsql-x.us-east-1.on.aws", 5432, nil, "endpoint", []string{"DSQL"}},
-		{"DSQL FIPS", "abcdefghij0123456789klmnop.dsql-fips.us-east-1.api.aws", 5432, nil, "endpoint", []string{"DSQL"}},
-		{"DSQL with a region", "abcdefghij0123456789klmnop.dsql.us-east-1.on.aws", 5432, []rdsiam.EndpointOption{region("us-east-1")}, "endpoint", []string{"DSQL"}},
-		{"DSQL in upper case", "ABCDEFGHIJ0123456789KLMNOP.DSQL.US-EAST-1.ON.AWS.:5432", 5432, nil, "endpoint", []string{"DSQL"}},
+		{"DSQL FIPS", "abcdefghij0123456789klmnop.dsql-fips.us-east-1.api.aws", 5432, nil, "endpoint", []string{"DSQL", "CLUSTER.dsql.REGION.on.aws"}},
+		{"DSQL with another region", "abcdefghij0123456789klmnop.dsql.us-east-1.on.aws", 5432, []rdsiam.EndpointOption{region("us-east-2")}, "WithRegion", []string{"us-east-1"}},
+		{"DSQL behind PrivateLink", "vpce-0123.dsql-fnh4.us-east-1.vpce.amazonaws.com", 5432, []rdsiam.EndpointOption{region("us-east-1")}, "endpoint", []string{"DSQL", "WithEndpoint"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ import (
 //	token-html-encoded,
 //	user-empty, user-nul, user-not-utf8, user-too-long, user-characters, user-spaces,
 //	user-pattern-form, arn-form, arn-service, arn-user,
-//	resource-id, resource-region, resource-account, resource-partition,
+//	resource-id, resource-of-dsql, resource-region, resource-account, resource-partition,
 //	partition-contradicts-region,
 //	policy-document, policy-zero, policy-no-users, policy-zero-user, policy-partitions,
 //	policy-inline-too-long, policy-resource-too-long, policy-version, policy-indivisible,

@@ -109,6 +109,8 @@ func (k EndpointKind) ofCauses() causes.Kind {
 		return causes.GlobalWriter
 	case KindProxy, KindProxyEndpoint:
 		return causes.Proxy
+	case KindDSQL:
+		return causes.DSQL
 	}
 	return causes.Database
 }

@@ -32,7 +32,8 @@ type TokenOption func(*signingSource)
 // token has under 30 seconds left.
 //
 // Reuse is not for speed. RDS throttles logins with new tokens at about 200 a
-// second, and a fleet that reconnects after a failover reaches that.
+// second, and a fleet that reconnects after a failover reaches that. Aurora DSQL limits
+// connections and not tokens.
 func WithReuse(d time.Duration) TokenOption {
 	return func(s *signingSource) { s.reuse = d }
 }
@@ -97,10 +98,19 @@ type tokenKey struct {
 	port   uint16
 	region string
 	user   string
+	action string // of Aurora DSQL, whose tokens are for no port and no user; "" for RDS
 }
 
 func keyOf(login Login) tokenKey {
-	return tokenKey{login.Endpoint.host, login.Endpoint.port, login.Endpoint.region, login.User}
+	return tokenKey{host: login.Endpoint.host, port: login.Endpoint.port, region: login.Endpoint.region, user: login.User}
+}
+
+// signedFor is what a token for login says that it is for.
+func signedFor(login Login) tokenKey {
+	if login.Endpoint.kind == KindDSQL {
+		return tokenKey{host: login.Endpoint.host, region: login.Endpoint.region, action: dsqlAction(login.User)}
+	}
+	return keyOf(login)
 }
 
 // reusedToken is the slot of one key.
@@ -256,6 +266,9 @@ func sign(ctx context.Context, login Login, credentials aws.Credentials) (Token,
 // presign returns the text of a token: a presigned URL of the service rds-db, without its
 // scheme.
 func presign(ctx context.Context, login Login, credentials aws.Credentials) (string, error) {
+	if login.Endpoint.kind == KindDSQL {
+		return presignDSQL(ctx, login, credentials)
+	}
 	given := aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) { return credentials, nil })
 	text, err := auth.BuildAuthToken(ctx, login.Endpoint.String(), login.Endpoint.region, login.User, given)
 	// The documented form has a slash before the query, and some Aurora PostgreSQL clusters
@@ -276,7 +289,7 @@ func signedToken(text string, login Login, credentials aws.Credentials) (Token, 
 		accessKeyID: credentials.AccessKeyID,
 		signed:      signed,
 		expires:     signed.Add(tokenLifetime),
-		signedFor:   keyOf(login),
+		signedFor:   signedFor(login),
 	}
 	if credentials.CanExpire && credentials.Expires.Before(token.expires) {
 		token.expires = credentials.Expires

@@ -129,8 +129,9 @@ func (e Endpoint) rootsOrigin(base *tls.Config) rootsOrigin {
 	switch e.kind {
 	case KindInstance:
 		return originRegion
-	case KindProxy, KindProxyEndpoint:
-		// RDS Proxy has certificates of AWS Certificate Manager.
+	case KindProxy, KindProxyEndpoint, KindDSQL:
+		// RDS Proxy has certificates of AWS Certificate Manager, and Aurora DSQL of the same
+		// public authority.
 		return originSystem
 	}
 	// Aurora clusters with an internet access gateway have names like all

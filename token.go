@@ -74,7 +74,10 @@ func NewToken(text string, expires time.Time) Token {
 		made.signed = signed
 		made.expires = signed.Add(tokenLifetime)
 		if lifetime, ok := parts.Lifetime(); ok {
-			made.expires = signed.Add(min(lifetime, tokenLifetime))
+			if !parts.IsDSQL() { // which alone counts what the token asks for
+				lifetime = min(lifetime, tokenLifetime)
+			}
+			made.expires = signed.Add(lifetime)
 		}
 	}
 	if !expires.IsZero() {
@@ -89,8 +92,14 @@ func NewToken(text string, expires time.Time) Token {
 // no whole token.
 func targetOf(parts iamtoken.Parts) tokenKey {
 	host, port, _ := parts.HostPort()
-	number, err := strconv.ParseUint(port, 10, 16)
 	scope, ok := parts.Scope()
+	if parts.IsDSQL() {
+		if port != "" || !ok || len(parts.Damage) > 0 || len(parts.Missing()) > 0 || !iamtoken.IsSignature(parts.Get(iamtoken.Signature).Value) {
+			return tokenKey{}
+		}
+		return tokenKey{host: hostname.Normalize(host), region: scope.Region, action: parts.Get(iamtoken.Action).Value}
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || !ok || len(parts.Damage) > 0 || len(parts.Missing()) > 0 ||
 		!iamtoken.IsSignature(parts.Get(iamtoken.Signature).Value) {
 		return tokenKey{}
@@ -99,7 +108,7 @@ func targetOf(parts iamtoken.Parts) tokenKey {
 	if !user.Decoded {
 		user.Value = unescape(user.Raw) // some signers write a space as +
 	}
-	return tokenKey{hostname.Normalize(host), uint16(number), scope.Region, user.Value}
+	return tokenKey{host: hostname.Normalize(host), port: uint16(number), region: scope.Region, user: user.Value}
 }
 
 // Reveal returns the text of the token, the password to send to the server. It is
@@ -194,7 +203,7 @@ func (l Login) ask(ctx context.Context, source TokenSource) (Token, error) {
 	if err != nil {
 		return Token{}, l.sourceError(err)
 	}
-	if token.signedFor != keyOf(l) {
+	if token.signedFor != signedFor(l) {
 		return Token{}, l.wrongToken(token)
 	}
 	if !token.expires.IsZero() && !time.Now().Before(token.expires) {
@@ -286,7 +295,7 @@ func (l Login) wrongToken(token Token) *ConfigError {
 	}
 	if token.signedFor != (tokenKey{}) {
 		return sourceReturned("token-of-another-login",
-			"a token that was signed for "+token.signedFor.String()+", not for "+keyOf(l).String(),
+			"a token that was signed for "+token.signedFor.String()+", not for "+signedFor(l).String(),
 			"sign for Endpoint.String(), Endpoint.Region() and User of the Login that the source gets")
 	}
 	parts := iamtoken.Read(text)
@@ -313,7 +322,10 @@ func sourceReturned(code, what, fix string) *ConfigError {
 	return configError(code, "token source", "", "returned "+what, fix)
 }
 
-// String returns user@host:port (region).
+// String returns user@host:port (region), or host (region, action).
 func (k tokenKey) String() string {
+	if k.action != "" {
+		return k.host + " (" + k.region + ", " + k.action + ")"
+	}
 	return k.user + "@" + k.host + ":" + strconv.Itoa(int(k.port)) + " (" + k.region + ")"
 }

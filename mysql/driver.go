@@ -41,7 +41,7 @@
 // The codes of this package's ConfigErrors, besides those of package rdsiam, are:
 //
 //	address-default, before-connect-set, before-connect-unknown, driver-zero, dsn-parameter,
-//	dsn-password, dsn-unreadable, dsn-url, mysql-config-nil, mysql-config-refused,
+//	dsn-password, dsn-unreadable, dsn-url, dsql-not-mysql, mysql-config-nil, mysql-config-refused,
 //	mysql-user-too-long, old-passwords, plaintext-fallback, tls-false, tls-name-late,
 //	tls-preferred, tls-skip-verify, unix-socket.
 package rdsmysql

@@ -45,6 +45,11 @@ func prepare(config *mysql.Config, resolver *endpoints.Resolver) (*readyConfig, 
 	if err != nil {
 		return nil, err
 	}
+	if endpoint.Kind() == rdsiam.KindDSQL {
+		return nil, configError("dsql-not-mysql", "address", endpoint.Host(),
+			"a cluster of Aurora DSQL, which speaks the protocol of PostgreSQL only",
+			"connect with package rdspgx")
+	}
 	login := rdsiam.Login{Endpoint: endpoint, User: config.User}
 	if err := checkUser(login); err != nil {
 		return nil, err

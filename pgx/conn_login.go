@@ -39,6 +39,7 @@ type connLogin struct {
 // hostLogin is the login to one host.
 type hostLogin struct {
 	token   rdsiam.Token
+	kind    rdsiam.EndpointKind
 	failed  error  // why there is no token
 	refused string // the SQLSTATE with which it refused, or ""
 }
@@ -80,6 +81,7 @@ func (l *connLogin) afterNetConnect(ctx context.Context, config *pgconn.Config, 
 		return conn, err
 	}
 	l.current = &l.logins[n]
+	l.current.kind = l.hosts[n].endpoint.Kind()
 	if err := l.current.end(l.hosts[n].endpoint); err != nil {
 		return conn, err
 	}
@@ -246,8 +248,11 @@ func (l *connLogin) unsafe(code, what string) error {
 // onPgError sees every error that the server answers during the login. Each ends it.
 func (l *connLogin) onPgError(conn *pgconn.PgConn, answer *pgconn.PgError) bool {
 	maskAnswer(l.current.token, answer)
-	if isRefusal(answer) {
+	if isRefusal(l.current.kind, answer) {
 		l.current.refused = answer.Code
+	}
+	if l.current.kind == rdsiam.KindDSQL && answer.Code == dsqlDenied && answer.Hint != "" {
+		answer.Message += " (" + answer.Hint + ")" // the reason, which pgx leaves out of its error
 	}
 	l.release()
 	if l.config.OnPgError != nil {
@@ -299,9 +304,17 @@ func (l *connLogin) afterConnect(ctx context.Context, conn *pgconn.PgConn) error
 	return l.config.AfterConnect(ctx, conn)
 }
 
+// dsqlDenied is the SQLSTATE with which Aurora DSQL refuses a login, among other things.
+// A login to RDS that ends with it may be tried again.
+const dsqlDenied = "08006"
+
 // isRefusal reports whether answer turns the user away: class 28, invalid authorization
-// specification. https://www.postgresql.org/docs/current/errcodes-appendix.html
-func isRefusal(answer *pgconn.PgError) bool { return strings.HasPrefix(answer.Code, "28") }
+// specification, or what Aurora DSQL says instead if kind is that of a cluster there.
+// https://www.postgresql.org/docs/current/errcodes-appendix.html
+func isRefusal(kind rdsiam.EndpointKind, answer *pgconn.PgError) bool {
+	return strings.HasPrefix(answer.Code, "28") ||
+		kind == rdsiam.KindDSQL && answer.Code == dsqlDenied && strings.Contains(answer.Message, "access denied")
+}
 
 // serverErrors yields every error in the tree of err that a server answered. errors.As
 // would find the first only, and a host that was starting up hide the refusal of another.

@@ -185,10 +185,12 @@ func (d *Driver) Login() rdsiam.Login {
 }
 
 // Refused returns the SQLSTATE in err, and whether the server refused the login with
-// it, as any of class 28 does. Where several hosts were tried, the refusal counts.
+// it, as any of class 28 does, and 08006 of an Aurora DSQL that denies access. Where several
+// hosts were tried, the refusal counts.
 func (d *Driver) Refused(err error) (code string, ok bool) {
+	kind := d.Login().Endpoint.Kind()
 	for answer := range serverErrors(err) {
-		if isRefusal(answer) {
+		if isRefusal(kind, answer) {
 			return answer.Code, true
 		}
 		if code == "" {

@@ -66,9 +66,9 @@ func TestDSNsThatAreRefused(t *testing.T) {
 		{name: "custom endpoint", dsn: "postgres://app@c.cluster-custom-abc123.us-east-1.rds.amazonaws.com/db",
 			want: `rdsiam: endpoint "c.cluster-custom-abc123.us-east-1.rds.amazonaws.com": AWS does not accept tokens that are signed for an Aurora custom endpoint; ` +
 				`give the cluster endpoint (…cluster-…, without custom) with WithEndpoint and dial this one`},
-		{name: "DSQL", dsn: "postgres://admin@abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws/postgres",
-			want: `rdsiam: endpoint "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws": Aurora DSQL takes tokens of another kind ` +
-				`(service dsql, actions DbConnect and DbConnectAdmin), which this package does not sign yet; use AWS's connector for Aurora DSQL`},
+		{name: "PrivateLink of DSQL", dsn: "postgres://admin@vpce-0123.dsql-fnh4.us-east-1.vpce.amazonaws.com/postgres",
+			want: `rdsiam: endpoint "vpce-0123.dsql-fnh4.us-east-1.vpce.amazonaws.com": a name of Aurora DSQL that is not one of a cluster, for which a token is signed; ` +
+				`name the cluster, CLUSTER.dsql.REGION.on.aws; behind PrivateLink or a tunnel dial this name and name the cluster with WithEndpoint`},
 		{name: "region without roots", dsn: "postgres://app@c.cluster-abc123.us-gov-east-1.rds.amazonaws.com/db",
 			want: `rdsiam: endpoint "c.cluster-abc123.us-gov-east-1.rds.amazonaws.com:5432": the embedded RDS roots (bundle of 2026-09-21) have none for the region us-gov-east-1; ` +
 				`give the bundle that AWS publishes for the region with WithRootCAs: https://truststore.pki.us-gov-west-1.rds.amazonaws.com/global/global-bundle.pem`},

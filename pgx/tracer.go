@@ -111,17 +111,17 @@ func (loginTracer) TraceConnectEnd(ctx context.Context, data pgx.TraceConnectEnd
 	if traced == nil || traced.login == (rdsiam.Login{}) {
 		return
 	}
-	traced.report(ctx, rdsiam.Event{Kind: endOf(data.Err), Duration: time.Since(traced.started), Err: data.Err})
+	traced.report(ctx, rdsiam.Event{Kind: endOf(traced.login.Endpoint.Kind(), data.Err), Duration: time.Since(traced.started), Err: data.Err})
 	traced.token = rdsiam.Token{} // pgx may keep the context
 }
 
-// endOf returns the step that a login with this error ended in.
-func endOf(err error) rdsiam.EventKind {
+// endOf returns the step that a login to an endpoint of this kind ended in with this error.
+func endOf(kind rdsiam.EndpointKind, err error) rdsiam.EventKind {
 	if err == nil {
 		return rdsiam.LoginSucceeded
 	}
 	for answer := range serverErrors(err) {
-		if isRefusal(answer) {
+		if isRefusal(kind, answer) {
 			return rdsiam.LoginRefused
 		}
 	}

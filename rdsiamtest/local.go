@@ -48,6 +48,9 @@ func (s *Server) resolveEndpoint(hostport string, options []rdsiam.EndpointOptio
 	}
 	if host = hostName(host); !isLocal(host) {
 		resolved, err := rdsiam.ResolveEndpoint(hostport, s.engine.defaultPort(), options...)
+		if s.engine == mySQL && resolved.Kind() == rdsiam.KindDSQL {
+			err = errors.New("a cluster of Aurora DSQL speaks the protocol of PostgreSQL only")
+		}
 		return endpoint{Endpoint: resolved}, err
 	}
 	if s.region == "" {

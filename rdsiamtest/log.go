@@ -16,6 +16,7 @@ const (
 	ReasonAccepted           Reason = "accepted"
 	ReasonMalformed          Reason = "malformed token"
 	ReasonExpiresParameter   Reason = "X-Amz-Expires out of range"
+	ReasonSNI                Reason = "no server name"
 	ReasonHost               Reason = "token for another host"
 	ReasonPort               Reason = "token for another port"
 	ReasonRegion             Reason = "token for another region"

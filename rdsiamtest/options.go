@@ -85,6 +85,11 @@ func newSettings(engine engine, options []Option) (settings, error) {
 // name; see [WithRegion]. A proxy's name makes the server refuse in the words of
 // RDS Proxy.
 //
+// The name of a cluster of Aurora DSQL has PostgreSQL servers follow its rules: tokens of the
+// service dsql, which name no port and live as long as they say, policies for dsql:DbConnect
+// and dsql:DbConnectAdmin on the cluster, and refusals with 08006 and a hint. WithIAMUser
+// stands for AWS IAM GRANT to every identity. No cluster of AWS was asked.
+//
 // The names localhost and 127.0.0.1, which have no region, are for clients that sign the
 // name that they dial; with [WithListener] the port is a real one.
 func WithEndpoint(hostport string) Option {

@@ -1,6 +1,8 @@
 package rdsiamtest
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -9,27 +11,30 @@ import (
 )
 
 // defaultPolicies allow to log in as each IAM account of the server.
-func (s *Server) defaultPolicies() ([]string, error) {
-	var resources []string
+func (s *Server) defaultPolicies() (documents []string, err error) {
+	allowed := make(map[string][]string) // resources, by action
 	for name, account := range s.accounts {
 		for _, endpoint := range s.endpoints {
-			if account.iam {
-				resources = append(resources, s.userARN(endpoint, iampolicy.Escape(name)))
+			if account.iam && endpoint.isDSQL() {
+				action, resource := s.wanted(endpoint, name)
+				allowed[action] = append(allowed[action], resource)
+			} else if account.iam {
+				allowed[connectAction] = append(allowed[connectAction], s.userARN(endpoint, iampolicy.Escape(name)))
 			}
 		}
 	}
-	if resources == nil {
-		return nil, nil
+	for _, action := range slices.Sorted(maps.Keys(allowed)) {
+		document, err := iampolicy.Allow(action, allowed[action])
+		if err != nil {
+			return nil, err
+		}
+		documents = append(documents, string(document.Indented()))
 	}
-	document, err := iampolicy.Allow(connectAction, resources)
-	if err != nil {
-		return nil, err
-	}
-	return []string{string(document.Indented())}, nil
+	return documents, nil
 }
 
 // request returns what the policies of the identity are asked for a login.
-func (i *identity) request(resource, region string, now time.Time) iampolicy.Request {
+func (i *identity) request(action, resource, region string, now time.Time) iampolicy.Request {
 	parts := strings.SplitN(i.ARN, ":", 6)
 	known := map[string]string{
 		"aws:principalarn":          principalARN(i.ARN),
@@ -59,7 +64,7 @@ func (i *identity) request(resource, region string, now time.Time) iampolicy.Req
 			absent = append(absent, key)
 		}
 	}
-	return iampolicy.Request{Action: connectAction, Resource: resource, Context: known, Absent: absent}
+	return iampolicy.Request{Action: action, Resource: resource, Context: known, Absent: absent}
 }
 
 // principalARN returns what aws:PrincipalArn is: of a role session, the ARN of the role.

@@ -130,12 +130,15 @@ func (f *postgresFront) answer() {
 }
 
 // refuse ends the login with an error.
-func (f *postgresFront) refuse(code, message string) {
+func (f *postgresFront) refuse(code, message string) { f.refuseWithHint(code, message, "") }
+
+func (f *postgresFront) refuseWithHint(code, message, hint string) {
 	f.backend.Send(&pgproto3.ErrorResponse{
 		Severity:            "FATAL",
 		SeverityUnlocalized: "FATAL",
 		Code:                code,
 		Message:             message,
+		Hint:                hint,
 	})
 	f.backend.Flush() // the connection ends either way
 }

@@ -19,14 +19,17 @@ import (
 // pg_hba.conf on RDS: TLS and rds_iam: pam; rds_iam: reject; TLS: scram-sha-256.
 func (f *postgresFront) authenticate() bool {
 	account, known := f.account(f.request.user)
+	dsql := f.endpointOf(f.request).isDSQL()
 	var v verified
 	var refusal *Refusal
 	switch {
+	case dsql && f.request.tls && f.request.serverName == "":
+		refusal = &Refusal{ReasonSNI, "the client did not send the server name in its handshake"}
 	case !f.request.tls && f.client.tlsMode != TLSUnavailable:
 		refusal = &Refusal{ReasonPlaintext, "the client did not ask for TLS"}
 	case f.authRequest == RequestMD5:
 		refusal = f.askMD5(account)
-	case f.authRequest == RequestSCRAM, f.client.tlsMode != TLSUnavailable && !account.iam:
+	case f.authRequest == RequestSCRAM, f.client.tlsMode != TLSUnavailable && !account.iam && !dsql:
 		refusal = f.askSCRAM(account)
 	default:
 		v, refusal = f.askToken()
@@ -49,6 +52,8 @@ func (f *postgresFront) authenticate() bool {
 	case refusal.Reason == ReasonTimeout:
 		f.client.SetWriteDeadline(time.Now().Add(postgresFarewell))
 		f.refuse("57014", "canceling authentication due to timeout")
+	case dsql:
+		f.refuseAsDSQL(refusal)
 	case refusal.Reason == ReasonThrottled && f.isProxy(f.request):
 		f.refuse("28000", "The IAM authentication failed because of too many competing requests.")
 	default:

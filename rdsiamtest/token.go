@@ -12,7 +12,6 @@ import (
 
 const (
 	algorithm = "AWS4-HMAC-SHA256"
-	service   = "rds-db"
 	scopeEnd  = "aws4_request"
 	// emptyHash is the SHA-256 of the empty body that is signed.
 	emptyHash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
@@ -37,9 +36,12 @@ func parseToken(text string) (token, *Refusal) {
 // signedHosts returns the values of the host header that the token may have been
 // signed with. RDS host names are signed in lower case even where a token shows
 // them otherwise (botocore). For port 443, the default of HTTPS, some signers
-// leave the port out.
+// leave the port out. Aurora DSQL has none.
 func (t token) signedHosts() []string {
 	host := strings.ToLower(t.Host)
+	if t.Service == iamtoken.DSQL {
+		return []string{host}
+	}
 	if t.Port == "443" {
 		return []string{host + ":" + t.Port, host}
 	}
@@ -57,11 +59,11 @@ func (t token) sign(host, secret string) string {
 	requestHash := sha256.Sum256([]byte(request))
 
 	day := t.Signed.Format("20060102")
-	scope := strings.Join([]string{day, t.Region, service, scopeEnd}, "/")
+	scope := strings.Join([]string{day, t.Region, t.Service, scopeEnd}, "/")
 	toSign := strings.Join([]string{algorithm, t.Signed.Format(iamtoken.DateForm), scope, hex.EncodeToString(requestHash[:])}, "\n")
 
 	key := []byte("AWS4" + secret)
-	for _, part := range []string{day, t.Region, service, scopeEnd, toSign} {
+	for _, part := range []string{day, t.Region, t.Service, scopeEnd, toSign} {
 		mac := hmac.New(sha256.New, key)
 		mac.Write([]byte(part))
 		key = mac.Sum(nil)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rdsiam/rdsiam/internal/iampolicy"
+	iamtoken "github.com/rdsiam/rdsiam/internal/token"
 	"github.com/rdsiam/rdsiam/rdsiamtest/internal/brief"
 )
 
@@ -67,7 +68,7 @@ func (s *Server) namedEndpoint(token string) string {
 		return ""
 	}
 	for _, endpoint := range s.endpoints {
-		if endpoint.Host() == strings.ToLower(t.Host) && portText(endpoint) == t.Port {
+		if endpoint.Host() == strings.ToLower(t.Host) && (portText(endpoint) == t.Port || endpoint.isDSQL() && t.Port == "") {
 			return endpoint.String()
 		}
 	}
@@ -113,13 +114,14 @@ func (s *Server) verify(r loginRequest) (verified, *Refusal) {
 	if refusal := identity.checkSignature(t); refusal != nil {
 		return v, refusal
 	}
-	if refusal := checkAge(v.age); refusal != nil {
+	if refusal := checkAge(v.age, lifetimeOf(t)); refusal != nil {
 		return v, refusal
 	}
 	if c := identity.Credentials; c.CanExpire && !now.Before(c.Expires) {
 		return v, &Refusal{ReasonCredentialsExpired, fmt.Sprintf("the credentials expired at %s", c.Expires.UTC().Format(time.RFC3339))}
 	}
-	decision := iampolicy.Evaluate(identity.policies, identity.request(s.userARN(endpoint, r.user), endpoint.Region(), now))
+	action, resource := s.wanted(endpoint, r.user)
+	decision := iampolicy.Evaluate(identity.policies, identity.request(action, resource, endpoint.Region(), now))
 	if !decision.Allowed {
 		return v, &Refusal{ReasonPolicy, strings.Join(append([]string{decision.Reason}, decision.Notes...), "; ")}
 	}
@@ -137,6 +139,14 @@ func (s *Server) checkAccount(user string) *Refusal {
 	return nil
 }
 
+// wanted returns what IAM is asked for a login.
+func (s *Server) wanted(endpoint endpoint, user string) (action, resource string) {
+	if endpoint.isDSQL() {
+		return "dsql:" + dsqlAction(user), s.clusterARN(endpoint)
+	}
+	return connectAction, s.userARN(endpoint, user)
+}
+
 // userARN returns what rds-db:connect is evaluated for.
 func (s *Server) userARN(endpoint endpoint, user string) string {
 	return fmt.Sprintf("arn:%s:rds-db:%s:%s:dbuser:%s/%s",
@@ -145,6 +155,12 @@ func (s *Server) userARN(endpoint endpoint, user string) string {
 
 // checkTarget compares what the token says it is for with the login.
 func (t token) checkTarget(endpoint endpoint, user string) *Refusal {
+	if endpoint.isDSQL() {
+		return t.checkDSQLTarget(endpoint, user)
+	}
+	if t.Service != iamtoken.RDS {
+		return &Refusal{ReasonMalformed, "it is a token for Aurora DSQL"}
+	}
 	if !strings.EqualFold(t.Host, endpoint.Host()) {
 		return &Refusal{ReasonHost, fmt.Sprintf("the token is for host %q, the server is %q", brief.Name(t.Host), endpoint.Host())}
 	}
@@ -172,10 +188,10 @@ func (i *identity) checkSignature(t token) *Refusal {
 	return &Refusal{ReasonSignature, "the signature was made with another secret key or for other parameters"}
 }
 
-func checkAge(age time.Duration) *Refusal {
+func checkAge(age, lifetime time.Duration) *Refusal {
 	switch {
-	case age >= tokenLifetime:
-		return &Refusal{ReasonExpired, fmt.Sprintf("the token is %s old, it lives %s", age, tokenLifetime)}
+	case age >= lifetime:
+		return &Refusal{ReasonExpired, fmt.Sprintf("the token is %s old, it lives %s", age, lifetime)}
 	case age < -clockTolerance:
 		return &Refusal{ReasonNotYetValid, fmt.Sprintf("the token is dated %s in the future, %s are tolerated", -age, clockTolerance)}
 	}

@@ -31,6 +31,7 @@ const (
 	Database                 // instance or cluster
 	GlobalWriter             // writer of a global database, whose name has no region
 	Proxy                    // RDS Proxy
+	DSQL                     // Aurora DSQL
 )
 
 // Explanation is what an error means.

@@ -18,6 +18,8 @@ func kindOf(host string) causes.Kind {
 	switch {
 	case strings.Contains(host, "proxy-"):
 		return causes.Proxy
+	case strings.Contains(host, ".dsql."):
+		return causes.DSQL
 	case strings.Contains(host, ".global."):
 		return causes.GlobalWriter
 	case strings.HasSuffix(host, ".rds.amazonaws.com"):

@@ -29,6 +29,12 @@ const (
 	ProxyNoTLS        = "proxy-no-tls"
 	ProxyNoConnection = "proxy-no-connection"
 
+	DSQLPolicy = "dsql-policy"
+	DSQLGrant  = "dsql-grant"
+	DSQLAction = "dsql-action"
+	DSQLLimit  = "dsql-limit"
+	DSQLWaking = "dsql-waking"
+
 	NotEncrypted        = "not-encrypted"
 	NoHBAEntry          = "no-hba-entry"
 	NoLoginAttribute    = "no-login-attribute"

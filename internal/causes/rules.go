@@ -24,6 +24,7 @@ var (
 	proxies = []Kind{Proxy}
 	outside = []Kind{Outside}
 	global  = []Kind{GlobalWriter}
+	dsql    = []Kind{DSQL}
 
 	// refusedLogin are the codes by which MySQL and MariaDB refuse a token.
 	refusedLogin = []string{"1045", "1698"}
@@ -33,7 +34,7 @@ var (
 // texts stand before bare codes. They come from the AWS troubleshooting pages, from field
 // reports and from the servers themselves, which localize their texts: codes go first.
 // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.Troubleshooting.html
-var tables = [...][]rule{proxyRules, postgresRules, mysqlRules, networkRules}
+var tables = [...][]rule{dsqlRules, proxyRules, postgresRules, mysqlRules, networkRules}
 
 // ruleFor returns the first rule that explains seen, nil where there is none.
 func ruleFor(seen *Symptom, kind Kind) *rule {

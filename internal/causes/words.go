@@ -51,6 +51,17 @@ var words = [...]sentence{
 	{ProxyNoConnection, "the proxy got no connection to the database in time",
 		"see the proxy's ConnectionBorrowTimeout and the load of the database"},
 
+	{DSQLPolicy, "the AWS identity may not connect to this cluster",
+		"allow dsql:{action} on the cluster's ARN, arn:aws:dsql:…:cluster/ID; the cluster's own policy may deny it"},
+	{DSQLGrant, "the role does not exist or is not granted to the AWS identity",
+		"as admin: CREATE ROLE {role} WITH LOGIN; AWS IAM GRANT {role} TO 'ARN of the IAM role'"},
+	{DSQLAction, "the token is for another action than this user needs",
+		"sign {action}: DbConnectAdmin is for the user admin, DbConnect for all others"},
+	{DSQLLimit, "the cluster takes no more connections (10,000 at a time, 100 new ones a second)",
+		"retry with exponential backoff; keep connections for longer"},
+	{DSQLWaking, "the cluster was idle and is waking up",
+		"try again in a few seconds"},
+
 	{NotEncrypted, "the connection was not encrypted, and this user must encrypt",
 		"let rdsiam set the TLS configuration: is its hook set, and does it run last?"},
 	{NoHBAEntry, "the server takes no login of this user to this database from here",
@@ -146,7 +157,12 @@ func newFiller(login Login, name string) filler {
 		return known
 	}
 	user := or(login.User, "USER")
+	action := "DbConnect"
+	if login.User == "admin" {
+		action = "DbConnectAdmin"
+	}
 	return filler{strings.NewReplacer(
+		"{action}", action,
 		"{arn}", "arn:"+or(login.Partition, "PARTITION")+":rds-db:"+or(login.Region, "REGION")+
 			":ACCOUNT:dbuser:RESOURCE_ID/"+user,
 		"{role}", quoted(user, `"`),

@@ -27,7 +27,7 @@ const (
 // Name is what a name in the RDS grammar says.
 type Name struct {
 	Kind      Kind
-	Region    string // empty for global writers and DSQL, like Partition
+	Region    string // empty for global writers, like Partition
 	Partition string
 	Domain    string // such as "amazonaws.com.cn"
 }
@@ -57,8 +57,8 @@ const Commercial = "aws"
 // It reports false for any other name, such as an endpoint of DocumentDB or
 // Neptune, which differ only in the service label.
 func Parse(host string) (Name, bool) {
-	if isDSQLName(host) {
-		return Name{Kind: DSQL}, true
+	if name, ok := parseDSQL(host); ok {
+		return name, true
 	}
 	rest, domain, ok := cutDomain(host)
 	if !ok {
@@ -130,19 +130,41 @@ func parseOwner(labels []string) (Kind, bool) {
 	return Other, false
 }
 
-// isDSQLName is lenient about what stands in front of the service label, because
-// the name is only recognized in order to be refused.
-func isDSQLName(host string) bool {
-	if !strings.HasSuffix(host, ".aws") {
-		return false
+// dsqlDomain is that of the clusters of Aurora DSQL.
+const dsqlDomain = "on.aws"
+
+// parseDSQL reads CLUSTER.dsql.REGION.on.aws. The names that PrivateLink makes have a suffix
+// behind dsql, of which AWS gives two forms.
+// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/privatelink-managing-clusters.html
+func parseDSQL(host string) (Name, bool) {
+	rest, ok := strings.CutSuffix(host, "."+dsqlDomain)
+	if !ok {
+		return Name{}, false
 	}
-	labels := strings.Split(host, ".")
-	n := len(labels)
-	if n < 5 || labels[n-2] != "on" && labels[n-2] != "api" {
-		return false
+	labels := strings.Split(rest, ".")
+	if len(labels) != 3 || !consistsOf(labels[0], isLowerOrDigit) || !isDSQLLabel(labels[1]) {
+		return Name{}, false
 	}
-	service, region := labels[n-4], labels[n-3]
-	return (service == "dsql" || strings.HasPrefix(service, "dsql-")) && IsRegion(region)
+	region := labels[2]
+	if partition := PartitionOf(region); !IsRegion(region) || partition != Commercial && partition != "" {
+		return Name{}, false
+	}
+	return Name{Kind: DSQL, Region: region, Partition: Commercial, Domain: dsqlDomain}, true
+}
+
+func isDSQLLabel(label string) bool {
+	suffix, ok := strings.CutPrefix(label, "dsql-")
+	return label == "dsql" || ok && consistsOf(suffix, isLowerOrDigit)
+}
+
+func isLowerOrDigit(c byte) bool { return isLower(c) || isDigit(c) }
+
+// NamesDSQL reports whether host is a name of AWS for Aurora DSQL, also one that no cluster
+// has: that of an interface of PrivateLink, or of the API.
+func NamesDSQL(host string) bool {
+	return IsAWS(host) && slices.ContainsFunc(strings.Split(host, "."), func(label string) bool {
+		return label == "dsql" || strings.HasPrefix(label, "dsql-")
+	})
 }
 
 func isRDSLabel(label string) bool { return label == "rds" || label == "rds-fips" }

@@ -11,8 +11,10 @@ import (
 // Token is a token that follows every rule of its form. Whether its signature is right is
 // not known.
 type Token struct {
-	Host, Port   string // as written; Port is "" where there is none
-	User         string
+	Host, Port   string // as written; Port is "" where there is none, as for Aurora DSQL
+	Service      string // RDS or DSQL
+	Action       string
+	User         string // "" for Aurora DSQL
 	AccessKeyID  string
 	Region       string
 	Signed       time.Time // in whole seconds
@@ -39,9 +41,10 @@ func (e *Error) Error() string {
 
 const (
 	algorithm = "AWS4-HMAC-SHA256"
-	service   = "rds-db"
-	// longest is the most that RDS allows in X-Amz-Expires.
-	longest = 15 * time.Minute
+	// longest is the most that RDS allows in X-Amz-Expires, longestDSQL what Aurora DSQL does.
+	// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/SECTION_authentication-token.html
+	longest     = 15 * time.Minute
+	longestDSQL = 7 * 24 * time.Hour
 )
 
 // Parse reads a token strictly. Its parameters may stand in any order. The error is an
@@ -75,10 +78,11 @@ func Parse(text string) (Token, error) {
 
 // checkParameters wants every parameter once, and no others.
 func (p Parts) checkParameters() error {
+	dsql := p.IsDSQL()
 	seen := make(map[string]bool, len(p.Parameters))
 	for _, parameter := range p.Parameters {
 		switch {
-		case !Known(parameter.Name):
+		case !Known(parameter.Name) || dsql && parameter.Name == User:
 			return &Error{Problem: "it has a parameter that tokens do not have"}
 		case !parameter.Decoded:
 			return &Error{Parameter: parameter.Name, Problem: "is not percent-encoded"}
@@ -88,14 +92,20 @@ func (p Parts) checkParameters() error {
 		seen[parameter.Name] = true
 	}
 	for _, name := range Names {
-		if !seen[name] {
+		if !seen[name] && !(dsql && name == User) {
 			return &Error{Parameter: name, Problem: "is missing"}
 		}
 	}
-	for _, fixed := range [...][2]string{{Action, "connect"}, {Algorithm, algorithm}, {SignedHeaders, "host"}} {
+	for _, fixed := range [...][2]string{{Algorithm, algorithm}, {SignedHeaders, "host"}} {
 		if p.Get(fixed[0]).Value != fixed[1] {
 			return &Error{Parameter: fixed[0], Problem: "is not " + fixed[1]}
 		}
+	}
+	switch action := p.Get(Action).Value; {
+	case !dsql && action != Connect:
+		return &Error{Parameter: Action, Problem: "is not " + Connect}
+	case dsql && action != DBConnect && action != DBConnectAdmin:
+		return &Error{Parameter: Action, Problem: "is neither " + DBConnect + " nor " + DBConnectAdmin}
 	}
 	return nil
 }
@@ -107,14 +117,19 @@ func (t *Token) take(p Parts) error {
 		return &Error{Parameter: Date, Problem: "does not have the form " + DateForm}
 	}
 	day := t.Signed.Format("20060102")
+	t.Service, t.Action = RDS, p.Get(Action).Value
+	most := longest
+	if p.IsDSQL() {
+		t.Service, most = DSQL, longestDSQL
+	}
 	scope, ok := p.Scope()
-	if !ok || scope.Day != day || scope.Service != service {
-		return &Error{Parameter: Credential, Problem: fmt.Sprintf("does not have the form key/%s/region/%s/%s", day, service, scopeEnd)}
+	if !ok || scope.Day != day || scope.Service != t.Service {
+		return &Error{Parameter: Credential, Problem: fmt.Sprintf("does not have the form key/%s/region/%s/%s", day, t.Service, scopeEnd)}
 	}
 	t.AccessKeyID, t.Region = scope.AccessKeyID, scope.Region
 	t.Lifetime, ok = p.Lifetime()
-	if !ok || t.Lifetime < time.Second || t.Lifetime > longest {
-		return &Error{Parameter: Expires, Problem: "is not a number from 1 to 900", OutOfRange: true}
+	if !ok || t.Lifetime < time.Second || t.Lifetime > most {
+		return &Error{Parameter: Expires, Problem: fmt.Sprintf("is not a number from 1 to %d", int(most.Seconds())), OutOfRange: true}
 	}
 	t.User = p.Get(User).Value
 	t.SessionToken = p.Get(SecurityToken).Value

@@ -26,9 +26,19 @@ const (
 	SignedHeaders = "X-Amz-SignedHeaders"
 )
 
-// Names lists what every token has, each once. X-Amz-Security-Token comes on top where the
-// credentials are temporary.
+// Names lists what every token of RDS has, each once. X-Amz-Security-Token comes on top where
+// the credentials are temporary. A token of Aurora DSQL has no DBUser.
 var Names = []string{Action, User, Algorithm, Credential, Date, Expires, SignedHeaders, Signature}
+
+// The services that tokens are signed for, and what is done there.
+const (
+	RDS  = "rds-db"
+	DSQL = "dsql"
+
+	Connect        = "connect"        // RDS
+	DBConnect      = "DbConnect"      // Aurora DSQL, as any user but admin
+	DBConnectAdmin = "DbConnectAdmin" // Aurora DSQL, as admin
+)
 
 // DateForm is the form of X-Amz-Date, for package time.
 const DateForm = "20060102T150405Z"
@@ -81,11 +91,17 @@ func (p Parts) Get(name string) Parameter {
 	return Parameter{}
 }
 
+// IsDSQL reports whether it is a token of Aurora DSQL, by its action or by what signed it.
+func (p Parts) IsDSQL() bool {
+	scope, _ := p.Scope()
+	return scope.Service == DSQL || strings.HasPrefix(p.Get(Action).Value, DBConnect)
+}
+
 // Missing lists the parameters of [Names] that are absent or empty.
 func (p Parts) Missing() []string {
 	var missing []string
 	for _, name := range Names {
-		if p.Get(name).Value == "" {
+		if p.Get(name).Value == "" && !(name == User && p.IsDSQL()) {
 			missing = append(missing, name)
 		}
 	}

@@ -28,6 +28,7 @@ const (
 	Proxy        = "prod.proxy-abc123def456.eu-west-1.rds.amazonaws.com"
 	ProxyReader  = "prod.endpoint.proxy-abc123def456.eu-west-1.rds.amazonaws.com"
 	GlobalWriter = "prod.global-abc123def456.global.rds.amazonaws.com"
+	DSQL         = "abcdefghijklmnopqrstuvwxyz.dsql.eu-west-1.on.aws"
 	Outside      = "orders-database.production.example.com"
 )
 
@@ -59,7 +60,18 @@ func systemError(op string, code syscall.Errno) error {
 }
 
 // All are the symptoms.
-var All = append(append(append(append(proxy, postgres...), mysql...), network...), others...)
+var All = append(append(append(append(append(proxy, dsql...), postgres...), mysql...), network...), others...)
+
+var dsql = []Symptom{
+	{Name: "DSQL, token too old", Host: DSQL, Err: Postgres{"08006", "unable to accept connection, access denied (Signature expired: 20260102T030405Z is now earlier than 20260102T040405Z)"}},
+	{Name: "DSQL, another action", Host: DSQL, User: "admin", Err: Postgres{"08006", "unable to accept connection, access denied (Wrong user to action mapping. user: admin, action: DbConnect)"}},
+	{Name: "DSQL, policy", Host: DSQL, Err: Postgres{"08006", "unable to accept connection, access denied (User: arn:aws:sts::123456789012:assumed-role/app/i-1 is not authorized to perform: dsql:DbConnect on resource: arn:aws:dsql:eu-west-1:123456789012:cluster/abcdefghijklmnopqrstuvwxyz because no identity-based policy allows the dsql:DbConnect action)"}},
+	{Name: "DSQL, role", Host: DSQL, Err: Postgres{"08006", `unable to accept connection, access denied (IAM authentication failed for user "app_user_012")`}},
+	{Name: "DSQL, no reason", Host: DSQL, Err: Postgres{"08006", "unable to accept connection, access denied"}},
+	{Name: "DSQL, idle", Host: DSQL, Err: Postgres{"08006", "unable to accept connection, waking up cluster, please retry later"}},
+	{Name: "DSQL, full", Host: DSQL, Err: Postgres{"53300", "Unable to accept connection, too many open connections."}},
+	{Name: "DSQL, too fast", Host: DSQL, Err: Postgres{"53400", "Unable to accept connection, rate exceeded."}},
+}
 
 var postgres = []Symptom{
 	{Name: "policy, token, clock or host", Host: Instance, Err: pam},

@@ -2,7 +2,8 @@
 # Makes the vectors in testdata again, with the tools that are installed here: awscli and
 # boto3 (Debian: awscli python3-boto3), node with npm, and faketime. PYTHON and AWS name
 # other commands than python3 and aws. Without arguments it makes all; otherwise the
-# arguments say which: awscli boto3 rds-signer go.
+# arguments say which: awscli boto3 rds-signer go dsql-boto3 dsql-signer. dsql-boto3 needs a
+# boto3 that knows Aurora DSQL, such as one of pip.
 #
 # No token is secret: the keys are the examples of the AWS documentation, and the tokens
 # expired in January 2026.
@@ -10,7 +11,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 python=${PYTHON:-python3} aws=${AWS:-aws}
-rds_signer=3.1169.0
+rds_signer=3.1169.0 dsql_signer=3.1142.0
 requests=testdata/requests.json
 
 work=$(mktemp -d)
@@ -29,7 +30,7 @@ at_that_time() {
 # A file is replaced only when the whole of it was made.
 keep() { mv "$work/vectors" "testdata/$1.json"; }
 
-[ $# -gt 0 ] || set -- awscli boto3 rds-signer go
+[ $# -gt 0 ] || set -- awscli boto3 rds-signer go dsql-boto3 dsql-signer
 for tool; do
 	echo "vectors of $tool"
 	case $tool in
@@ -46,9 +47,18 @@ for tool; do
 		at_that_time node generate/rds_signer_tokens.js "$requests" "$work/npm" >"$work/vectors"
 		keep "$tool"
 		;;
+	dsql-boto3)
+		at_that_time "$python" generate/dsql_boto3_tokens.py "$requests" testdata/dsql-requests.json >"$work/vectors"
+		keep "$tool"
+		;;
+	dsql-signer)
+		npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$work/npm" "@aws-sdk/dsql-signer@$dsql_signer"
+		at_that_time node generate/dsql_signer_tokens.js "$requests" testdata/dsql-requests.json "$work/npm" >"$work/vectors"
+		keep "$tool"
+		;;
 	go) go test -run '^TestGoSDK$' -update . ;;
 	*)
-		echo "no tool $tool: awscli, boto3, rds-signer, go" >&2
+		echo "no tool $tool: awscli, boto3, rds-signer, go, dsql-boto3, dsql-signer" >&2
 		exit 2
 		;;
 	esac

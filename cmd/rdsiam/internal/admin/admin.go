@@ -30,6 +30,12 @@ func Open(text string, options ...rdsiam.EndpointOption) (*sql.DB, error) {
 	return openMySQL(text, options)
 }
 
+// RefuseDSQL says what there is in place of accounts for rds_iam.
+func RefuseDSQL(host string) error {
+	return &rdsiam.ConfigError{Code: "provision-dsql", Setting: "endpoint", Value: host, Problem: "a cluster of Aurora DSQL, which has no rds_iam",
+		Fix: "as admin run CREATE ROLE … WITH LOGIN and AWS IAM GRANT … TO 'ARN of the IAM role', and allow dsql:DbConnect on the cluster's ARN"}
+}
+
 // connectLimit is how long a server has for its first answer.
 const connectLimit = 10 * time.Second
 

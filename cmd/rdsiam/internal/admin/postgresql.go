@@ -39,6 +39,9 @@ func configPostgreSQL(dsn string, options []rdsiam.EndpointOption) (*pgx.ConnCon
 	if err != nil || !ok {
 		return config, err
 	}
+	if endpoint.Kind() == rdsiam.KindDSQL {
+		return nil, RefuseDSQL(endpoint.Host())
+	}
 	if config.TLSConfig == nil {
 		return nil, &rdsiam.ConfigError{Code: "admin-dsn-tls", Setting: "sslmode", Problem: "would send the password to " + endpoint.String() + " in clear text",
 			Fix: "remove sslmode from the DSN and PGSSLMODE from the environment"}

@@ -86,6 +86,9 @@ func (s *sessionFlags) openWithToken(ctx context.Context, engineName string) (*s
 	if err != nil {
 		return nil, err
 	}
+	if to.Endpoint.Kind() == rdsiam.KindDSQL {
+		return nil, admin.RefuseDSQL(to.Endpoint.Host())
+	}
 	engine, err := s.as.engineOf(to.Endpoint.Port())
 	if err != nil {
 		return nil, err

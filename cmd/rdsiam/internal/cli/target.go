@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/rdsiam/rdsiam"
+	"github.com/rdsiam/rdsiam/internal/hostname"
 )
 
 // engine is the protocol that a database speaks. MariaDB and MySQL speak one.
@@ -119,7 +120,8 @@ func (t *target) resolve(ctx context.Context, endpoint string) (database, error)
 	return d, nil
 }
 
-// defaultPort is the port of ENDPOINT where it names none, which only --engine can tell.
+// defaultPort is the port of ENDPOINT where it names none, which only --engine can tell, but
+// for a cluster of Aurora DSQL.
 func (t *target) defaultPort(endpoint string) (uint16, error) {
 	if strings.Contains(endpoint, "/") {
 		return 0, usagef("%q is a URL or path; write HOST or HOST:PORT", endpoint)
@@ -130,6 +132,9 @@ func (t *target) defaultPort(endpoint string) (uint16, error) {
 			return 0, usagef("%q has the port %q; a port is a number from 1 to 65535", endpoint, port)
 		}
 		return uint16(number), nil
+	}
+	if hostname.NamesDSQL(hostname.Normalize(endpoint)) {
+		return postgreSQL.port(), nil
 	}
 	if t.engine == "" {
 		return 0, usagef("%q names no port; write %s:5432 (PostgreSQL) or %s:3306 (MySQL, MariaDB), or say --engine", endpoint, endpoint, endpoint)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/rdsiam/rdsiam"
 	"github.com/rdsiam/rdsiam/cmd/rdsiam/internal/rdsapi"
 )
 
@@ -14,8 +15,11 @@ func checkAccount(ctx context.Context, c *chart) Result {
 	if c.db == nil {
 		return skipped("because of login")
 	}
-	if c.Engine == MySQL {
+	switch {
+	case c.Engine == MySQL:
 		return c.checkPlugin(ctx)
+	case c.endpoint.Kind() == rdsiam.KindDSQL:
+		return skipped("because Aurora DSQL has no rds_iam; admin sees what is granted in sys.iam_pg_role_mappings")
 	}
 	return c.checkMembership(ctx)
 }

@@ -17,6 +17,9 @@ func checkDatabase(ctx context.Context, c *chart) Result {
 	if c.endpoint.IsZero() {
 		return skipped("because of endpoint: it names no database")
 	}
+	if c.endpoint.Kind() == rdsiam.KindDSQL {
+		return skipped("because a cluster of Aurora DSQL is none of RDS")
+	}
 	if because := c.noAPI(); because != "" {
 		return c.givenResource(because)
 	}

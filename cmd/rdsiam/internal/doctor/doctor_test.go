@@ -124,8 +124,8 @@ func TestCauses(t *testing.T) {
 		}, "endpoint", doctor.Failed, "does not tell its region", "--region REGION"},
 		{"wrong region", postgres, nil, func(_ *testing.T, s *stage) { s.Region = "us-east-1" },
 			"endpoint", doctor.Failed, "contradicts the host name", "rdsiam doctor " + ordersHost + ":5432 --user app"},
-		{"DSQL", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws" },
-			"endpoint", doctor.Failed, "Aurora DSQL takes tokens of another kind", "aws dsql generate-db-connect-auth-token"},
+		{"PrivateLink of DSQL", postgres, nil, func(_ *testing.T, s *stage) { s.Endpoint = "vpce-0123.dsql-fnh4.us-east-1.vpce.amazonaws.com:5432" },
+			"endpoint", doctor.Failed, "a name of Aurora DSQL that is not one of a cluster", "rdsiam doctor CLUSTER.dsql.REGION.on.aws"},
 		{"region of the configuration", postgres, nil, func(_ *testing.T, s *stage) { s.config.Region = "us-east-1" },
 			"region", doctor.Warning, "the AWS configuration says us-east-1", "export AWS_REGION=eu-west-1"},
 

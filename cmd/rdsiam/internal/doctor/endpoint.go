@@ -76,7 +76,7 @@ func (c *chart) unsignable(ctx context.Context, err error) Result {
 	case "endpoint-global-writer":
 		return result.fix("say in which region the writer is now", c.withRegion("REGION"))
 	case "endpoint-dsql":
-		return result.fix("log in with a token of Aurora DSQL", "aws dsql generate-db-connect-auth-token --hostname "+host)
+		return result.fix("name the cluster and dial this name", c.commandLine().at("CLUSTER.dsql.REGION.on.aws", c.dialed).String())
 	}
 	if alias := c.aliasOf(ctx, host); alias != "" {
 		result.Found = host + " is an alias of " + alias + ", and only that can be signed"

@@ -181,6 +181,8 @@ func (c *chart) command(cause rdsiam.Cause) string {
 		return c.enableCommand()
 	case about(causes.NoRole):
 		return "GRANT rds_iam TO " + quoteName(c.User) + ";"
+	case about(causes.DSQLGrant):
+		return "CREATE ROLE " + quoteName(c.User) + " WITH LOGIN; AWS IAM GRANT " + quoteName(c.User) + " TO " + quoteText(firstOf(roleOf(c.caller.arn), "ARN")) + ";"
 	case about(causes.NoPlugin):
 		account := quoteText(c.User) + "@'%' IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS' REQUIRE SSL;"
 		return "CREATE USER IF NOT EXISTS " + account + " ALTER USER " + account
@@ -227,3 +229,14 @@ func quoteText(text string) string {
 }
 
 func quoteIdentifier(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
+
+// roleOf returns the ARN of the role behind that of a session, which AWS IAM GRANT takes, and
+// other ARNs as they are.
+func roleOf(arn string) string {
+	before, name, ok := strings.Cut(arn, ":assumed-role/")
+	if !ok {
+		return arn
+	}
+	role, _, _ := strings.Cut(name, "/")
+	return strings.Replace(before, ":sts:", ":iam:", 1) + ":role/" + role
+}

@@ -46,6 +46,8 @@ func (c *chart) listEndpoints() string {
 	switch c.endpoint.Kind() {
 	case rdsiam.KindProxy, rdsiam.KindProxyEndpoint:
 		return c.awsCommand("rds describe-db-proxies", "--query 'DBProxies[].Endpoint'")
+	case rdsiam.KindDSQL:
+		return c.awsCommand("dsql list-clusters", "--query 'clusters[].identifier'")
 	case rdsiam.KindCluster, rdsiam.KindReader, rdsiam.KindShardGroup:
 		return c.awsCommand("rds describe-db-clusters", "--query 'DBClusters[].[Endpoint,Port]'")
 	}

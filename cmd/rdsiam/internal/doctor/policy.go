@@ -12,6 +12,9 @@ func checkPolicy(_ context.Context, c *chart) Result {
 	if c.Policy == nil {
 		return skipped("because no --policy was given")
 	}
+	if c.endpoint.Kind() == rdsiam.KindDSQL {
+		return skipped("because policies of Aurora DSQL are not read here: they have to allow dsql:DbConnect, for the user admin dsql:DbConnectAdmin, on the cluster")
+	}
 	findings := c.Policy.Lint()
 	if c.resource.ID == "" {
 		if worst := firstError(findings); worst != nil {

@@ -53,7 +53,7 @@ var words = map[string]own{
 	// Endpoints, regions and roots.
 	"endpoint-at-sign":       {},
 	"endpoint-custom":        {fix: "give the cluster endpoint (…cluster-…, without custom) as ENDPOINT and dial this one with --dial"},
-	"endpoint-dsql":          {problem: "Aurora DSQL takes tokens of another kind (service dsql, actions DbConnect and DbConnectAdmin), which rdsiam does not sign yet"},
+	"endpoint-dsql":          {fix: "name the cluster, CLUSTER.dsql.REGION.on.aws, " + asEndpoint},
 	"endpoint-empty":         {},
 	"endpoint-form":          {},
 	"endpoint-global-writer": {fix: "give the region of the current writer with --region, or its cluster endpoint " + asEndpoint},
@@ -80,6 +80,7 @@ var words = map[string]own{
 	"policy-resource-too-long":     {},
 	"policy-version":               {},
 	"resource-account":             {},
+	"resource-of-dsql":             {},
 	"resource-id":                  {},
 	"resource-partition":           {},
 	"resource-region":              {},
@@ -153,6 +154,12 @@ var words = map[string]own{
 	causes.ProxyNoTLS:        {fix: "see what takes TLS off between here and the proxy"},
 	causes.ProxyNoConnection: {},
 
+	causes.DSQLPolicy: {},
+	causes.DSQLGrant:  {},
+	causes.DSQLAction: {},
+	causes.DSQLLimit:  {},
+	causes.DSQLWaking: {},
+
 	causes.NotEncrypted:        {fix: "see what takes TLS off between here and the database"},
 	causes.NoHBAEntry:          {},
 	causes.NoLoginAttribute:    {},
@@ -209,6 +216,7 @@ var words = map[string]own{
 	"dsn-password":                  {},
 	"dsn-unreadable":                {},
 	"dsn-url":                       {},
+	"dsql-not-mysql":                {fix: "leave --engine out, or set it to postgresql"},
 	"hosts-alike":                   {problem: "names one endpoint twice"},
 	"mysql-config-refused":          {fix: "correct it"},
 	"mysql-user-too-long":           {},

@@ -153,6 +153,9 @@ func (e *UnsupportedError) Error() string {
 	switch e.Endpoint.Kind() {
 	case rdsiam.KindGlobalWriter:
 		return text + "a global database has a cluster in each region; name the endpoint of one of its clusters"
+	case rdsiam.KindDSQL:
+		return e.Endpoint.Host() + " is a cluster of Aurora DSQL, which the API of RDS does not know: its policies allow dsql:DbConnect, " +
+			"for the user admin dsql:DbConnectAdmin, on the ARN of the cluster"
 	case rdsiam.KindShardGroup:
 		return text + "a shard group belongs to a cluster; name the writer endpoint of that cluster"
 	}

@@ -16,11 +16,17 @@ const (
 	// https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/UsingWithRDS.IAMDBAuth.html
 	lifetime = 15 * time.Minute
 
+	// longestDSQL is the most that a token of Aurora DSQL may ask for.
+	// https://docs.aws.amazon.com/aurora-dsql/latest/userguide/SECTION_authentication-token.html
+	longestDSQL = 7 * 24 * time.Hour
+
 	// maxSkew is how far ahead AWS lets clocks be elsewhere. That of RDS is not documented.
 	maxSkew = 5 * time.Minute
 )
 
-func (r *reader) isDSQL() bool { return strings.HasPrefix(r.value(token.Action), "DbConnect") }
+// isDSQL reports whether it is a token of Aurora DSQL, which names no port and no user, and
+// lives as long as it says.
+func (r *reader) isDSQL() bool { return r.parts.IsDSQL() }
 
 // readScope reads KEY/DATE/REGION/SERVICE/aws4_request.
 func (r *reader) readScope() {
@@ -33,8 +39,12 @@ func (r *reader) readScope() {
 		return
 	}
 	r.info.AccessKeyID, r.info.Region = scope.AccessKeyID, scope.Region
-	if scope.Service != "rds-db" && !r.isDSQL() {
-		r.fail("it is signed for the service "+shown(scope.Service)+", not for rds-db", "sign with rdsiam token, or an SDK's signer for RDS")
+	want := token.RDS
+	if r.isDSQL() {
+		want = token.DSQL
+	}
+	if scope.Service != want {
+		r.fail("it is signed for the service "+shown(scope.Service)+", not for "+want, "sign with rdsiam token, or an SDK's signer for it")
 	}
 	if date := r.value(token.Date); date != "" && !strings.HasPrefix(date, scope.Day) {
 		r.fail("the day in X-Amz-Credential, "+shown(scope.Day)+", is not that of X-Amz-Date, "+shown(date), signAgain)
@@ -45,7 +55,13 @@ func (r *reader) readScope() {
 func (r *reader) readAddress() {
 	address := r.parts.Address
 	host, _, err := net.SplitHostPort(address)
-	if err != nil || strings.ContainsAny(address, "@=&") {
+	switch {
+	case r.isDSQL() && (err == nil || strings.ContainsAny(address, "@=&:")):
+		r.fail("it does not begin with HOST/; a token of Aurora DSQL names no port", "sign for the host")
+		return
+	case r.isDSQL():
+		host = address
+	case err != nil || strings.ContainsAny(address, "@=&"):
 		r.fail("it does not begin with HOST:PORT; the port is signed too", "sign for host and port")
 		return
 	}
@@ -55,9 +71,6 @@ func (r *reader) readAddress() {
 	}
 	if host != strings.ToLower(host) {
 		r.warn("the host is not in small letters, and what is signed depends on the tool", "sign for "+strings.ToLower(host))
-	}
-	if r.isDSQL() {
-		return
 	}
 	endpoint, err := rdsiam.ResolveEndpoint(address, 1)
 	var problem *rdsiam.ConfigError
@@ -87,13 +100,18 @@ func (r *reader) readTimes() {
 		}
 		return
 	}
-	good := lifetime
+	good, most := lifetime, lifetime
+	if r.isDSQL() {
+		most = longestDSQL
+	}
 	switch asked, ok := r.parts.Lifetime(); {
 	case r.value(token.Expires) == "":
 	case !ok || asked <= 0:
 		r.fail("X-Amz-Expires is not a number of seconds", signAgain)
-	case asked > lifetime:
-		r.fail("X-Amz-Expires asks for more than 15 minutes, which RDS refuses", "sign for 900 seconds")
+	case asked > most:
+		r.fail("X-Amz-Expires asks for more than "+Rough(most)+", which is refused", "sign for 900 seconds")
+	case r.isDSQL():
+		good = asked
 	case asked < lifetime:
 		good = asked
 		r.warn("X-Amz-Expires asks for less than 15 minutes, which RDS does not keep to", "sign for 900 seconds")
@@ -109,10 +127,15 @@ func (r *reader) readTimes() {
 
 // checkFixed checks what is the same in every token.
 func (r *reader) checkFixed() {
-	if r.isDSQL() {
-		r.fail("it is a token for Aurora DSQL, which RDS refuses", "sign with rdsiam token for RDS and Aurora; for DSQL with AWS's own tools")
-	} else if action := r.value(token.Action); action != "" && action != "connect" {
+	switch action := r.value(token.Action); {
+	case action == "":
+	case r.isDSQL() && action != token.DBConnect && action != token.DBConnectAdmin:
+		r.fail("its Action is "+shown(action)+", neither DbConnect nor DbConnectAdmin", signAgain)
+	case !r.isDSQL() && action != token.Connect:
 		r.fail("its Action is "+shown(action)+", not connect", signAgain)
+	}
+	if r.isDSQL() && r.value(token.User) != "" {
+		r.fail("it names a user, and a token of Aurora DSQL does not", signAgain)
 	}
 	for _, fixed := range [...]struct{ name, want string }{{token.Algorithm, "AWS4-HMAC-SHA256"}, {token.SignedHeaders, "host"}} {
 		if value := r.value(fixed.name); value != "" && value != fixed.want {

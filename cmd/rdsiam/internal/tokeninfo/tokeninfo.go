@@ -129,8 +129,7 @@ func (r *reader) readParameters() {
 		}
 	}
 	r.info.User, r.info.SessionToken = r.value(token.User), len(r.value(token.SecurityToken))
-	missing := slices.DeleteFunc(r.parts.Missing(), func(name string) bool { return name == token.User && r.isDSQL() })
-	if len(missing) > 0 {
+	if missing := r.parts.Missing(); len(missing) > 0 {
 		r.fail("the token ends too early or was cut: it lacks "+strings.Join(missing, ", "),
 			"look for a field or buffer on its way that is shorter; tokens have up to 5,000 characters")
 	}

@@ -36,6 +36,12 @@ func TestRead(t *testing.T) {
 	}
 }
 
+// dsql returns a token of Aurora DSQL, with a port or "", in which pairs of texts are replaced.
+func dsql(port string, replaced ...string) string {
+	query := strings.NewReplacer("rds-db", "dsql", "connect&DBUser=app%20user", "DbConnect").Replace(good[strings.Index(good, "/?"):])
+	return "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws" + port + strings.NewReplacer(replaced...).Replace(query)
+}
+
 func TestProblems(t *testing.T) {
 	replace := func(old, new string) string { return strings.Replace(good, old, new, 1) }
 	tests := []struct {
@@ -81,8 +87,14 @@ func TestProblems(t *testing.T) {
 		{"long life", replace("Expires=900", "Expires=3600"), 0, "error: X-Amz-Expires asks for more than 15 minutes"},
 		{"short life", replace("Expires=900", "Expires=60"), 0, "warning: X-Amz-Expires asks for less than 15 minutes"},
 		{"no life", replace("Expires=900", "Expires=soon"), 0, "error: X-Amz-Expires is not a number"},
-		{"DSQL", "abcdefghijklmnopqrstuvwxyz.dsql.us-east-1.on.aws:5432" + strings.NewReplacer("rds-db", "dsql", "connect&DBUser=app%20user", "DbConnect").Replace(good[strings.Index(good, "/?"):]), 0,
-			"error: it is a token for Aurora DSQL"},
+		{"DSQL", dsql(""), 0, ""},
+		{"DSQL, after an hour", dsql("", "Expires=900", "Expires=7200"), time.Hour, ""},
+		{"DSQL, more than a week", dsql("", "Expires=900", "Expires=604801"), 0, "error: X-Amz-Expires asks for more than 7 days"},
+		{"DSQL, with a port", dsql(":5432"), 0, "error: it does not begin with HOST/; a token of Aurora DSQL names no port"},
+		{"DSQL, with a user", dsql("", "Action=DbConnect", "Action=DbConnect&DBUser=app"), 0, "error: it names a user"},
+		{"DSQL, another action", dsql("", "DbConnect", "DbConnectx"), 0, "error: its Action is DbConnectx"},
+		{"DSQL, of RDS", dsql("", "%2Fdsql%2F", "%2Frds-db%2F"), 0, "error: it is signed for the service rds-db, not for dsql"},
+		{"DSQL, region", dsql("", "us-east-1%2F", "eu-west-1%2F"), 0, "error: it is signed for the region eu-west-1, and the host is in us-east-1"},
 		{"action", replace("=connect", "=disconnect"), 0, "error: its Action is disconnect, not connect"},
 		{"algorithm", replace("AWS4-HMAC", "AWS4-ECDSA-P256"), 0, "error: X-Amz-Algorithm is AWS4-ECDSA-P256-SHA256"},
 		{"headers", replace("Headers=host", "Headers=host%3Bx"), 0, "error: X-Amz-SignedHeaders is host;x, not host"},
